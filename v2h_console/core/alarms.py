@@ -1,0 +1,154 @@
+"""The conditions that stand: each a code, a severity and one sentence, raised and cleared by what is true now.
+
+Only changes become events. An acknowledged alarm stays listed until it clears.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+from v2h_console.core.alarms_state import Alarm
+from v2h_console.core.events import SEVERITY_RANK, Event, Severity
+from v2h_console.core.grid_monitor import GridCondition
+from v2h_console.core.mid_proof import Position
+from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
+from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
+from v2h_console.core.state import Mode, State
+from v2h_drivers.capabilities import LinkState
+
+#: Devices are still connecting in the first seconds; saying so as an alarm would only teach to ignore alarms.
+START_GRACE_NS = 3 * NS_PER_S
+#: A limit that the inverter does not take up within this is a limit ignored.
+LIMIT_CONFIRM_NS = 5 * NS_PER_S
+
+Condition = tuple[str, Severity, str]
+
+
+def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    """Every condition that holds now."""
+    settled = now_ns - state.started_ns >= START_GRACE_NS
+    islanding = state.islanding
+    if settled and fresh(state.senses.heartbeat, now_ns, HEARTBEAT_LIMIT_MS) is None:
+        yield (
+            "CONTROLLER_SILENT",
+            Severity.ALARM,
+            "Logic controller silent. Treat MID, grid and house as LIVE.",
+        )
+    if islanding.mode is Mode.FAULT_OPEN:
+        yield (
+            "MID_NOT_PROVEN_OPEN",
+            Severity.LOCKOUT,
+            f"MID not proven open: {state.proof.doubt or 'proof holds now'}.",
+        )
+    elif state.proof.position is Position.DISAGREE and settled:
+        yield "MID_CONTACTS_DISAGREE", Severity.ALARM, "The MID's two contacts contradict each other."
+    if islanding.lk_close:
+        yield "CLOSING_LOCKED_OUT", Severity.LOCKOUT, f"Closing is locked out: {islanding.lk_close}."
+    if islanding.lk_form:
+        yield "FORMING_LOCKED_OUT", Severity.LOCKOUT, f"Forming is locked out: {islanding.lk_form}."
+    if state.openings.last_ms is not None and state.openings.last_ms > settings.mid.alarm_open_ms:
+        took = f"{state.openings.last_ms:.0f} ms, alarm at {settings.mid.alarm_open_ms:.0f} ms"
+        yield "MID_SLOW", Severity.WARNING, f"The MID's last opening took {took}."
+    yield from _grid(settings, state, now_ns)
+    yield from _car(settings, state, settled)
+    yield from _inverter(settings, state, now_ns, settled)
+    for link in state.senses.links:
+        if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
+            yield f"{_code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
+
+
+def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    cycle = fresh(state.senses.grid_cycle, now_ns, CYCLE_LIMIT_MS)
+    if cycle is None or state.grid.condition is GridCondition.UNKNOWN:
+        return
+    highest_pu = max(
+        (volts / NOMINAL_V for volts in (cycle.l1_v, cycle.l2_v) if volts is not None), default=0.0
+    )
+    limit_pu = settings.grid.enter_service.v_hi_pu
+    if highest_pu > limit_pu:
+        volts_text = f"{highest_pu * NOMINAL_V:.1f} V, reconnection limit {limit_pu * NOMINAL_V:.1f} V"
+        yield "GRID_SENSE_VOLTAGE_HIGH", Severity.ALARM, f"Grid voltage too high to reconnect: {volts_text}."
+
+
+def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]:
+    car = state.car
+    if settled and car.refusal and not car.stop:
+        yield "CAR_NOT_READY", Severity.WARNING, f"No backup: {car.refusal}."
+    soc = f"{car.known_soc_pct:.0f} %" if car.known_soc_pct is not None else "unknown"
+    if car.stop:
+        yield (
+            "SOC_STOP",
+            Severity.ALARM,
+            f"The car is at {soc}: discharge stopped, the rest is for the restart.",
+        )
+    elif car.shed:
+        yield "SOC_SHED", Severity.ALARM, f"The car is at {soc}: only must-run circuits stay on."
+    elif car.low:
+        yield (
+            "SOC_LOW",
+            Severity.WARNING,
+            f"The car is at {soc}: shedding begins at {settings.car.shed_soc_pct:.0f} %.",
+        )
+
+
+def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:
+    inverter = state.senses.inverter_fast
+    if inverter is not None and inverter.fault:
+        yield "INVERTER_FAULT", Severity.ALARM, "The inverter reports a fault."
+    if not state.islanding.gate_in_tied:
+        yield "INVERTER_STANDS_BY", Severity.WARNING, "The inverter stands by: it did not follow the grid."
+    if settled and state.thermal.blind:
+        yield (
+            "INVERTER_TEMPERATURE_UNKNOWN",
+            Severity.ALARM,
+            "Heatsink temperature unknown: taken as hot, 1 kW at most.",
+        )
+    limit_w = state.thermal.limit_w
+    if not state.thermal.blind and limit_w is not None and limit_w < settings.inverter.max_discharge_w:
+        yield "INVERTER_DERATED", Severity.WARNING, f"Heat limits the inverter to {limit_w / 1000:.1f} kW."
+    status = state.senses.inverter
+    asked_w = state.requested_limit_w
+    if (
+        status is not None
+        and status.max_discharge_w is not None
+        and asked_w is not None
+        and now_ns - state.requested_limit_ns > LIMIT_CONFIRM_NS
+        and abs(status.max_discharge_w - asked_w) > max(100.0, 0.02 * asked_w)
+    ):
+        text = f"asked {asked_w / 1000:.1f} kW, it says {status.max_discharge_w / 1000:.1f} kW"
+        yield "DISCHARGE_LIMIT_IGNORED", Severity.ALARM, f"The inverter did not take the limit: {text}."
+
+
+def update(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Event, ...]]:
+    """Raise, keep and clear; worst first, then oldest."""
+    held = {alarm.code: alarm for alarm in state.alarms}
+    current: list[Alarm] = []
+    events: list[Event] = []
+    for code, severity, text in standing(settings, state, now_ns):
+        known = held.pop(code, None)
+        if known is None:
+            current.append(Alarm(code, severity, text, now_ns))
+            events.append(Event(now_ns, code, severity, text))
+        elif known.text == text and known.severity is severity:
+            current.append(known)
+        else:
+            current.append(replace(known, text=text, severity=severity))
+    events.extend(
+        Event(now_ns, f"{gone.code}_CLEARED", Severity.INFO, f"Over: {gone.text}") for gone in held.values()
+    )
+    current.sort(key=lambda alarm: (-SEVERITY_RANK[alarm.severity], alarm.since_ns))
+    alarms = tuple(current)
+    return (state if alarms == state.alarms else replace(state, alarms=alarms)), tuple(events)
+
+
+def acknowledge(state: State, code: str) -> State:
+    """Quiet one alarm, or all with an empty code."""
+    alarms = tuple(
+        replace(alarm, acknowledged=True) if code in ("", alarm.code) else alarm for alarm in state.alarms
+    )
+    return replace(state, alarms=alarms)
+
+
+def _code_of(device: str) -> str:
+    return "".join(char if char.isascii() and char.isalnum() else "_" for char in device.upper())

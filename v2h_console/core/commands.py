@@ -1,0 +1,34 @@
+"""What ``step`` asks for: requests to devices, and one request to the storage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_drivers.capabilities import (
+    ControlRequest,
+    DischargeLimitRequest,
+    FanRequest,
+    InverterSetpoint,
+    RelayRequest,
+    ShedRequest,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class PersistLatch:
+    """Write latch record ``sequence`` durably; its receipt comes back in an Observation."""
+
+    sequence: int
+    locked: bool
+    reason: str
+
+
+Command = (
+    ControlRequest
+    | InverterSetpoint
+    | ShedRequest
+    | FanRequest
+    | DischargeLimitRequest
+    | RelayRequest
+    | PersistLatch
+)

@@ -1,0 +1,317 @@
+"""What taking an edge of the islanding table changes, besides the mode: timers, lockouts, holds, the transfer record.
+
+One small function an event; the table itself stays free of side notes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from v2h_console.core import grid_monitor, load_manager, transfer
+from v2h_console.core.events import Event, Severity
+from v2h_console.core.grid_monitor import GridCondition
+from v2h_console.core.islanding import Edge, View
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S
+from v2h_console.core.state import FaultCause, Mode, OpeningRecord, State
+from v2h_console.core.transfer import Transfer
+
+#: Waits before the next try to form after the first, second and third failure; then LK_FORM.
+FORM_RETRY_S = (2, 10, 60)
+#: Waits between tries to close; after three failures LK_CLOSE.
+CLOSE_RETRY_S = 30
+CLOSE_TRIES = 3
+#: An island that stood this long forgets earlier failed starts.
+FORGET_TRIES_S = 60
+#: A MID told to open after a failed close is given this long before its contact counts as unbidden.
+REOPEN_GRACE_MS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """The state after the edge and what to tell."""
+
+    state: State
+    events: tuple[Event, ...] = ()
+
+
+def take(edge: Edge, view: View) -> Outcome:
+    """Follow the edge: change the mode, then what the event and the target ask for."""
+    moved = replace(
+        view.state, islanding=replace(view.state.islanding, mode=edge.target, since_ns=view.now_ns)
+    )
+    effect = _EFFECTS.get((edge.event, edge.target))
+    if effect is None:
+        return Outcome(moved)
+    return effect(view, moved)
+
+
+def _event(view: View, code: str, severity: Severity, text: str) -> Event:
+    return Event(view.now_ns, code, severity, text)
+
+
+def _opening(view: View, state: State) -> Outcome:
+    """The MID is told to open: the enter-service count starts anew, heavy loads drop, the transfer is timed."""
+    now_ns = view.now_ns
+    loss = state.grid.loss
+    if view.open_ordered:
+        kind, cause, fell_ns = "intentional", "opened by hand", now_ns
+    elif loss is not None:
+        kind, cause, fell_ns = loss.transfer_class, loss.reason, min(loss.fell_at_ns, now_ns)
+    else:
+        kind, cause, fell_ns = (
+            "sense_fault",
+            "the logic controller is silent or opened the MID itself",
+            now_ns,
+        )
+    record = Transfer(kind, cause, fell_ns, now_ns) if view.state.islanding.mode is Mode.TIED else None
+    islanding = replace(
+        state.islanding,
+        operator_hold=state.islanding.operator_hold or view.open_ordered,
+        form_tries=0,
+        form_not_before_ns=0,
+        contact_grace_until_ns=0,
+    )
+    state = replace(
+        state,
+        islanding=islanding,
+        grid=grid_monitor.restart(state.grid, now_ns),
+        loads=load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, now_ns),
+        transfer=record,
+    )
+    code, severity = (
+        ("MID_OPENED_BY_HAND", Severity.INFO) if view.open_ordered else ("GRID_LOST", Severity.WARNING)
+    )
+    text = "MID opened by hand." if view.open_ordered else f"Grid lost: {cause}. MID told to open."
+    return Outcome(state, (_event(view, code, severity, text),))
+
+
+def _source_lost_closing(view: View, state: State) -> Outcome:
+    outcome = _opening(view, state)
+    event = _event(
+        view, "INVERTER_LOST_AT_CLOSE", Severity.WARNING, "The inverter failed while closing. MID opened."
+    )
+    return Outcome(outcome.state, (event,))
+
+
+def _proving(_view: View, state: State) -> Outcome:
+    record = transfer.opened(state.transfer, state.proof.opened_at_ns)
+    openings = state.openings
+    if record is not None and record.opened_ns is not None:
+        took_ms = (record.opened_ns - record.commanded_ns) / NS_PER_MS
+        openings = OpeningRecord(openings.count + 1, took_ms, max(took_ms, openings.worst_ms or 0.0))
+    return Outcome(replace(state, transfer=record, openings=openings))
+
+
+def _forming(view: View, state: State) -> Outcome:
+    islanding = replace(state.islanding, grid_was_dead=state.grid.condition is GridCondition.DEAD)
+    return Outcome(replace(state, islanding=islanding, transfer=transfer.proven(state.transfer, view.now_ns)))
+
+
+def _formed(view: View, state: State) -> Outcome:
+    islanding = replace(state.islanding, contact_grace_until_ns=0)
+    loads = load_manager.begin_island(view.settings, state.loads, view.now_ns)
+    event = _event(view, "ISLANDED", Severity.INFO, "House lit from the car.")
+    return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
+
+
+def _form_failed(view: View, state: State) -> Outcome:
+    """GO, shed a tier, and try again after 2, 10 and 60 s; then a person is needed."""
+    tries = state.islanding.form_tries + 1
+    if tries > len(FORM_RETRY_S):
+        reason = f"{tries} starts failed"
+        islanding = replace(state.islanding, form_tries=tries, lk_form=reason)
+        event = _event(view, "FORMING_LOCKED_OUT", Severity.LOCKOUT, f"The inverter does not form: {reason}.")
+    else:
+        wait_s = FORM_RETRY_S[tries - 1]
+        not_before_ns = view.now_ns + wait_s * NS_PER_S
+        islanding = replace(state.islanding, form_tries=tries, form_not_before_ns=not_before_ns)
+        event = _event(
+            view,
+            "INVERTER_DID_NOT_FORM",
+            Severity.ALARM,
+            f"No voltage within 200 ms. Next try in {wait_s} s.",
+        )
+    loads = replace(state.loads, drop_more_tiers=min(3, tries))
+    loads = load_manager.drop_for_forming(view.settings, loads, state.car.shed, view.now_ns)
+    return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
+
+
+def _island_lost(view: View, state: State) -> Outcome:
+    """The source went away: gates off, MID stays open. A start that soon failed counts as a failed start."""
+    why = state.car.refusal or (
+        f"the heatsink is over {view.settings.thermal.stop_c:.0f} °C" if state.thermal.stopped else ""
+    )
+    why = why or "the inverter stopped"
+    event = _event(view, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
+    stood_s = (view.now_ns - view.state.islanding.since_ns) / NS_PER_S
+    if stood_s >= FORGET_TRIES_S:
+        state = replace(state, islanding=replace(state.islanding, form_tries=0))
+    outcome = _form_failed(view, state)
+    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
+    return Outcome(replace(outcome.state, loads=loads), (event,))
+
+
+def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close: str) -> Effect:
+    def effect(view: View, state: State) -> Outcome:
+        islanding = replace(
+            state.islanding,
+            fault_cause=cause,
+            lk_close=lk_close or state.islanding.lk_close,
+            lk_form="the street side followed the house"
+            if cause is FaultCause.BACKFEED
+            else state.islanding.lk_form,
+            proven_in_fault_since_ns=None,
+        )
+        return Outcome(replace(state, islanding=islanding), (_event(view, code, severity, text),))
+
+    return effect
+
+
+def _fault_over(view: View, state: State) -> Outcome:
+    record = transfer.opened(state.transfer, state.proof.opened_at_ns)
+    islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
+    openings = state.openings
+    if record is not None and record.opened_ns is not None and state.transfer is not None:
+        took_ms = (record.opened_ns - record.commanded_ns) / NS_PER_MS
+        if state.transfer.opened_ns is None:
+            openings = OpeningRecord(openings.count + 1, took_ms, max(took_ms, openings.worst_ms or 0.0))
+    event = _event(view, "MID_PROVEN_OPEN_LATE", Severity.WARNING, "The MID is proven open at last.")
+    return Outcome(replace(state, islanding=islanding, transfer=record, openings=openings), (event,))
+
+
+def _reset(view: View, state: State) -> Outcome:
+    islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
+    event = _event(view, "LOCKOUT_RESET", Severity.INFO, "Lockout reset by a person; the MID is proven open.")
+    return Outcome(replace(state, islanding=islanding), (event,))
+
+
+def _syncing(view: View, state: State) -> Outcome:
+    event = _event(view, "GRID_REQUALIFIED", Severity.INFO, "Grid requalified. Bringing the house in phase.")
+    return Outcome(state, (event,))
+
+
+def _close(_view: View, state: State) -> Outcome:
+    token = state.islanding.close_token % 255 + 1
+    return Outcome(
+        replace(state, islanding=replace(state.islanding, close_token=token, closed_since_ns=None))
+    )
+
+
+def _close_failed(view: View, state: State) -> Outcome:
+    tries = state.islanding.close_tries + 1
+    if tries >= CLOSE_TRIES:
+        reason = f"{tries} tries to close failed"
+        islanding = replace(state.islanding, close_tries=tries, lk_close=reason)
+        event = _event(view, "MID_DOES_NOT_CLOSE", Severity.LOCKOUT, f"Closing is locked out: {reason}.")
+    else:
+        islanding = replace(
+            state.islanding,
+            close_tries=tries,
+            close_not_before_ns=view.now_ns + CLOSE_RETRY_S * NS_PER_S,
+        )
+        event = _event(
+            view,
+            "MID_CLOSE_FAILED",
+            Severity.ALARM,
+            f"The MID did not close (try {tries} of {CLOSE_TRIES}). Next in {CLOSE_RETRY_S} s.",
+        )
+    islanding = replace(islanding, contact_grace_until_ns=view.now_ns + REOPEN_GRACE_MS * NS_PER_MS)
+    return Outcome(replace(state, islanding=islanding), (event,))
+
+
+def _close_dead_failed(view: View, state: State) -> Outcome:
+    failed = _close_failed(view, state)
+    following = replace(
+        failed.state, transfer=None, grid=grid_monitor.restart(failed.state.grid, view.now_ns)
+    )
+    return Outcome(following, failed.events)
+
+
+def _tied(view: View, state: State) -> Outcome:
+    islanding = replace(
+        state.islanding, close_tries=0, form_tries=0, gate_in_tied=True, contact_grace_until_ns=0
+    )
+    event = _event(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
+    return Outcome(
+        replace(state, islanding=islanding, loads=load_manager.release_all(state.loads), transfer=None),
+        (event,),
+    )
+
+
+def _tied_without_inverter(view: View, state: State) -> Outcome:
+    outcome = _tied(view, state)
+    islanding = replace(outcome.state.islanding, gate_in_tied=False)
+    event = _event(
+        view,
+        "INVERTER_DID_NOT_FOLLOW",
+        Severity.ALARM,
+        "The inverter did not follow the grid within 100 ms: gate off.",
+    )
+    return Outcome(replace(outcome.state, islanding=islanding), (*outcome.events, event))
+
+
+Effect = Callable[[View, State], Outcome]
+
+_NOT_OPEN = _fault(
+    FaultCause.NOT_OPEN,
+    "MID_DID_NOT_OPEN",
+    Severity.LOCKOUT,
+    "The MID is not open 100 ms after the command: slow or welded. Gate off, closing locked out.",
+    "the MID took over 100 ms to open",
+)
+_DISAGREE = _fault(
+    FaultCause.DISAGREEMENT,
+    "MID_CONTACTS_DISAGREE",
+    Severity.LOCKOUT,
+    "The MID's contacts or voltages contradict each other: not proven open. Gate off.",
+    "the MID's contacts contradicted each other",
+)
+_UNBIDDEN = _fault(
+    FaultCause.UNBIDDEN,
+    "MID_CLOSED_UNBIDDEN",
+    Severity.LOCKOUT,
+    "A MID contact closed unbidden while the house was islanded. Gate off.",
+    "a contact closed unbidden",
+)
+_BACKFEED = _fault(
+    FaultCause.BACKFEED,
+    "GRID_SIDE_FOLLOWS",
+    Severity.LOCKOUT,
+    "The street side followed the house's voltage. Gate off: treat the street as live.",
+    "the street side followed the house",
+)
+_BOOT = _fault(
+    FaultCause.BOOT,
+    "MID_NOT_PROVEN_AT_START",
+    Severity.ALARM,
+    "The MID was not proven open within 200 ms of the start. Gate off until it is.",
+    "",
+)
+
+_EFFECTS: dict[tuple[str, Mode], Effect] = {
+    ("operator", Mode.OPENING): _opening,
+    ("loss", Mode.OPENING): _opening,
+    ("seen_open", Mode.OPENING): _opening,
+    ("source_lost", Mode.OPENING): _source_lost_closing,
+    ("opened", Mode.PROVING): _proving,
+    ("not_open", Mode.FAULT_OPEN): _NOT_OPEN,
+    ("disagree", Mode.FAULT_OPEN): _DISAGREE,
+    ("unbidden", Mode.FAULT_OPEN): _UNBIDDEN,
+    ("backfeed", Mode.FAULT_OPEN): _BACKFEED,
+    ("boot_overdue", Mode.FAULT_OPEN): _BOOT,
+    ("proven_late", Mode.DARK): _fault_over,
+    ("reset", Mode.DARK): _reset,
+    ("form", Mode.FORMING): _forming,
+    ("formed", Mode.ISLANDED): _formed,
+    ("not_formed", Mode.DARK): _form_failed,
+    ("source_lost", Mode.DARK): _island_lost,
+    ("requalified", Mode.SYNCING): _syncing,
+    ("in_phase", Mode.CLOSING_SYNC): _close,
+    ("close_dead", Mode.CLOSING_DEAD): _close,
+    ("not_closed", Mode.ISLANDED): _close_failed,
+    ("not_closed", Mode.OPENING): _close_dead_failed,
+    ("closed", Mode.TIED): _tied,
+    ("following", Mode.TIED): _tied,
+    ("not_following", Mode.TIED): _tied_without_inverter,
+}

@@ -1,0 +1,231 @@
+"""The grid as the site must judge it: gone, tripped, out of its window, or good for how long.
+
+Per leg and line to line: the worst value trips, all must qualify. Trip comparisons are strict, enter-service limits
+inclusive (IEEE 1547-2018, 6.4, 6.5 and 4.10). Timers count integer nanoseconds of the monotonic clock and start anew
+with every excursion that a reading shows, each reading looked at, not only the last of a step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, Senses, fresh
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, EnterService, GridSettings, TripElement
+from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
+
+#: Below this on both legs the grid counts as dead (I1's dead bus uses the same figure).
+DEAD_PU = 0.05
+#: The grid is "gone" for the screen below this; between it and the window it is "out of window".
+GONE_PU = 0.5
+#: A sagging grid restarts the enter-service count at once, without waiting for a half-cycle value.
+FAST_DIP_PU = 0.88
+#: 0 V counts as dead only on a channel that was seen live within this (I4): a blown sense fuse reads 0 V too.
+SEEN_LIVE_NS = 60 * NS_PER_S
+
+
+class GridCondition(str, Enum):
+    """The grid in one word."""
+
+    UNKNOWN = "unknown"
+    DEAD = "dead"
+    OUT_OF_WINDOW = "out_of_window"
+    IN_WINDOW = "in_window"
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """Why the MID must open: ``transfer_class``, the reason in words, and when the fall began, as timed by the LC."""
+
+    transfer_class: str
+    reason: str
+    fell_at_ns: int
+
+
+@dataclass(frozen=True, slots=True)
+class GridState:
+    """``ok_since_ns``: start of the unbroken time in the window; ``trip_since_ns``: per trip element, since when beyond
+    its limit; ``loss``: set while something asks for separation."""
+
+    condition: GridCondition = GridCondition.UNKNOWN
+    since_ns: int = 0
+    reason: str = "not heard yet"
+    ok_since_ns: int | None = None
+    trip_since_ns: tuple[int | None, ...] = ()
+    live_l1_ns: int | None = None
+    live_l2_ns: int | None = None
+    loss: Loss | None = None
+
+    def ok_for_ns(self, now_ns: int) -> int:
+        """How long the grid has been in its window without a break."""
+        return 0 if self.ok_since_ns is None else now_ns - self.ok_since_ns
+
+
+def update(
+    settings: GridSettings, state: GridState, senses: Senses, readings: tuple[Reading, ...], now_ns: int
+) -> GridState:
+    """One look at what is new. Pure; ``now_ns`` also ages what is not."""
+    ok_since_ns = state.ok_since_ns
+    trips = state.trip_since_ns or (None,) * len(settings.trips)
+    live_l1_ns, live_l2_ns = state.live_l1_ns, state.live_l2_ns
+    for reading in readings:
+        if isinstance(reading, SideCycle) and reading.side is Side.GRID:
+            if window_fault(settings.enter_service, reading):
+                ok_since_ns = None
+            elif ok_since_ns is None:
+                ok_since_ns = reading.at_ns
+            trips = _advance_trips(settings.trips, trips, reading)
+        elif isinstance(reading, GridFast):
+            if reading.quality is not Quality.GOOD or _dips(reading):
+                ok_since_ns = None
+            if reading.l1_pu is not None and reading.l1_pu > GONE_PU:
+                live_l1_ns = reading.at_ns
+            if reading.l2_pu is not None and reading.l2_pu > GONE_PU:
+                live_l2_ns = reading.at_ns
+    cycle = fresh(senses.grid_cycle, now_ns, CYCLE_LIMIT_MS)
+    fast = fresh(senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS)
+    if cycle is None or fast is None:
+        ok_since_ns = None
+    condition, reason = _judge(settings, cycle, fast, live_l1_ns, live_l2_ns, now_ns)
+    return replace(
+        state,
+        condition=condition,
+        since_ns=state.since_ns if condition is state.condition else now_ns,
+        reason=reason,
+        ok_since_ns=ok_since_ns,
+        trip_since_ns=trips,
+        live_l1_ns=live_l1_ns,
+        live_l2_ns=live_l2_ns,
+        loss=_loss(settings, senses, fast, trips, now_ns),
+    )
+
+
+def restart(state: GridState, now_ns: int) -> GridState:
+    """Start the enter-service count anew: after every opening the whole delay is served again."""
+    if state.ok_since_ns is None:
+        return state
+    return replace(state, ok_since_ns=now_ns)
+
+
+def window_fault(window: EnterService, cycle: SideCycle) -> str:
+    """What is out of the enter-service window, in words; "" when all is inside (limits inclusive)."""
+    if cycle.quality is not Quality.GOOD:
+        return "the sensing is not to be trusted"
+    for name, volts, nominal_v in (
+        ("L1", cycle.l1_v, NOMINAL_V),
+        ("L2", cycle.l2_v, NOMINAL_V),
+        ("L1-L2", cycle.l1l2_v, 2 * NOMINAL_V),
+    ):
+        if volts is None:
+            return f"{name} is unknown"
+        if volts < window.v_lo_pu * nominal_v:
+            return f"{name} {volts:.1f} V is under {window.v_lo_pu * nominal_v:.1f} V"
+        if volts > window.v_hi_pu * nominal_v:
+            return f"{name} {volts:.1f} V is over {window.v_hi_pu * nominal_v:.1f} V"
+    frequency = cycle.frequency_hz
+    if frequency is None:
+        return "the frequency is unknown"
+    if not window.f_lo_hz <= frequency <= window.f_hi_hz:
+        return f"{frequency:.2f} Hz is outside {window.f_lo_hz:.1f} to {window.f_hi_hz:.1f} Hz"
+    return ""
+
+
+def next_wake_ns(settings: GridSettings, state: GridState, senses: Senses, now_ns: int) -> int:
+    """When this monitor wants to be asked again even if no frame comes: silence must be noticed in time."""
+    wakes = [now_ns + 100 * NS_PER_MS]
+    if senses.grid_fast is not None:
+        wakes.append(senses.grid_fast.at_ns + int(GRID_FAST_LIMIT_MS * NS_PER_MS) + 1)
+    if state.ok_since_ns is not None:
+        wakes.append(state.ok_since_ns + int(settings.enter_service.delay_s * NS_PER_S))
+    return min(wake for wake in wakes if wake > now_ns)
+
+
+def _dips(fast: GridFast) -> bool:
+    return fast.l1_pu is None or fast.l2_pu is None or min(fast.l1_pu, fast.l2_pu) < FAST_DIP_PU
+
+
+def _advance_trips(
+    elements: tuple[TripElement, ...], since: tuple[int | None, ...], cycle: SideCycle
+) -> tuple[int | None, ...]:
+    if cycle.quality is not Quality.GOOD:
+        return since
+    volts = [
+        value / nominal_v
+        for value, nominal_v in (
+            (cycle.l1_v, NOMINAL_V),
+            (cycle.l2_v, NOMINAL_V),
+            (cycle.l1l2_v, 2 * NOMINAL_V),
+        )
+        if value is not None
+    ]
+    result: list[int | None] = []
+    for element, started in zip(elements, since, strict=True):
+        if element.quantity == "v":
+            beyond = bool(volts) and (
+                max(volts) > element.limit if element.over else min(volts) < element.limit
+            )
+        else:
+            frequency = cycle.frequency_hz
+            beyond = frequency is not None and (
+                frequency > element.limit if element.over else frequency < element.limit
+            )
+        result.append((started if started is not None else cycle.at_ns) if beyond else None)
+    return tuple(result)
+
+
+def _judge(
+    settings: GridSettings,
+    cycle: SideCycle | None,
+    fast: GridFast | None,
+    live_l1_ns: int | None,
+    live_l2_ns: int | None,
+    now_ns: int,
+) -> tuple[GridCondition, str]:
+    if fast is None or cycle is None:
+        return GridCondition.UNKNOWN, "the grid sensing is silent or not to be trusted"
+    if fast.l1_pu is None or fast.l2_pu is None:
+        return GridCondition.UNKNOWN, "a leg's sensing is missing"
+    if max(fast.l1_pu, fast.l2_pu) < DEAD_PU:
+        seen = [at for at in (live_l1_ns, live_l2_ns) if at is not None and now_ns - at <= SEEN_LIVE_NS]
+        words = (
+            "no voltage"
+            if len(seen) == 2
+            else "no voltage (a channel not seen live for 60 s may be a blown fuse)"
+        )
+        return GridCondition.DEAD, words
+    fault = window_fault(settings.enter_service, cycle)
+    if fault:
+        return GridCondition.OUT_OF_WINDOW, fault
+    return GridCondition.IN_WINDOW, ""
+
+
+def _loss(
+    settings: GridSettings,
+    senses: Senses,
+    fast: GridFast | None,
+    trips: tuple[int | None, ...],
+    now_ns: int,
+) -> Loss | None:
+    if fast is None:
+        newest = senses.grid_fast
+        if newest is None:
+            return Loss("sense_fault", "the grid has never been sensed", now_ns)
+        words = "implausible" if newest.quality is not Quality.GOOD else "silent"
+        return Loss("sense_fault", f"the grid sensing is {words}", newest.at_ns)
+    if fast.l1_pu is None or fast.l2_pu is None:
+        return Loss("sense_fault", "a leg's sensing is missing", fast.at_ns)
+    if settings.fast_separation:
+        below_050, below_088 = fast.below_050_ms, fast.below_088_ms
+        if below_050 is not None and below_050 >= settings.detector.below_050_hold_ms:
+            fell_ms = max(below_050, below_088 or 0.0)
+            return Loss("hard", f"below 50 % for {below_050:.1f} ms", fast.at_ns - int(fell_ms * NS_PER_MS))
+        if below_088 is not None and below_088 >= settings.detector.below_088_hold_ms:
+            return Loss(
+                "brownout", f"below 88 % for {below_088:.1f} ms", fast.at_ns - int(below_088 * NS_PER_MS)
+            )
+    for element, since_ns in zip(settings.trips, trips, strict=True):
+        if since_ns is not None and now_ns - since_ns >= element.clearing_s * NS_PER_S:
+            unit = "pu" if element.quantity == "v" else "Hz"
+            side = "over" if element.over else "under"
+            return Loss("brownout", f"{element.name}: {side} {element.limit:g} {unit}", since_ns)
+    return None

@@ -1,0 +1,144 @@
+"""What must be true before the house may be formed or the MID closed: each refusal in words for the screen.
+
+"" means allowed. Every guard reads fresh, GOOD readings only; unknown refuses.
+"""
+
+from __future__ import annotations
+
+from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
+from v2h_console.core.load_manager import confirmed_off
+from v2h_console.core.mid_proof import Position
+from v2h_console.core.senses import (
+    GRID_FAST_LIMIT_MS,
+    HOUSE_FAST_LIMIT_MS,
+    INVERTER_LIMIT_MS,
+    MID_LIMIT_MS,
+    fresh,
+)
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.state import State
+from v2h_drivers.capabilities import InverterMode
+
+#: Above this on the house bus something else still feeds it: form only with a flying start.
+RESIDUAL_PU = 0.25
+#: The house counts as lit from here (half cycle), as back from FORMED_PU (SOGI, after its rise).
+LIT_PU = 0.88
+FORMED_PU = 0.9
+DEAD_BUS_NS = 300 * NS_PER_MS
+
+
+def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
+    """Why the inverter may not form now."""
+    islanding = state.islanding
+    if islanding.lk_form:
+        return f"forming is locked out: {islanding.lk_form}"
+    if not state.proof.proven:
+        return f"the MID is not proven open: {state.proof.doubt}"
+    if not state.latch.lock_is_durable:
+        return "the open latch is not on disk yet"
+    if now_ns < islanding.form_not_before_ns:
+        left_s = (islanding.form_not_before_ns - now_ns) / NS_PER_S
+        return f"next try to form in {left_s:.0f} s"
+    if state.car.refusal:
+        return state.car.refusal
+    if state.thermal.stopped:
+        return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    if inverter is None:
+        return "the inverter is not heard"
+    if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
+        return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
+    if not confirmed_off(state.loads, state.senses, now_ns):
+        return "heavy loads are not confirmed off"
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    if mid is None or not mid.interlock_ok:
+        return "the interlock is open"
+    if settings.mid.poles == 3 and not mid.bond_closed:
+        return "the neutral-ground bond is missing"
+    if settings.mid.poles == 2 and mid.bond_closed:
+        return "there is a second neutral-ground bond"
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    if house is None or house.l1_pu is None or house.l2_pu is None:
+        return "the house side's voltage is unknown"
+    if max(house.l1_pu, house.l2_pu) >= RESIDUAL_PU and not settings.inverter.flying_start:
+        return "something still feeds the house bus"
+    return ""
+
+
+def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
+    """Why the MID may not be closed onto the grid now, apart from the angle."""
+    islanding = state.islanding
+    if islanding.lk_close:
+        return f"closing is locked out: {islanding.lk_close}"
+    if islanding.operator_hold:
+        return "the MID was opened by hand; close it by hand (c)"
+    if state.grid.condition is not GridCondition.IN_WINDOW or state.grid.ok_since_ns is None:
+        return "the grid is not in its window"
+    delay_ns = int(settings.grid.enter_service.delay_s * NS_PER_S)
+    if state.grid.ok_for_ns(now_ns) < delay_ns:
+        return "the enter-service delay runs"
+    if now_ns < islanding.close_not_before_ns:
+        return f"next try to close in {(islanding.close_not_before_ns - now_ns) / NS_PER_S:.0f} s"
+    if fresh(state.senses.mid, now_ns, MID_LIMIT_MS) is None:
+        return "the MID is not heard"
+    return ""
+
+
+def grid_is_fresh(settings: Settings, state: State, now_ns: int) -> bool:
+    """Whether the grid's voltage is young enough to close on (I1: 20 ms)."""
+    return fresh(state.senses.grid_fast, now_ns, settings.sync.max_age_ms) is not None
+
+
+def bus_is_dead(state: State, now_ns: int) -> bool:
+    """Both house legs under 0.05 pu and every gate confirmed off, at this instant."""
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    return (
+        house is not None
+        and house.l1_pu is not None
+        and house.l2_pu is not None
+        and max(house.l1_pu, house.l2_pu) < DEAD_PU
+        and inverter is not None
+        and not inverter.gate_on
+    )
+
+
+def house_formed(state: State, now_ns: int) -> bool:
+    """Both house legs at 0.9 pu or more."""
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    return (
+        house is not None
+        and house.l1_pu is not None
+        and house.l2_pu is not None
+        and min(house.l1_pu, house.l2_pu) >= FORMED_PU
+    )
+
+
+def house_lost(state: State, now_ns: int) -> bool:
+    """A house leg is known to be under half its voltage."""
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    return (
+        house is not None
+        and house.l1_pu is not None
+        and house.l2_pu is not None
+        and min(house.l1_pu, house.l2_pu) < 0.5
+    )
+
+
+def grid_follows(state: State, now_ns: int) -> bool:
+    """The street side, dead when forming began, carries the house's voltage: that is back-feed."""
+    grid = fresh(state.senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS)
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    if grid is None or house is None or not state.islanding.grid_was_dead:
+        return False
+    for grid_pu, house_pu in ((grid.l1_pu, house.l1_pu), (grid.l2_pu, house.l2_pu)):
+        if grid_pu is None or house_pu is None:
+            continue
+        if grid_pu > 2 * DEAD_PU and abs(grid_pu - house_pu) < DEAD_PU:
+            return True
+    return False
+
+
+def contacts_closed(state: State) -> bool:
+    """Both auxiliary contacts say closed."""
+    return state.proof.position is Position.CLOSED

@@ -1,0 +1,364 @@
+"""The islanding machine: one transition table, read from top to bottom, and what each mode commands.
+
+The first edge whose guard holds is taken; a step follows edges until none holds, so that a loss leads from TIED
+through OPENING in the same step. Outputs depend on the mode alone (a Moore machine): what is commanded can be read
+off ``control_request`` without knowing how one got there. Deadlines are guards on time in the mode.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from v2h_console.core import guards
+from v2h_console.core.grid_monitor import GridCondition
+from v2h_console.core.mid_proof import Position
+from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.state import FaultCause, Mode, State
+from v2h_drivers.capabilities import ControlRequest, InverterMode
+
+OPENING_DEADLINE_MS = 100
+PROVING_DEADLINE_MS = 100
+DISAGREEMENT_MS = 20
+BOOT_DEADLINE_MS = 200
+FORMING_DEADLINE_MS = 200
+CLOSING_DEADLINE_MS = 100
+HANDBACK_DEADLINE_MS = 100
+CLOSED_HOLD_MS = 10
+CLOSED_MAX_DIFFERENCE_PCT = 2.0
+FAULT_PROOF_NS = NS_PER_S
+HOUSE_LOST_MS = 100
+#: A tied MID seen open for this long was opened by something else: follow it.
+SEEN_OPEN_MS = 20
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a guard may look at."""
+
+    settings: Settings
+    state: State
+    now_ns: int
+    open_ordered: bool
+    reset_ordered: bool
+
+    def elapsed_ms(self) -> float:
+        """Milliseconds in the present mode."""
+        return (self.now_ns - self.state.islanding.since_ns) / NS_PER_MS
+
+
+Guard = Callable[[View], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """One row of the table. ``event`` names it for events, effects and the diagram; ``words`` is the guard's text."""
+
+    sources: tuple[Mode, ...]
+    event: str
+    words: str
+    guard: Guard
+    target: Mode
+
+
+def _grid_lost(view: View) -> bool:
+    return view.state.grid.loss is not None or _controller_silent(view)
+
+
+def _controller_silent(view: View) -> bool:
+    return fresh(view.state.senses.heartbeat, view.now_ns, HEARTBEAT_LIMIT_MS) is None
+
+
+def _seen_open(view: View) -> bool:
+    proof = view.state.proof
+    return proof.position is Position.OPEN and view.now_ns - proof.since_ns >= SEEN_OPEN_MS * NS_PER_MS
+
+
+def _disagrees(view: View) -> bool:
+    proof = view.state.proof
+    return (
+        proof.position in (Position.DISAGREE, Position.CLOSED)
+        and view.now_ns - proof.since_ns >= DISAGREEMENT_MS * NS_PER_MS
+    )
+
+
+def _contact_unbidden(view: View) -> bool:
+    return (
+        view.state.proof.position in (Position.CLOSED, Position.DISAGREE)
+        and view.now_ns >= view.state.islanding.contact_grace_until_ns
+    )
+
+
+def _source_lost(view: View) -> bool:
+    """The island cannot go on: inverter, car, DC, charge, heat, or the controller that carries the gates."""
+    state = view.state
+    if state.car.refusal or state.thermal.stopped or state.proof.position is Position.UNKNOWN:
+        return True
+    inverter = fresh(state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
+    if inverter is None or inverter.fault:
+        return True
+    settled = view.elapsed_ms() >= HOUSE_LOST_MS
+    if settled and inverter.mode is not InverterMode.FORMING:
+        return True
+    return settled and guards.house_lost(state, view.now_ns)
+
+
+def _may_form(view: View) -> bool:
+    return not guards.forming_refusal(view.settings, view.state, view.now_ns)
+
+
+def _may_close(view: View) -> bool:
+    return (
+        not guards.closing_refusal(view.settings, view.state, view.now_ns)
+        and view.state.latch.clear_is_durable
+    )
+
+
+def _dead_bus_held(view: View) -> bool:
+    since = view.state.islanding.dead_since_ns
+    return since is not None and view.now_ns - since >= guards.DEAD_BUS_NS
+
+
+def _closed_and_level(view: View) -> bool:
+    since = view.state.islanding.closed_since_ns
+    if since is None or view.now_ns - since < CLOSED_HOLD_MS * NS_PER_MS:
+        return False
+    sync = fresh(view.state.senses.sync, view.now_ns, view.settings.sync.max_age_ms)
+    return (
+        sync is not None
+        and sync.voltage_difference_pct is not None
+        and abs(sync.voltage_difference_pct) < CLOSED_MAX_DIFFERENCE_PCT
+        # a frame from before the contact cannot speak for it
+        and sync.at_ns >= since
+    )
+
+
+def _follows(view: View) -> bool:
+    inverter = fresh(view.state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
+    return (
+        inverter is not None
+        and inverter.at_ns > view.state.islanding.since_ns
+        and inverter.mode is InverterMode.FOLLOWING
+    )
+
+
+def _after(limit_ms: float) -> Guard:
+    return lambda view: view.elapsed_ms() >= limit_ms
+
+
+def _boot_overdue(view: View) -> bool:
+    heard = view.state.islanding.heard_mid_since_ns
+    return heard is not None and view.now_ns - heard >= BOOT_DEADLINE_MS * NS_PER_MS
+
+
+def _soft_fault_proven(view: View) -> bool:
+    islanding = view.state.islanding
+    since = islanding.proven_in_fault_since_ns
+    return (
+        islanding.fault_cause in (FaultCause.BOOT, FaultCause.NOT_OPEN)
+        and since is not None
+        and view.now_ns - since >= FAULT_PROOF_NS
+    )
+
+
+def _left_window(view: View) -> bool:
+    grid = view.state.grid
+    return grid.condition is not GridCondition.IN_WINDOW or grid.ok_since_ns is None
+
+
+def _ordered_open(view: View) -> bool:
+    return view.open_ordered
+
+
+_LIT = (Mode.ISLANDED, Mode.SYNCING)
+_CLOSING = (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD)
+
+#: design: from | event [guard] | to. Order matters: opening first, then faults, then progress.
+TABLE: tuple[Edge, ...] = (
+    Edge((Mode.TIED,), "operator", "a person orders it", _ordered_open, Mode.OPENING),
+    Edge((Mode.TIED,), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
+    Edge((Mode.TIED,), "seen_open", "contacts open 20 ms unbidden", _seen_open, Mode.OPENING),
+    Edge((*_CLOSING, Mode.HANDBACK), "operator", "a person orders it", _ordered_open, Mode.OPENING),
+    Edge((*_CLOSING, Mode.HANDBACK), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
+    Edge((Mode.BOOT_OPEN,), "proven", "proof of open", lambda v: v.state.proof.proven, Mode.DARK),
+    Edge((Mode.BOOT_OPEN,), "boot_overdue", "200 ms without proof", _boot_overdue, Mode.FAULT_OPEN),
+    Edge(
+        (Mode.OPENING,),
+        "opened",
+        "both contacts open",
+        lambda v: v.state.proof.position is Position.OPEN,
+        Mode.PROVING,
+    ),
+    Edge((Mode.OPENING,), "not_open", "100 ms", _after(OPENING_DEADLINE_MS), Mode.FAULT_OPEN),
+    Edge((Mode.PROVING,), "proven", "proof of open for 12 ms", lambda v: v.state.proof.proven, Mode.DARK),
+    Edge((Mode.PROVING,), "disagree", "contacts disagree 20 ms", _disagrees, Mode.FAULT_OPEN),
+    Edge((Mode.PROVING,), "disagree", "100 ms without proof", _after(PROVING_DEADLINE_MS), Mode.FAULT_OPEN),
+    Edge((Mode.FORMING, *_LIT), "unbidden", "a contact closes unbidden", _contact_unbidden, Mode.FAULT_OPEN),
+    Edge(
+        (Mode.FORMING,),
+        "backfeed",
+        "the grid side follows",
+        lambda v: guards.grid_follows(v.state, v.now_ns),
+        Mode.FAULT_OPEN,
+    ),
+    Edge((Mode.DARK,), "form", "car, inverter, shed, bond, proof ready", _may_form, Mode.FORMING),
+    Edge(
+        (Mode.DARK,),
+        "close_dead",
+        "dead bus 300 ms, delay served, clear durable",
+        lambda v: _dead_bus_held(v) and _may_close(v) and guards.grid_is_fresh(v.settings, v.state, v.now_ns),
+        Mode.CLOSING_DEAD,
+    ),
+    Edge(
+        (Mode.FORMING,),
+        "formed",
+        "both legs at 0.9 pu",
+        lambda v: guards.house_formed(v.state, v.now_ns),
+        Mode.ISLANDED,
+    ),
+    Edge((Mode.FORMING,), "not_formed", "200 ms", _after(FORMING_DEADLINE_MS), Mode.DARK),
+    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat", _source_lost, Mode.DARK),
+    Edge(
+        (Mode.CLOSING_SYNC, Mode.HANDBACK),
+        "source_lost",
+        "inverter fault",
+        lambda v: _inverter_fault(v),
+        Mode.OPENING,
+    ),
+    Edge((Mode.ISLANDED,), "requalified", "delay served, clear durable", _may_close, Mode.SYNCING),
+    Edge((Mode.SYNCING,), "window_left", "the grid leaves its window", _left_window, Mode.ISLANDED),
+    Edge((Mode.SYNCING,), "held_off", "closing refused", lambda v: not _may_close(v), Mode.ISLANDED),
+    Edge(
+        (Mode.SYNCING,),
+        "in_phase",
+        "predicted angle held 0.5 s, age <= 20 ms",
+        lambda v: (
+            v.state.sync.held(v.settings.sync, v.now_ns)
+            and guards.grid_is_fresh(v.settings, v.state, v.now_ns)
+        ),
+        Mode.CLOSING_SYNC,
+    ),
+    Edge(
+        (Mode.SYNCING,),
+        "sync_timeout",
+        "300 s",
+        lambda v: v.elapsed_ms() >= v.settings.sync.timeout_s * 1000.0,
+        Mode.ISLANDED,
+    ),
+    Edge(
+        (Mode.CLOSING_SYNC,), "closed", "contacts closed, level for 10 ms", _closed_and_level, Mode.HANDBACK
+    ),
+    Edge((Mode.CLOSING_SYNC,), "not_closed", "100 ms", _after(CLOSING_DEADLINE_MS), Mode.ISLANDED),
+    Edge(
+        (Mode.CLOSING_DEAD,),
+        "closed",
+        "contacts closed",
+        lambda v: guards.contacts_closed(v.state),
+        Mode.TIED,
+    ),
+    Edge((Mode.CLOSING_DEAD,), "not_closed", "100 ms", _after(CLOSING_DEADLINE_MS), Mode.OPENING),
+    Edge((Mode.HANDBACK,), "following", "the inverter follows", _follows, Mode.TIED),
+    Edge((Mode.HANDBACK,), "not_following", "100 ms", _after(HANDBACK_DEADLINE_MS), Mode.TIED),
+    Edge((Mode.FAULT_OPEN,), "reset", "a person resets and proof", lambda v: _reset_and_proven(v), Mode.DARK),
+    Edge(
+        (Mode.FAULT_OPEN,), "proven_late", "proof for 1 s, cause slow or boot", _soft_fault_proven, Mode.DARK
+    ),
+)
+
+
+def _reset_and_proven(view: View) -> bool:
+    return view.reset_ordered and view.state.proof.proven
+
+
+def _inverter_fault(view: View) -> bool:
+    inverter = fresh(view.state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
+    return inverter is None or inverter.fault
+
+
+_EDGES_FROM: dict[Mode, tuple[Edge, ...]] = {
+    mode: tuple(edge for edge in TABLE if mode in edge.sources) for mode in Mode
+}
+
+
+def next_edge(view: View) -> Edge | None:
+    """The edge to take now, or ``None``."""
+    for edge in _EDGES_FROM[view.state.islanding.mode]:
+        if edge.guard(view):
+            return edge
+    return None
+
+
+def observe(state: State, now_ns: int) -> State:
+    """Keep the clocks that the guards read: contact closed, bus dead, proof held in a fault, MID first heard."""
+    islanding = state.islanding
+    position = state.proof.position
+    closed = position is Position.CLOSED
+    dead = guards.bus_is_dead(state, now_ns)
+    in_fault = islanding.mode is Mode.FAULT_OPEN and state.proof.proven
+    heard = position is not Position.UNKNOWN
+    return replace(
+        state,
+        islanding=replace(
+            islanding,
+            closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
+            dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
+            proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
+            heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
+        ),
+    )
+
+
+def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
+    if not holds:
+        return None
+    return since_ns if since_ns is not None else now_ns
+
+
+def control_request(state: State) -> ControlRequest:
+    """What the mode commands."""
+    islanding = state.islanding
+    match islanding.mode:
+        case Mode.TIED:
+            return ControlRequest(open_mid=False, close_mid=False, gate=islanding.gate_in_tied, form=False)
+        case Mode.FORMING | Mode.ISLANDED | Mode.SYNCING:
+            return ControlRequest(open_mid=True, close_mid=False, gate=True, form=True)
+        case Mode.CLOSING_SYNC:
+            return ControlRequest(
+                open_mid=False, close_mid=True, gate=True, form=True, close_token=islanding.close_token
+            )
+        case Mode.HANDBACK:
+            return ControlRequest(open_mid=False, close_mid=False, gate=True, form=False)
+        case Mode.CLOSING_DEAD:
+            return ControlRequest(
+                open_mid=False, close_mid=True, gate=False, form=False, close_token=islanding.close_token
+            )
+        case _:
+            return ControlRequest(open_mid=True, close_mid=False, gate=False, form=False)
+
+
+def deadline_ns(settings: Settings, state: State) -> int | None:
+    """When the present mode's time runs out; ``None`` where it has no deadline."""
+    islanding = state.islanding
+    limits_ms: dict[Mode, float] = {
+        Mode.OPENING: OPENING_DEADLINE_MS,
+        Mode.PROVING: PROVING_DEADLINE_MS,
+        Mode.FORMING: FORMING_DEADLINE_MS,
+        Mode.CLOSING_SYNC: CLOSING_DEADLINE_MS,
+        Mode.CLOSING_DEAD: CLOSING_DEADLINE_MS,
+        Mode.HANDBACK: HANDBACK_DEADLINE_MS,
+        Mode.SYNCING: settings.sync.timeout_s * 1000.0,
+    }
+    limit_ms = limits_ms.get(islanding.mode)
+    return None if limit_ms is None else islanding.since_ns + int(limit_ms * NS_PER_MS)
+
+
+def diagram() -> str:
+    """The table as a Mermaid state diagram, for docs/islanding.md."""
+    lines = ["stateDiagram-v2", "    [*] --> BOOT_OPEN: start"]
+    for edge in TABLE:
+        lines.extend(
+            f"    {source.name} --> {edge.target.name}: {edge.event} [{edge.words}]"
+            for source in edge.sources
+        )
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,55 @@
+"""What reaches ``step``: readings, orders and durability receipts, exactly as they were drained and recorded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from v2h_drivers.capabilities import Reading
+
+
+class OrderKind(str, Enum):
+    """What an operator may ask of the core."""
+
+    OPEN_MID = "operator.open_mid"
+    CLOSE_MID = "operator.close_mid"
+    RESET_LOCKOUT = "operator.reset_lockout"
+    SET_DISCHARGE_LIMIT = "operator.set_discharge_limit"
+    ACKNOWLEDGE = "operator.acknowledge"
+    LOAD_ON = "operator.load_on"
+    LOAD_OFF = "operator.load_off"
+
+
+@dataclass(frozen=True, slots=True)
+class CoreOrder:
+    """One order that the owner has already checked for authority. Expired orders are dropped unread.
+
+    ``name`` is a circuit id or an event code; ``value_w`` a power in watts.
+    """
+
+    kind: OrderKind
+    nonce: str
+    expires_at_ns: int
+    name: str = ""
+    value_w: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class LatchReceipt:
+    """The storage's word that latch record ``sequence`` is on disk (fsync returned). ``locked`` as written.
+
+    ``sequence`` 0 is what was found at the start: a missing or corrupt file reads as locked.
+    """
+
+    sequence: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """All that is new since the last step. ``sequence`` counts steps."""
+
+    sequence: int
+    readings: tuple[Reading, ...] = ()
+    orders: tuple[CoreOrder, ...] = ()
+    receipts: tuple[LatchReceipt, ...] = ()

@@ -1,0 +1,145 @@
+"""The last word of every device, with its age: what the core believes about the world, and how stale it is.
+
+Unknown is a third value: ``fresh`` gives the reading only while it is GOOD and young enough, else ``None``, so that
+no rule can take silence for health (I4).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from v2h_console.core.settings import NS_PER_MS
+from v2h_drivers.capabilities import (
+    CarStatus,
+    CircuitReading,
+    ControllerConfig,
+    ControllerHeartbeat,
+    GridFast,
+    HouseFast,
+    Identity,
+    InverterFast,
+    InverterStatus,
+    LegCurrents,
+    LinkHealth,
+    LoadFeedback,
+    MidState,
+    Quality,
+    Reading,
+    RelayStates,
+    Side,
+    SideCycle,
+    SolarStatus,
+    Supply,
+    Sync,
+    Temperatures,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Senses:
+    """The newest reading of each kind, whatever its quality; ``None`` = never heard."""
+
+    grid_fast: GridFast | None = None
+    house_fast: HouseFast | None = None
+    mid: MidState | None = None
+    inverter_fast: InverterFast | None = None
+    sync: Sync | None = None
+    currents: LegCurrents | None = None
+    grid_cycle: SideCycle | None = None
+    house_cycle: SideCycle | None = None
+    heartbeat: ControllerHeartbeat | None = None
+    load_feedback: LoadFeedback | None = None
+    temperatures: Temperatures | None = None
+    supply: Supply | None = None
+    controller_config: ControllerConfig | None = None
+    inverter: InverterStatus | None = None
+    car: CarStatus | None = None
+    solar: SolarStatus | None = None
+    relays: RelayStates | None = None
+    circuits: tuple[CircuitReading | None, ...] = ()
+    identities: tuple[Identity, ...] = ()
+    links: tuple[LinkHealth, ...] = ()
+
+
+_FIELD_OF: dict[type, str] = {
+    GridFast: "grid_fast",
+    HouseFast: "house_fast",
+    MidState: "mid",
+    InverterFast: "inverter_fast",
+    Sync: "sync",
+    LegCurrents: "currents",
+    ControllerHeartbeat: "heartbeat",
+    LoadFeedback: "load_feedback",
+    Temperatures: "temperatures",
+    Supply: "supply",
+    ControllerConfig: "controller_config",
+    InverterStatus: "inverter",
+    CarStatus: "car",
+    SolarStatus: "solar",
+    RelayStates: "relays",
+}
+
+_MAX_CIRCUITS = 32
+
+
+def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
+    """Take the readings in their order; the newest of each kind stays. Returns the same object for none."""
+    changes: dict[str, object] = {}
+    for reading in readings:
+        name = _FIELD_OF.get(type(reading))
+        if name is not None:
+            changes[name] = reading
+        elif isinstance(reading, SideCycle):
+            changes["grid_cycle" if reading.side is Side.GRID else "house_cycle"] = reading
+        elif isinstance(reading, CircuitReading):
+            held = changes.get("circuits", senses.circuits)
+            assert isinstance(held, tuple)
+            changes["circuits"] = _with_circuit(held, reading)
+        elif isinstance(reading, LinkHealth):
+            links = changes.get("links", senses.links)
+            assert isinstance(links, tuple)
+            changes["links"] = (*(link for link in links if link.device != reading.device), reading)
+        elif isinstance(reading, Identity):
+            known = changes.get("identities", senses.identities)
+            assert isinstance(known, tuple)
+            changes["identities"] = (*(one for one in known if one.device != reading.device), reading)
+    return replace(senses, **changes) if changes else senses  # type: ignore[arg-type]  # names come from _FIELD_OF
+
+
+def _with_circuit(
+    held: tuple[CircuitReading | None, ...], reading: CircuitReading
+) -> tuple[CircuitReading | None, ...]:
+    if not 0 <= reading.circuit < _MAX_CIRCUITS:
+        return held
+    padded = list(held) + [None] * (reading.circuit + 1 - len(held))
+    padded[reading.circuit] = reading
+    return tuple(padded)
+
+
+AnyReading = TypeVar("AnyReading", bound=Reading)
+
+
+def fresh(reading: AnyReading | None, now_ns: int, limit_ms: float) -> AnyReading | None:
+    """The reading while it is GOOD and at most ``limit_ms`` old; else ``None``: unknown."""
+    if (
+        reading is None
+        or reading.quality is not Quality.GOOD
+        or now_ns - reading.at_ns > limit_ms * NS_PER_MS
+    ):
+        return None
+    return reading
+
+
+# How old each fast reading may be before it is unknown: three periods of docs/can.md, plus the fast lane's own
+# lateness (8.6 ms at its worst when measured), and never beyond the reaction that the fault classes ask for.
+GRID_FAST_LIMIT_MS = 60.0
+HOUSE_FAST_LIMIT_MS = 60.0
+MID_LIMIT_MS = 60.0
+INVERTER_LIMIT_MS = 60.0
+CYCLE_LIMIT_MS = 100.0
+CURRENTS_LIMIT_MS = 100.0
+HEARTBEAT_LIMIT_MS = 100.0
+LOAD_FEEDBACK_LIMIT_MS = 200.0
+TEMPERATURES_LIMIT_MS = 1_000.0

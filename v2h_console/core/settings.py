@@ -1,0 +1,228 @@
+"""What ``step`` obeys: one frozen value, read from the site's files by ``site``, never changed by the core.
+
+Units are in the names. Defaults are IEEE 1547-2018's where it has one (enter service: Table 4; trip settings:
+Tables 11-13 and 18), otherwise the site's, with their reason beside them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+NS_PER_MS = 1_000_000
+NS_PER_S = 1_000_000_000
+
+#: Line to neutral RMS volts of 1 pu in a 120/240 V split-phase house.
+NOMINAL_V = 120.0
+
+
+class Category(str, Enum):
+    """IEEE 1547-2018 abnormal operating performance category."""
+
+    I = "I"  # noqa: E741  (the standard's own name)
+    II = "II"
+    III = "III"
+
+
+@dataclass(frozen=True, slots=True)
+class TripElement:
+    """One line of the trip tables: beyond ``limit`` (strictly) for ``clearing_s`` → trip.
+
+    ``quantity``: "v" in pu or "f" in hertz; ``over``: whether above or below the limit counts.
+    """
+
+    name: str
+    quantity: str
+    over: bool
+    limit: float
+    clearing_s: float
+
+
+def _voltage_trips(
+    ov1_s: float, uv1_pu: float, uv1_s: float, uv2_pu: float, uv2_s: float
+) -> tuple[TripElement, ...]:
+    return (
+        TripElement("OV2", "v", True, 1.20, 0.16),
+        TripElement("OV1", "v", True, 1.10, ov1_s),
+        TripElement("UV1", "v", False, uv1_pu, uv1_s),
+        TripElement("UV2", "v", False, uv2_pu, uv2_s),
+    )
+
+
+_FREQUENCY_TRIPS = (
+    TripElement("OF2", "f", True, 62.0, 0.16),
+    TripElement("OF1", "f", True, 61.2, 300.0),
+    TripElement("UF1", "f", False, 58.5, 300.0),
+    TripElement("UF2", "f", False, 56.5, 0.16),
+)
+
+#: IEEE 1547-2018 default trip settings by category (Tables 11, 12, 13 and 18).
+TRIP_TABLES: dict[Category, tuple[TripElement, ...]] = {
+    Category.I: _voltage_trips(2.0, 0.70, 2.0, 0.45, 0.16) + _FREQUENCY_TRIPS,
+    Category.II: _voltage_trips(2.0, 0.70, 10.0, 0.45, 0.16) + _FREQUENCY_TRIPS,
+    Category.III: _voltage_trips(13.0, 0.88, 21.0, 0.50, 2.0) + _FREQUENCY_TRIPS,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Detector:
+    """Grid-loss detector: the worse leg's SOGI amplitude below 0.5 pu, or its half-cycle RMS below 0.88 pu, for
+    these holds."""
+
+    name: str
+    below_050_hold_ms: float
+    below_088_hold_ms: float
+
+
+#: Never tripped on the benign events tried (dips of 4 and 8 ms, 60° jumps, notches): the default.
+STEADY = Detector("steady", 8.3, 50.0)
+#: Quicker on brown-outs and motor back-feed, at the price of tripping on 8 ms dips: the utility must permit it.
+FAST = Detector("fast", 4.0, 16.7)
+
+
+@dataclass(frozen=True, slots=True)
+class EnterService:
+    """The window that the grid must keep, inclusive, for ``delay_s`` before anything may close onto it."""
+
+    v_lo_pu: float = 0.917
+    v_hi_pu: float = 1.05
+    f_lo_hz: float = 59.5
+    f_hi_hz: float = 60.1
+    delay_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class GridSettings:
+    """The site's grid code."""
+
+    category: Category = Category.III
+    detector: Detector = STEADY
+    enter_service: EnterService = EnterService()
+    #: Quicker separation than the category's ride-through needs the utility's leave in writing, or next to no
+    #: export; without it only the trip tables open the MID on a voltage that is low but not gone.
+    fast_separation: bool = True
+
+    @property
+    def trips(self) -> tuple[TripElement, ...]:
+        """The category's trip elements."""
+        return TRIP_TABLES[self.category]
+
+
+@dataclass(frozen=True, slots=True)
+class MidSettings:
+    """The interconnection device and what proves it."""
+
+    poles: int = 2
+    proof_hold_ms: float = 12.0
+    #: Above this in an open pole, the contacts' word is not believed.
+    proof_max_pole_a: float = 0.2
+    #: Coil command to contacts, for the predicted angle; learned values replace it.
+    closing_time_ms: float = 31.0
+    alarm_open_ms: float = 33.0
+    lockout_open_ms: float = 100.0
+    #: Learned from the device's own label or commissioning; only shown.
+    name: str = "MID"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncSettings:
+    """When a close onto a live grid may be commanded: all on the predicted angle at contact."""
+
+    max_phase_deg: float = 10.0
+    max_slip_hz: float = 0.1
+    max_voltage_difference_pct: float = 3.0
+    hold_ms: float = 500.0
+    #: A sync reading older than this counts as none (I1).
+    max_age_ms: float = 20.0
+    steer_max_hz: float = 0.1
+    timeout_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class InverterSettings:
+    """Nameplate and set limit; the screen always shows now / set / rated."""
+
+    rated_w: float = 10_000.0
+    max_discharge_w: float = 7_600.0
+    surge_10s_va: float = 16_000.0
+    surge_100ms_va: float = 25_000.0
+    #: The inverter picks up what voltage is left on the house bus and starts in phase with it.
+    flying_start: bool = True
+    nominal_v: float = NOMINAL_V
+    nominal_hz: float = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class CarSettings:
+    """The car as a source: the reserve ladder (I7) and the DC window (I9)."""
+
+    warn_soc_pct: float = 25.0
+    shed_soc_pct: float = 22.0
+    stop_soc_pct: float = 21.0
+    floor_soc_pct: float = 20.0
+    dc_lo_v: float = 350.0
+    dc_hi_v: float = 900.0
+    #: Three polls of a polled car link; a native link is judged by its own, shorter limit.
+    fresh_ms: float = 1_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalSettings:
+    """Fan rule and derating of the inverter's heatsink."""
+
+    fan_on_c: float = 40.0
+    fan_off_c: float = 36.0
+    derate_from_c: float = 45.0
+    derate_per_k: float = 0.025
+    stop_c: float = 75.0
+
+
+@dataclass(frozen=True, slots=True)
+class Circuit:
+    """One switched circuit of the load centre. ``tier`` 1 must, 2 soon, 3 late, 4 shed while islanded.
+
+    ``running_va``, ``inrush_multiple`` and ``inrush_s`` describe a start; ``hold_s`` keeps it off after islanding
+    (heavy loads: 60 s); ``min_off_s`` is the compressor's minimum rest.
+    """
+
+    id: str
+    name: str
+    legs: str
+    tier: int
+    running_va: float
+    inrush_multiple: float = 1.0
+    inrush_s: float = 0.0
+    hold_s: float = 0.0
+    min_off_s: float = 0.0
+
+    @property
+    def heavy(self) -> bool:
+        """Whether it drops before forming and is held for the first minute (I10)."""
+        return self.tier >= 3 or self.hold_s >= 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class LoadSettings:
+    """The load table, by circuit index (the bit in SHED and LOAD_FB)."""
+
+    circuits: tuple[Circuit, ...] = ()
+    heavy_hold_s: float = 60.0
+    stagger_s: float = 5.0
+    #: Share of the limit that is ever planned for; the rest is what tables do not know.
+    planning_share: float = 0.9
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that ``step`` obeys."""
+
+    site: str = "unnamed site"
+    grid: GridSettings = GridSettings()
+    mid: MidSettings = MidSettings()
+    sync: SyncSettings = SyncSettings()
+    inverter: InverterSettings = InverterSettings()
+    car: CarSettings = CarSettings()
+    thermal: ThermalSettings = ThermalSettings()
+    loads: LoadSettings = LoadSettings()
+    #: Names of the devices whose readings count as the inverter's and the car's.
+    controller_device: str = "Controller"

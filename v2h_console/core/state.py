@@ -1,0 +1,115 @@
+"""The core's whole memory: one frozen, serialisable value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from v2h_console.core.alarms_state import Alarm
+from v2h_console.core.car_reserve import CarState
+from v2h_console.core.grid_monitor import GridState
+from v2h_console.core.latch import LatchState
+from v2h_console.core.load_manager import LoadState, initial
+from v2h_console.core.mid_proof import ProofState
+from v2h_console.core.senses import Senses
+from v2h_console.core.settings import Settings
+from v2h_console.core.synchronism import SyncState
+from v2h_console.core.thermal import ThermalState
+from v2h_console.core.transfer import Transfer
+
+
+class Mode(str, Enum):
+    """The islanding machine's states."""
+
+    BOOT_OPEN = "boot_open"
+    TIED = "tied"
+    OPENING = "opening"
+    PROVING = "proving"
+    DARK = "dark"
+    FORMING = "forming"
+    ISLANDED = "islanded"
+    SYNCING = "syncing"
+    CLOSING_SYNC = "closing_sync"
+    HANDBACK = "handback"
+    CLOSING_DEAD = "closing_dead"
+    FAULT_OPEN = "fault_open"
+
+
+class FaultCause(str, Enum):
+    """Why FAULT_OPEN: the soft ones end by themselves once the MID is proven open, the others need a person."""
+
+    NONE = ""
+    BOOT = "boot"
+    NOT_OPEN = "not_open"
+    DISAGREEMENT = "disagreement"
+    UNBIDDEN = "unbidden"
+    BACKFEED = "backfeed"
+
+
+@dataclass(frozen=True, slots=True)
+class IslandingState:
+    """The machine and its lockouts. ``*_not_before_ns`` are the ladders' next tries.
+
+    ``operator_hold``: a person opened the MID; nothing closes until a person asks for it.
+    """
+
+    mode: Mode = Mode.BOOT_OPEN
+    since_ns: int = 0
+    fault_cause: FaultCause = FaultCause.NONE
+    proven_in_fault_since_ns: int | None = None
+    lk_form: str = ""
+    lk_close: str = ""
+    operator_hold: bool = False
+    form_tries: int = 0
+    form_not_before_ns: int = 0
+    close_tries: int = 0
+    close_not_before_ns: int = 0
+    close_token: int = 0
+    closed_since_ns: int | None = None
+    dead_since_ns: int | None = None
+    grid_was_dead: bool = False
+    contact_grace_until_ns: int = 0
+    gate_in_tied: bool = True
+    heard_mid_since_ns: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpeningRecord:
+    """Coil command to contacts, of every opening since the start (S21)."""
+
+    count: int = 0
+    last_ms: float | None = None
+    worst_ms: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """Everything that the next step needs."""
+
+    started_ns: int = 0
+    senses: Senses = Senses()
+    grid: GridState = GridState()
+    proof: ProofState = ProofState()
+    sync: SyncState = SyncState()
+    thermal: ThermalState = ThermalState()
+    car: CarState = CarState()
+    loads: LoadState = LoadState()
+    latch: LatchState = LatchState()
+    islanding: IslandingState = IslandingState()
+    transfer: Transfer | None = None
+    last_transfer: Transfer | None = None
+    transfers: int = 0
+    openings: OpeningRecord = OpeningRecord()
+    operator_limit_w: float | None = None
+    requested_limit_w: float | None = None
+    requested_limit_ns: int = 0
+    alarms: tuple[Alarm, ...] = ()
+
+
+def boot(settings: Settings, now_ns: int) -> State:
+    """Every start is open, with every timer at zero (I3)."""
+    return State(
+        started_ns=now_ns,
+        loads=initial(settings),
+        islanding=IslandingState(since_ns=now_ns),
+    )

@@ -1,0 +1,296 @@
+"""The control step: an Observation in, Commands and Events out. Pure, deterministic, replayable.
+
+Integer nanoseconds of monotonic time only. The same stream of observations gives the same commands, byte for byte.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from v2h_console.core import (
+    alarms,
+    car_reserve,
+    effects,
+    grid_monitor,
+    guards,
+    islanding,
+    latch,
+    load_manager,
+    mid_proof,
+    synchronism,
+    thermal,
+    transfer,
+)
+from v2h_console.core.commands import Command, PersistLatch
+from v2h_console.core.events import Event, Severity
+from v2h_console.core.islanding import View
+from v2h_console.core.observation import CoreOrder, Observation, OrderKind
+from v2h_console.core.senses import absorb
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, Settings
+from v2h_console.core.state import Mode, State
+from v2h_drivers.capabilities import (
+    DischargeLimitRequest,
+    FanRequest,
+    InverterSetpoint,
+    Quality,
+    Reading,
+    RelayRequest,
+    ShedRequest,
+    Side,
+    SideCycle,
+)
+
+#: More edges than this in one step would be a loop in the table.
+MAX_EDGES = 8
+#: A new limit is asked for only when it differs by this much, so that heat does not write registers all day.
+LIMIT_STEP_W = 50.0
+HALF_CYCLE_NS = 8_333_333
+
+_ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step gives. ``wake_at_ns``: step again by then, frames or not."""
+
+    state: State
+    commands: tuple[Command, ...]
+    events: tuple[Event, ...]
+    wake_at_ns: int
+
+
+def step(settings: Settings, state: State, observation: Observation, now_ns: int) -> Step:
+    """One step of the whole core. Never raises on any content of the observation."""
+    events: list[Event] = []
+    commands: list[Command] = []
+    state = _sense(settings, state, observation, now_ns)
+    state, open_ordered, reset_ordered = _take_orders(settings, state, observation, now_ns, events, commands)
+    state = islanding.observe(state, now_ns)
+    for _ in range(MAX_EDGES):
+        view = View(settings, state, now_ns, open_ordered, reset_ordered)
+        edge = islanding.next_edge(view)
+        if edge is None:
+            break
+        outcome = effects.take(edge, view)
+        state = islanding.observe(outcome.state, now_ns)
+        events.extend(outcome.events)
+        open_ordered = open_ordered and edge.event != "operator"
+    state, transfer_events = _time_transfer(state, observation.readings, now_ns)
+    events.extend(transfer_events)
+    state = _manage_loads(settings, state, now_ns, events)
+    state, persist = _keep_latch(settings, state, now_ns)
+    if persist is not None:
+        commands.append(persist)
+    state, alarm_events = alarms.update(settings, state, now_ns)
+    events.extend(alarm_events)
+    state, limit = _limit_discharge(settings, state, now_ns)
+    commands.extend(limit)
+    commands.extend(_fast_requests(settings, state, now_ns))
+    return Step(state, tuple(commands), tuple(events), _wake_at_ns(settings, state, now_ns))
+
+
+def _sense(settings: Settings, state: State, observation: Observation, now_ns: int) -> State:
+    senses = absorb(state.senses, observation.readings)
+    return replace(
+        state,
+        senses=senses,
+        latch=latch.take_receipts(state.latch, observation.receipts),
+        grid=grid_monitor.update(settings.grid, state.grid, senses, observation.readings, now_ns),
+        proof=mid_proof.update(settings.mid, state.proof, senses, now_ns),
+        sync=synchronism.update(settings.sync, settings.mid, state.sync, senses, now_ns),
+        thermal=thermal.update(
+            settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
+        ),
+        car=car_reserve.update(settings.car, state.car, senses, now_ns),
+    )
+
+
+def _take_orders(
+    settings: Settings,
+    state: State,
+    observation: Observation,
+    now_ns: int,
+    events: list[Event],
+    commands: list[Command],
+) -> tuple[State, bool, bool]:
+    """Carry out what people ask; returns whether the MID was ordered open and a lockout reset."""
+    open_ordered = reset_ordered = False
+    for order in observation.orders:
+        if order.expires_at_ns < now_ns:
+            events.append(
+                Event(now_ns, "ORDER_EXPIRED", Severity.WARNING, f"Too old, dropped: {order.kind.value}.")
+            )
+            continue
+        match order.kind:
+            case OrderKind.OPEN_MID:
+                open_ordered = True
+                if not state.islanding.operator_hold:
+                    state = replace(state, islanding=replace(state.islanding, operator_hold=True))
+                    events.append(
+                        Event(now_ns, "MID_HELD_OPEN", Severity.INFO, "MID held open until closed by hand.")
+                    )
+            case OrderKind.CLOSE_MID:
+                if state.islanding.operator_hold:
+                    state = replace(state, islanding=replace(state.islanding, operator_hold=False))
+                    text = "The MID may close again once the grid has served its delay."
+                    events.append(Event(now_ns, "MID_HOLD_RELEASED", Severity.INFO, text))
+            case OrderKind.RESET_LOCKOUT:
+                reset_ordered = True
+                state = _reset_lockouts(state, now_ns, events)
+            case OrderKind.SET_DISCHARGE_LIMIT:
+                limit_w = max(0.0, min(order.value_w, settings.inverter.rated_w))
+                state = replace(state, operator_limit_w=limit_w)
+                text = f"Discharge limit asked for: {limit_w / 1000:.1f} kW."
+                events.append(Event(now_ns, "DISCHARGE_LIMIT_SET", Severity.INFO, text))
+            case OrderKind.ACKNOWLEDGE:
+                state = alarms.acknowledge(state, order.name)
+            case OrderKind.LOAD_ON | OrderKind.LOAD_OFF:
+                commands.extend(_relay(settings, order))
+    return state, open_ordered, reset_ordered
+
+
+def _reset_lockouts(state: State, now_ns: int, events: list[Event]) -> State:
+    if not state.proof.proven and state.islanding.mode is not Mode.TIED:
+        text = f"Not reset: {state.proof.doubt}."
+        events.append(Event(now_ns, "LOCKOUT_RESET_REFUSED", Severity.WARNING, text))
+        return state
+    cleared = replace(
+        state.islanding, lk_form="", lk_close="", form_tries=0, form_not_before_ns=0, close_tries=0
+    )
+    if cleared != state.islanding:
+        events.append(Event(now_ns, "LOCKOUT_RESET", Severity.INFO, "Lockouts reset by a person."))
+    return replace(state, islanding=cleared)
+
+
+def _relay(settings: Settings, order: CoreOrder) -> tuple[Command, ...]:
+    for index, circuit in enumerate(settings.loads.circuits):
+        if circuit.id == order.name:
+            return (RelayRequest(index, order.kind is OrderKind.LOAD_ON),)
+    return ()
+
+
+def _time_transfer(
+    state: State, readings: tuple[Reading, ...], now_ns: int
+) -> tuple[State, tuple[Event, ...]]:
+    """End the running transfer with the first half cycle in which both legs are back."""
+    record = state.transfer
+    if record is None or record.proven_ns is None:
+        return state, ()
+    for reading in readings:
+        if (
+            not isinstance(reading, SideCycle)
+            or reading.side is not Side.HOUSE
+            or reading.quality is not Quality.GOOD
+        ):
+            continue
+        if reading.l1_v is None or reading.l2_v is None or reading.at_ns <= record.proven_ns:
+            continue
+        if min(reading.l1_v, reading.l2_v) >= guards.LIT_PU * NOMINAL_V:
+            done = transfer.formed(record, reading.at_ns - HALF_CYCLE_NS)
+            if done is None or done.total_ms is None:
+                return state, ()
+            late = done.total_ms > done.budget_ms
+            text = f"House back after {done.total_ms:.0f} of {done.budget_ms:.0f} ms ({done.transfer_class})."
+            event = Event(
+                now_ns,
+                "TRANSFER_LATE" if late else "TRANSFER_DONE",
+                Severity.WARNING if late else Severity.INFO,
+                text,
+            )
+            following = replace(state, transfer=None, last_transfer=done, transfers=state.transfers + 1)
+            return following, (event,)
+    return state, ()
+
+
+def allowed_power_w(settings: Settings, state: State) -> tuple[float, str]:
+    """Most power that the inverter may give now, and the limit that binds."""
+    limits = [(settings.inverter.max_discharge_w, "set"), (settings.inverter.rated_w, "rated")]
+    if state.operator_limit_w is not None:
+        limits.append((state.operator_limit_w, "operator"))
+    if state.thermal.limit_w is not None:
+        limits.append((state.thermal.limit_w, "heat"))
+    return min(limits)
+
+
+def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
+    if state.islanding.mode not in _ISLAND_MODES:
+        return state
+    limit_w, _ = allowed_power_w(settings, state)
+    loads = load_manager.update_island(settings, state.loads, state.senses, limit_w, state.car.shed, now_ns)
+    for circuit, before, after in zip(
+        settings.loads.circuits, state.loads.circuits, loads.circuits, strict=True
+    ):
+        if after.shed and not before.shed:
+            events.append(
+                Event(now_ns, "LOAD_SHED", Severity.WARNING, f"{circuit.name} shed: {after.reason}.")
+            )
+        elif before.shed and not after.shed:
+            events.append(Event(now_ns, "LOAD_RETURNED", Severity.INFO, f"{circuit.name} returned."))
+    return replace(state, loads=loads)
+
+
+def _clear_wanted(settings: Settings, state: State, now_ns: int) -> bool:
+    """Whether the latch may be clear: only between a requalified grid and the close that follows."""
+    mode = state.islanding.mode
+    if mode in (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK):
+        return not state.latch.wanted_locked
+    if mode in _ISLAND_MODES or (mode is Mode.DARK and state.islanding.dead_since_ns is not None):
+        return not guards.closing_refusal(settings, state, now_ns)
+    return False
+
+
+def _keep_latch(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistLatch | None]:
+    locked = not _clear_wanted(settings, state, now_ns)
+    reason = state.islanding.mode.value if locked else "grid requalified"
+    following, persist = latch.want(state.latch, locked, reason)
+    return (state if persist is None else replace(state, latch=following)), persist
+
+
+def _limit_discharge(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
+    """Ask the inverter for a new limit when it has changed, and it is there to be asked."""
+    limit_w, _ = allowed_power_w(settings, state)
+    asked_w = state.requested_limit_w
+    if state.senses.inverter is None or (asked_w is not None and abs(limit_w - asked_w) < LIMIT_STEP_W):
+        return state, ()
+    following = replace(state, requested_limit_w=limit_w, requested_limit_ns=now_ns)
+    return following, (DischargeLimitRequest(limit_w),)
+
+
+def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Command, ...]:
+    """The levels in force: given every step, so that the driver knows that the core lives."""
+    if state.islanding.mode is Mode.SYNCING or state.islanding.mode is Mode.CLOSING_SYNC:
+        setpoint = synchronism.steer(settings.sync, settings.inverter, state.senses, now_ns)
+    else:
+        setpoint = InverterSetpoint(settings.inverter.nominal_hz, settings.inverter.nominal_v, 0.0)
+    return (
+        islanding.control_request(state),
+        ShedRequest(state.loads.mask),
+        setpoint,
+        FanRequest(100 if state.thermal.fan_on else 0),
+    )
+
+
+def _wake_at_ns(settings: Settings, state: State, now_ns: int) -> int:
+    """The earliest instant at which something could change without a frame."""
+    machine = state.islanding
+    wakes = [
+        now_ns + 50 * NS_PER_MS,
+        grid_monitor.next_wake_ns(settings.grid, state.grid, state.senses, now_ns),
+        mid_proof.next_wake_ns(settings.mid, state.proof, now_ns),
+        load_manager.next_wake_ns(state.loads, now_ns),
+    ]
+    deadline_ns = islanding.deadline_ns(settings, state)
+    if deadline_ns is not None:
+        wakes.append(deadline_ns)
+    for since_ns, hold_ns in (
+        (machine.dead_since_ns, guards.DEAD_BUS_NS),
+        (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
+        (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
+        (state.sync.ok_since_ns, int(settings.sync.hold_ms * NS_PER_MS)),
+        (machine.form_not_before_ns or None, 0),
+        (machine.close_not_before_ns or None, 0),
+    ):
+        if since_ns is not None and since_ns + hold_ns > now_ns:
+            wakes.append(since_ns + hold_ns)
+    # A wake time that has passed asks for the next millisecond, never for a busy loop.
+    return max(now_ns + NS_PER_MS, min(wakes))

@@ -1,0 +1,59 @@
+"""Heat: the auxiliary fan with hysteresis, and derating that cuts at once and relaxes slowly (I11)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from v2h_console.core.senses import TEMPERATURES_LIMIT_MS, Senses, fresh
+from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
+
+#: With no believable temperature: assume hot, this much at most (fault class 11).
+BLIND_LIMIT_W = 1_000.0
+#: A derated limit rises again by no more than this, so that it doesn't hunt around the threshold.
+RELAX_W_PER_S = 50.0
+#: At the very start the first temperature frame is still on its way.
+START_GRACE_NS = 2 * NS_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class ThermalState:
+    """``limit_w``: most power that heat allows now; ``fan_on``: what is asked of the fan."""
+
+    fan_on: bool = False
+    limit_w: float | None = None
+    relaxed_at_ns: int = 0
+    blind: bool = False
+    stopped: bool = False
+
+
+def update(
+    settings: ThermalSettings,
+    inverter: InverterSettings,
+    state: ThermalState,
+    senses: Senses,
+    started_ns: int,
+    now_ns: int,
+) -> ThermalState:
+    """Judge the heatsink's temperature; an unknown one counts as hot, fan on."""
+    reading = fresh(senses.temperatures, now_ns, TEMPERATURES_LIMIT_MS)
+    if reading is None or reading.heatsink_c is None:
+        if now_ns - started_ns < START_GRACE_NS:
+            return state
+        return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
+    heatsink_c = reading.heatsink_c
+    fan_on = heatsink_c > settings.fan_on_c or (state.fan_on and heatsink_c > settings.fan_off_c)
+    target_w = allowed_w(settings, inverter, heatsink_c)
+    limit_w = state.limit_w
+    if limit_w is None or target_w <= limit_w or state.blind:
+        limit_w = target_w
+    else:
+        limit_w = min(target_w, limit_w + RELAX_W_PER_S * (now_ns - state.relaxed_at_ns) / NS_PER_S)
+    return ThermalState(fan_on, limit_w, now_ns, blind=False, stopped=heatsink_c >= settings.stop_c)
+
+
+def allowed_w(settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float) -> float:
+    """Power that the heatsink's temperature allows: rated below the derating point, nothing from the stop."""
+    if heatsink_c >= settings.stop_c:
+        return 0.0
+    over_k = max(0.0, heatsink_c - settings.derate_from_c)
+    return max(0.0, inverter.rated_w * (1.0 - settings.derate_per_k * over_k))
