@@ -1,0 +1,94 @@
+"""``v2h-console``: the console on this site, or on the demo's house where no site is configured."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from v2h_console.wiring import Running
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the console on the root's site."""
+    from v2h_console.site import reader
+
+    root: Path = getattr(arguments, "root", Path("/"))
+    if not reader.is_configured(root):
+        folder = reader.config_path(root, "")
+        if folder.is_dir() and any(folder.iterdir()):
+            return refuse(
+                f"{folder}: has files but no comm_stack.conf; `v2h-console demo` shows a house without one"
+            )
+        from v2h_console.cli import demo
+
+        return demo.run_screen(None, None)
+    from v2h_console.site.errors import ConfigError
+
+    try:
+        reader.read_site(root)
+    except ConfigError as error:
+        return refuse(str(error))
+
+    def start() -> Running:
+        from v2h_console import wiring
+
+        return wiring.start_site(root)
+
+    return run_screen(start)
+
+
+def refuse(message: str) -> int:
+    """One clear line on stderr, exit status 2."""
+    print(f"v2h-console: {message}", file=sys.stderr)
+    return 2
+
+
+def run_screen(start: Callable[[], Running]) -> int:
+    """Paint first, then start the owner; end orderly whatever ends the screen."""
+    from v2h_console.tui import terminal
+
+    refusal = terminal.refusal(
+        os.environ,
+        sys.stdin.isatty(),
+        sys.stdout.isatty(),
+        terminal_size(),
+        sys.stdout.encoding or "",
+    )
+    if refusal:
+        return refuse(refusal)
+    from v2h_console.session.protocol import Session
+    from v2h_console.tui.app import ConsoleApp
+
+    running: list[Running] = []
+
+    def start_session() -> Session:
+        owned = start()
+        running.append(owned)
+        from v2h_console.runtime import garbage
+
+        garbage.take_over()
+        return owned.session()
+
+    app = ConsoleApp(None, start_session)
+    try:
+        app.run(mouse=False)
+    finally:
+        for owned in running:
+            owned.stop()
+    if app.failure:
+        return refuse(app.failure)
+    return app.return_code or 0
+
+
+def terminal_size() -> tuple[int, int]:
+    """Columns and rows of the terminal on stdout; (0, 0) when there is none."""
+    try:
+        size = os.get_terminal_size(sys.stdout.fileno())
+    except (OSError, ValueError):
+        return 0, 0
+    return size.columns, size.lines

@@ -1,0 +1,189 @@
+"""``v2h-console demo``: the console against the built-in twin, over real protocols on loopback."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from v2h_console.cli import console
+from v2h_console.cli.console import refuse
+
+if TYPE_CHECKING:
+    from v2h_console.session.snapshot import Snapshot
+    from v2h_console.wiring import Running
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``demo`` to the command line."""
+    parser = commands.add_parser("demo", parents=parents, help="the console on a simulated house")
+    parser.add_argument("--scenario", help="a scenario file that the twin plays in real time")
+    parser.add_argument("--headless", action="store_true", help="no screen: print what was seen")
+    parser.add_argument(
+        "--for", dest="for_s", type=float, default=10.0, metavar="S", help="seconds, with --headless"
+    )
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout, with --headless")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run the demo with or without a screen."""
+    root: Path | None = getattr(arguments, "root", None)
+    if arguments.scenario is not None and not Path(arguments.scenario).is_file():
+        return refuse(f"no scenario file {arguments.scenario!r}")
+    if arguments.headless:
+        if not 0 < arguments.for_s <= 86_400:
+            return refuse(f"--for takes 0 to 86400 seconds, not {arguments.for_s:g}")
+        return run_headless(root, arguments.scenario, arguments.for_s, as_json=arguments.json)
+    return run_screen(root, arguments.scenario)
+
+
+@contextmanager
+def private_root(root: Path | None) -> Iterator[Path]:
+    """The given root, or a private folder that goes with the demo."""
+    if root is not None:
+        root.mkdir(parents=True, exist_ok=True)
+        yield root
+        return
+    folder = Path(tempfile.mkdtemp(prefix="v2h-demo-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def run_screen(root: Path | None, scenario: str | None) -> int:
+    """The full-screen demo."""
+    with private_root(root) as folder:
+
+        def start() -> Running:
+            from v2h_console import wiring
+
+            return wiring.start_demo(folder, scenario=scenario)
+
+        return console.run_screen(start)
+
+
+def run_headless(root: Path | None, scenario: str | None, for_s: float, *, as_json: bool) -> int:
+    """Run the owner and the twin for a while and print the last picture. Exit 0 when every device answers."""
+    from v2h_console import wiring
+    from v2h_console.runtime import garbage
+    from v2h_console.site.errors import ConfigError
+    from v2h_console.twin.launch import TwinFailed
+
+    with private_root(root) as folder:
+        try:
+            running = wiring.start_demo(folder, scenario=scenario)
+        except (ConfigError, TwinFailed, wiring.StartFailed) as error:
+            return refuse(str(error))
+        garbage.take_over()
+        session = running.session()
+        try:
+            ends_at = time.monotonic() + for_s
+            while (left_s := ends_at - time.monotonic()) > 0:
+                time.sleep(min(0.25, left_s))
+                session.watch()
+            snapshot = session.watch()
+        finally:
+            running.stop()
+    result = summary(snapshot)
+    if as_json:
+        json.dump(result, sys.stdout, indent=2)
+        print()
+    else:
+        print(f"{snapshot.mode}, MID {snapshot.mid.position}: {snapshot.sentence}")
+        for device in snapshot.devices:
+            print(f"  {device.name:<14} {device.protocol:<12} {device.state:<10} {device.reason}")
+    return 0 if snapshot.devices and all(device.state == "ok" for device in snapshot.devices) else 1
+
+
+def summary(snapshot: Snapshot) -> dict[str, object]:
+    """``mode, mid, readings{...}, devices[...]`` as the command contract says; unknown is null."""
+    return {
+        "mode": snapshot.mode,
+        "mid": snapshot.mid.position,
+        "twin": snapshot.twin,
+        "readings": {
+            "grid": {
+                "l1_v": snapshot.grid.sides.l1_v.value,
+                "l2_v": snapshot.grid.sides.l2_v.value,
+                "l1l2_v": snapshot.grid.sides.l1l2_v.value,
+                "frequency_hz": snapshot.grid.sides.frequency_hz.value,
+                "in_window": snapshot.grid.condition == "in_window",
+            },
+            "house": {
+                "l1_v": snapshot.house.l1_v.value,
+                "l2_v": snapshot.house.l2_v.value,
+                "l1l2_v": snapshot.house.l1l2_v.value,
+                "frequency_hz": snapshot.house.frequency_hz.value,
+            },
+            "inverter": {
+                "mode": snapshot.inverter.mode,
+                "power_w": snapshot.inverter.power_w.value,
+                "temperature_c": snapshot.inverter.heatsink_c.value,
+                "set_w": snapshot.inverter.set_w,
+                "rated_w": snapshot.inverter.rated_w,
+            },
+            "car": {
+                "soc_pct": snapshot.car.soc_pct.value,
+                "dc_v": snapshot.car.dc_v.value,
+                "dc_a": snapshot.car.dc_a.value,
+            },
+            "solar_w": snapshot.solar_w.value,
+            "loads": [
+                {"id": load.id, "state": load.state, "power_w": load.power_w.value} for load in snapshot.loads
+            ],
+        },
+        "last_transfer": transfer_summary(snapshot),
+        "alarms": [{"code": alarm.code, "severity": alarm.severity} for alarm in snapshot.alarms],
+        "events": [
+            {"code": event.code, "severity": event.severity, "text": event.text} for event in snapshot.events
+        ],
+        "devices": [
+            {
+                "name": device.name,
+                "protocol": device.protocol,
+                "address": device.address,
+                "ok": device.state == "ok",
+                "last_age_ms": device.last_age_ms,
+                "state": device.state,
+                "reason": device.reason,
+                "identity": device.identity,
+            }
+            for device in snapshot.devices
+        ],
+        "lane": {
+            "steps": snapshot.lane.steps,
+            "lateness_p99_ms": snapshot.lane.lateness_p99_ms,
+            "lateness_max_ms": snapshot.lane.lateness_max_ms,
+            "missed": snapshot.lane.missed,
+            "step_mean_us": snapshot.lane.step_mean_us,
+            "step_max_us": snapshot.lane.step_max_us,
+            "gc_pause_max_ms": snapshot.lane.gc_pause_max_ms,
+        },
+    }
+
+
+def transfer_summary(snapshot: Snapshot) -> dict[str, object] | None:
+    """The last transfer in its parts, or null."""
+    last = snapshot.last_transfer
+    if last is None:
+        return None
+    return {
+        "class": last.transfer_class,
+        "cause": last.cause,
+        "detect_ms": last.detect_ms,
+        "open_ms": last.open_ms,
+        "prove_ms": last.prove_ms,
+        "form_ms": last.form_ms,
+        "total_ms": last.total_ms,
+        "budget_ms": last.budget_ms,
+        "ok": last.ok,
+    }

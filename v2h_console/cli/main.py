@@ -1,0 +1,70 @@
+"""``v2h-console``: parses the command line and hands over to one module a command.
+
+Command modules import what they need when they run, so that the screen's first paint waits for nothing else.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NoReturn
+
+from v2h_console.cli import bench, console, demo, twin
+
+
+class OneLineParser(argparse.ArgumentParser):
+    """Usage errors in one line, exit 2."""
+
+    def error(self, message: str) -> NoReturn:
+        """Print what is wrong and where to look."""
+        self.exit(2, f"{self.prog}: {message} (see `{self.prog} --help`)\n")
+
+
+def build_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument(
+        "--root",
+        type=Path,
+        default=argparse.SUPPRESS,
+        help="all files below this folder (etc/energy, var/lib/v2h, ...); default / and a private folder for demo",
+    )
+    parser = OneLineParser(
+        prog="v2h-console",
+        description="Install, prove and troubleshoot a Vehicle-to-Home system from a terminal.",
+        parents=[common],
+    )
+    parser.add_argument("--version", action="version", version=f"v2h-console {_version()}")
+    commands = parser.add_subparsers(dest="command", metavar="command", parser_class=OneLineParser)
+    demo.add_parser(commands, [common])
+    twin.add_parser(commands, [common])
+    bench.add_parser(commands, [common])
+    return parser
+
+
+def _version() -> str:
+    try:
+        return metadata.version("v2h-console")
+    except metadata.PackageNotFoundError:
+        return "(not installed)"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point. Returns the exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
+    arguments = build_parser().parse_args(argv)
+    run = getattr(arguments, "run", console.run)
+    try:
+        return int(run(arguments))
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:
+        # Whoever read us has gone: nothing more can be said to them.
+        sys.stderr.close()
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,216 @@
+"""The fast lane: a thread of its own that blocks on the CAN bus, steps the core and sends what it commands.
+
+Nothing here touches disk, logging, sockets other than the bus, or the screen. Everything from outside arrives in
+``Inbox`` (appended by other threads, drained here); everything to the outside leaves through bounded queues and the
+``published`` slot, which holds an immutable State: readers build their picture from it at their own cost.
+"""
+
+from __future__ import annotations
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from v2h_drivers.can.bus import Bus, BusError
+
+from v2h_console.core.commands import Command, PersistLatch
+from v2h_console.core.events import Event
+from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
+from v2h_console.core.settings import NS_PER_MS, Settings
+from v2h_console.core.state import Mode, State, boot
+from v2h_console.core.step import step
+from v2h_console.runtime.garbage import GarbagePlan
+from v2h_console.runtime.lateness import Lateness
+from v2h_drivers.capabilities import (
+    ControlRequest,
+    DischargeLimitRequest,
+    FanRequest,
+    FastDevice,
+    GridFast,
+    HouseFast,
+    InverterSetpoint,
+    LoadFeedback,
+    MidState,
+    Quality,
+    Reading,
+    RelayRequest,
+    ShedRequest,
+)
+
+#: Frames that bring nothing urgent ride along with the next step, at latest after this.
+TICK_NS = 5 * NS_PER_MS
+#: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
+SWITCH_INTERVAL_S = 0.0005
+#: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands.
+MAX_BURST = 64
+HEALTH_EVERY_NS = 200 * NS_PER_MS
+
+Item = TypeVar("Item")
+
+_QUIET_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
+
+
+@dataclass(slots=True)
+class Inbox:
+    """What other threads bring: appended there, drained by the lane. Readings drop the oldest, orders never."""
+
+    readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=4096))
+    orders: deque[CoreOrder] = field(default_factory=deque)
+    receipts: deque[LatchReceipt] = field(default_factory=deque)
+
+
+class FastLane(threading.Thread):
+    """Owns the core's state. ``slow_request`` and ``persist`` must not block: they only queue."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        link: FastDevice,
+        inbox: Inbox,
+        *,
+        slow_request: Callable[[DischargeLimitRequest | RelayRequest], None],
+        persist: Callable[[PersistLatch], None],
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        super().__init__(name="fast-lane", daemon=True)
+        self._settings = settings
+        self._bus = bus
+        self._link = link
+        self._inbox = inbox
+        self._slow_request = slow_request
+        self._persist = persist
+        self._clock_ns = clock_ns
+        self._stop_asked = threading.Event()
+        self._sequence = 0
+        self._health_at_ns = 0
+        self.published: State = boot(settings, clock_ns())
+        self.published_ns: int = clock_ns()
+        self.events: deque[Event] = deque(maxlen=2048)
+        self.lateness = Lateness()
+        self.garbage = GarbagePlan()
+        self.send_failures = 0
+        self.failure: BaseException | None = None
+
+    def stop(self) -> None:
+        """Ask the lane to end; the controller opens the MID by itself when the heartbeat stops."""
+        self._stop_asked.set()
+
+    def run(self) -> None:
+        """Until asked to stop. A defect in the core ends the lane, and so the heartbeat: the MID opens by itself."""
+        sys.setswitchinterval(SWITCH_INTERVAL_S)
+        try:
+            self._loop()
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _loop(self) -> None:
+        state = self.published
+        wake_ns = self._clock_ns()
+        while not self._stop_asked.is_set():
+            readings, due_ns = self._gather(state, wake_ns)
+            now_ns = self._clock_ns()
+            late_ns = max(0, now_ns - due_ns)
+            readings.extend(_drain(self._inbox.readings))
+            if now_ns >= self._health_at_ns:
+                self._health_at_ns = now_ns + HEALTH_EVERY_NS
+                readings.append(self._link.health(now_ns))
+            self._sequence += 1
+            observation = Observation(
+                self._sequence,
+                tuple(readings),
+                tuple(_drain(self._inbox.orders)),
+                tuple(_drain(self._inbox.receipts)),
+            )
+            result = step(self._settings, state, observation, now_ns)
+            state = result.state
+            for command in result.commands:
+                self._carry_out(command, now_ns)
+            self._send_due(now_ns)
+            self.events.extend(result.events)
+            self.published = state
+            self.published_ns = now_ns
+            wake_ns = result.wake_at_ns
+            done_ns = self._clock_ns()
+            self.lateness.tick(late_ns, done_ns - now_ns)
+            quiet = (
+                state.islanding.mode in _QUIET_MODES
+                and wake_ns - now_ns > NS_PER_MS
+                and state.transfer is None
+            )
+            self.garbage.run_if_due(done_ns, quiet)
+
+    def _gather(self, state: State, wake_ns: int) -> tuple[list[Reading], int]:
+        """Block for frames until one matters or the wake time comes; returns readings and when the step was due."""
+        readings: list[Reading] = []
+        tick_ns = self._clock_ns() + TICK_NS
+        for _ in range(MAX_BURST):
+            due_ns = min(wake_ns, tick_ns, self._link.wake_at_ns())
+            wait_s = max(0, due_ns - self._clock_ns()) / 1e9
+            received = self._bus.recv(wait_s)
+            if received is None:
+                return readings, min(due_ns, self._clock_ns())
+            arbitration_id, data, at_ns = received
+            reading = self._link.receive(arbitration_id, data, at_ns)
+            if reading is not None:
+                readings.append(reading)
+                if matters(reading, state):
+                    return readings, at_ns
+            if wait_s == 0:
+                return readings, due_ns
+        return readings, self._clock_ns()
+
+    def _carry_out(self, command: Command, now_ns: int) -> None:
+        match command:
+            case ControlRequest() | InverterSetpoint() | ShedRequest() | FanRequest():
+                self._link.request(command, now_ns)
+            case PersistLatch():
+                self._persist(command)
+            case DischargeLimitRequest() | RelayRequest():
+                self._slow_request(command)
+
+    def _send_due(self, now_ns: int) -> None:
+        for arbitration_id, data in self._link.frames_due(now_ns):
+            try:
+                self._bus.send(arbitration_id, data)
+            except BusError:
+                # A frame that the bus does not take is a heartbeat missed: the controller acts on that by
+                # itself. Counted, shown; the next period tries again.
+                self.send_failures += 1
+
+
+def matters(reading: Reading, state: State) -> bool:
+    """Whether this reading must be acted on at once rather than with the next tick."""
+    if reading.quality is not Quality.GOOD:
+        return True
+    if isinstance(reading, GridFast):
+        return (
+            bool(reading.below_088_ms or reading.below_050_ms)
+            or reading.l1_pu is None
+            or reading.l2_pu is None
+        )
+    if isinstance(reading, MidState):
+        known = state.senses.mid
+        return (
+            known is None
+            or known.nc_mirror_closed != reading.nc_mirror_closed
+            or known.no_contact_closed != reading.no_contact_closed
+        )
+    if isinstance(reading, LoadFeedback):
+        feedback = state.senses.load_feedback
+        return feedback is None or feedback.closed_mask != reading.closed_mask
+    if isinstance(reading, HouseFast):
+        return state.islanding.mode in (Mode.FORMING, Mode.DARK, Mode.PROVING)
+    return False
+
+
+def _drain(queue: deque[Item]) -> list[Item]:
+    taken: list[Item] = []
+    while queue:
+        taken.append(queue.popleft())
+    return taken

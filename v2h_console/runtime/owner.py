@@ -1,0 +1,184 @@
+"""The owner: whoever runs the core holds the hardware. Lanes, latch and the picture for the screens, in one place.
+
+It decides about orders (authority, confirmation, age) and nothing else: what an order does is the core's matter.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from v2h_drivers.can.bus import Bus
+
+from v2h_console.core.events import Event
+from v2h_console.core.observation import CoreOrder, OrderKind
+from v2h_console.core.settings import Settings
+from v2h_console.runtime import snapshots
+from v2h_console.runtime.fast_lane import FastLane, Inbox
+from v2h_console.runtime.latch_file import LatchWriter, read_latch
+from v2h_console.runtime.slow_lane import SlowLane
+from v2h_console.session.local import LocalSession
+from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
+from v2h_console.session.snapshot import EventView, LaneView, Snapshot
+from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice
+
+#: What a screen can scroll back through; the recorder keeps the rest.
+EVENTS_KEPT = 200
+
+Trainer = Callable[[str, dict[str, float | str | bool]], None]
+
+
+class Owner:
+    """Start, watch, order, stop. All methods may be called from any thread."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        bus: Bus,
+        link: FastDevice,
+        build_slow: Callable[[Callable[[Reading], None]], Sequence[SlowDevice]],
+        latch_path: Path,
+        *,
+        trainer: Trainer | None = None,
+        helm: str = "you",
+    ) -> None:
+        self._settings = settings
+        self._bus = bus
+        self._trainer = trainer
+        self._helm = helm
+        self._inbox = Inbox()
+        self._inbox.receipts.append(read_latch(latch_path))
+        self._latch = LatchWriter(latch_path, self._inbox.receipts)
+        self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
+        self.lane = FastLane(
+            settings,
+            bus,
+            link,
+            self._inbox,
+            slow_request=self._slow.submit,
+            persist=self._latch.submit,
+        )
+        self._lock = threading.Lock()
+        self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
+        self._event_count = 0
+        self._sequence = 0
+        self._seen_nonces: deque[str] = deque(maxlen=256)
+        self._newest = Snapshot()
+        self._newest_from: int = -1
+
+    def start(self) -> None:
+        """Start every thread; the first picture is there at once, unknown."""
+        self._latch.start()
+        self._slow.start()
+        self.lane.start()
+
+    def stop(self) -> None:
+        """End orderly. The heartbeat stops, so the controller opens the MID by itself."""
+        self.lane.stop()
+        self.lane.join(2.0)
+        self._slow.stop()
+        self._slow.join(2.0)
+        self._latch.stop()
+        self._latch.join(2.0)
+        self._bus.shutdown()
+
+    def session(self) -> LocalSession:
+        """A session for a screen in this process."""
+        return LocalSession(self.snapshot, self.order, has_trainer=self._trainer is not None)
+
+    def snapshot(self) -> Snapshot:
+        """The picture of the newest state; built once a state, by whoever asks first."""
+        with self._lock:
+            lane = self.lane
+            published_ns = lane.published_ns
+            if published_ns == self._newest_from and lane.is_alive():
+                return self._newest
+            now_ns = time.monotonic_ns()
+            wall_s = time.time()
+            self._take_events(now_ns, wall_s)
+            self._sequence += 1
+            around = snapshots.Surroundings(
+                self._sequence,
+                now_ns,
+                wall_s,
+                self._trainer is not None,
+                self._helm,
+                self._lane_view(),
+                tuple(self._events),
+            )
+            self._newest = snapshots.build(self._settings, lane.published, around)
+            self._newest_from = published_ns
+            return self._newest
+
+    def order(self, order: Order) -> Receipt:
+        """Check authority and confirmation, then queue for the core, or for the twin."""
+        with self._lock:
+            if order.nonce in self._seen_nonces:
+                return Receipt(order.nonce, accepted=False, reason="this order was given already")
+            self._seen_nonces.append(order.nonce)
+        if order.do.startswith(TRAINER_PREFIXES):
+            return self._train(order)
+        try:
+            kind = OrderKind(order.do)
+        except ValueError:
+            return Receipt(order.nonce, accepted=False, reason=f"no such order: {order.do[:40]}")
+        refusal = self._refusal(kind, order)
+        if refusal:
+            return Receipt(order.nonce, accepted=False, reason=refusal)
+        name = str(order.params.get("load", order.params.get("code", "")))
+        value_w = float(order.params["kw"]) * 1000.0 if "kw" in order.params else 0.0
+        expires_at_ns = time.monotonic_ns() + ORDER_LIFE_NS
+        self._inbox.orders.append(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
+        return Receipt(order.nonce, accepted=True)
+
+    def _refusal(self, kind: OrderKind, order: Order) -> str:
+        if not self.lane.is_alive():
+            return "the control core has stopped; restart the console"
+        if kind in (OrderKind.CLOSE_MID, OrderKind.RESET_LOCKOUT) and not order.confirmed:
+            return "this needs a typed confirmation"
+        if kind is OrderKind.SET_DISCHARGE_LIMIT:
+            kw = order.params.get("kw")
+            rated_kw = self._settings.inverter.rated_w / 1000.0
+            if isinstance(kw, bool) or not isinstance(kw, int | float) or not 0.0 <= kw <= rated_kw:
+                return f"the limit must be 0 to {rated_kw:g} kW"
+        if kind in (OrderKind.LOAD_ON, OrderKind.LOAD_OFF):
+            known = [circuit.id for circuit in self._settings.loads.circuits]
+            if order.params.get("load") not in known:
+                return f"no such circuit; there are {', '.join(known)}"
+        return ""
+
+    def _train(self, order: Order) -> Receipt:
+        if self._trainer is None:
+            return Receipt(order.nonce, accepted=False, reason="no twin here: these are real devices")
+        try:
+            self._trainer(order.do, dict(order.params))
+        except OSError as error:
+            return Receipt(
+                order.nonce, accepted=False, reason=f"the twin has gone: {error.strerror or error}"
+            )
+        return Receipt(order.nonce, accepted=True)
+
+    def _take_events(self, now_ns: int, wall_s: float) -> None:
+        queue: deque[Event] = self.lane.events
+        while queue:
+            event = queue.popleft()
+            self._event_count += 1
+            self._events.append(
+                snapshots.event_view(self._event_count, event, wall_s - (now_ns - event.at_ns) / 1e9)
+            )
+
+    def _lane_view(self) -> LaneView:
+        lateness = self.lane.lateness
+        return LaneView(
+            steps=lateness.ticks,
+            lateness_p99_ms=lateness.percentile_ms(0.99),
+            lateness_max_ms=lateness.max_ns / 1e6,
+            missed=lateness.missed,
+            step_mean_us=lateness.step_mean_us,
+            step_max_us=lateness.step_max_ns / 1000,
+            gc_pause_max_ms=self.lane.garbage.pause_max_ns / 1e6,
+            frames_dropped=self.lane.send_failures,
+        )

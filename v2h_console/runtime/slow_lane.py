@@ -1,0 +1,71 @@
+"""The slow lane: one thread with an asyncio loop for everything that polls, so that it never meets the fast lane.
+
+Devices are SlowDevice machines; their readings go into the lane's inbox, requests come back to the device that takes
+them.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Sequence
+
+from v2h_drivers.capabilities import DischargeLimitRequest, RelayRequest, SlowDevice
+
+#: A device task that ends by a defect is started again after this; the device shows as lost meanwhile.
+RESTART_S = 2.0
+
+
+class SlowLane(threading.Thread):
+    """``build`` makes the devices inside the loop (their connections belong to it)."""
+
+    def __init__(self, build: Callable[[], Sequence[SlowDevice]]) -> None:
+        super().__init__(name="slow-lane", daemon=True)
+        self._build = build
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._devices: Sequence[SlowDevice] = ()
+        self._ended: asyncio.Event | None = None
+        self.ready = threading.Event()
+        self.refused_requests = 0
+        self.failures: dict[str, str] = {}
+
+    def submit(self, request: DischargeLimitRequest | RelayRequest) -> None:
+        """From any thread: hand the request to the first device that takes it."""
+        loop = self._loop
+        if loop is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(self._dispatch, request)
+
+    def stop(self) -> None:
+        """End every task and the loop."""
+        loop, ended = self._loop, self._ended
+        if loop is not None and ended is not None and not loop.is_closed():
+            loop.call_soon_threadsafe(ended.set)
+
+    def run(self) -> None:
+        """The thread's life."""
+        asyncio.run(self._main())
+
+    async def _main(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._ended = asyncio.Event()
+        self._devices = self._build()
+        tasks = [asyncio.create_task(self._keep(device), name=device.name) for device in self._devices]
+        self.ready.set()
+        await self._ended.wait()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _keep(self, device: SlowDevice) -> None:
+        while True:
+            try:
+                await device.run()
+            except asyncio.CancelledError:
+                raise
+            except Exception as error:  # noqa: BLE001  (a defect in one device must not end the others; it is shown)
+                self.failures[device.name] = f"{type(error).__name__}: {error}"
+            await asyncio.sleep(RESTART_S)
+
+    def _dispatch(self, request: DischargeLimitRequest | RelayRequest) -> None:
+        if not any(device.submit(request) for device in self._devices):
+            self.refused_requests += 1

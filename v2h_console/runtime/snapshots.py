@@ -1,0 +1,403 @@
+"""The core's State as people and tools see it: one pure function from State to Snapshot."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from v2h_console.core import guards
+from v2h_console.core.alarms_state import Alarm
+from v2h_console.core.events import Event
+from v2h_console.core.grid_monitor import GridCondition
+from v2h_console.core.mid_proof import Position
+from v2h_console.core.senses import CYCLE_LIMIT_MS, INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, fresh
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.state import Mode, State
+from v2h_console.core.step import allowed_power_w
+from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
+from v2h_console.session.snapshot import (
+    AlarmView,
+    CarView,
+    DeviceView,
+    EventView,
+    GridView,
+    InverterView,
+    LaneView,
+    LegView,
+    Limits,
+    LoadView,
+    MidView,
+    SideView,
+    Snapshot,
+    TransferView,
+    Value,
+)
+from v2h_drivers.capabilities import LinkState, Quality, Reading, SideCycle
+
+#: Polled readings (1 s and slower) are late after three polls.
+SLOW_LIMIT_MS = 3_000.0
+
+#: What a person does first about an alarm; the explainer says more.
+WHAT_TO_DO = {
+    "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",
+    "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded.",
+    "MID_CONTACTS_DISAGREE": "Treat the MID as closed. Check the auxiliary contacts' wiring.",
+    "CLOSING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
+    "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
+    "GRID_SENSE_VOLTAGE_HIGH": "Nothing to do here: the MID closes once the grid is back in its window. Call the utility if it lasts.",
+    "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
+    "SOC_LOW": "Switch off what is not needed, or expect shedding.",
+    "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
+    "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
+    "INVERTER_TEMPERATURE_UNKNOWN": "Check the temperature sensor's plug.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the picture needs beside the State."""
+
+    sequence: int
+    at_ns: int
+    wall_s: float
+    twin: bool
+    helm: str
+    lane: LaneView
+    events: Sequence[EventView]
+
+    def wall_of(self, at_ns: int) -> float:
+        """The wall clock's time of a monotonic instant: informs only."""
+        return self.wall_s - (self.at_ns - at_ns) / NS_PER_S
+
+
+def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
+    """The whole picture at ``around.at_ns``."""
+    now_ns = around.at_ns
+    islanding = state.islanding
+    locked = bool(islanding.lk_close or islanding.lk_form) or islanding.mode is Mode.FAULT_OPEN
+    return Snapshot(
+        sequence=around.sequence,
+        at_ns=now_ns,
+        wall_s=around.wall_s,
+        site=settings.site,
+        twin=around.twin,
+        owner_ready=True,
+        mode=islanding.mode.value if state.senses.heartbeat is not None else "unknown",
+        mode_since_ms=(now_ns - islanding.since_ns) / NS_PER_MS,
+        house_dark=_house_dark(state, now_ns),
+        locked_out=locked,
+        sentence=sentence(settings, state, now_ns),
+        helm=around.helm,
+        grid=_grid(settings, state, now_ns),
+        house=_side(state.senses.house_cycle, now_ns, _inverter_volts(state, now_ns)),
+        mid=_mid(state, around),
+        legs=_legs(settings, state, now_ns),
+        inverter=_inverter(settings, state, now_ns),
+        car=_car(settings, state, now_ns),
+        solar_w=_value(state.senses.solar, "power_w", now_ns, SLOW_LIMIT_MS),
+        loads=_loads(settings, state, now_ns),
+        last_transfer=_transfer(state.last_transfer, around),
+        transfers=state.transfers,
+        alarms=tuple(_alarm(alarm, around) for alarm in state.alarms),
+        events=tuple(around.events),
+        devices=_devices(state, now_ns),
+        lane=around.lane,
+        limits=_limits(settings),
+    )
+
+
+def sentence(settings: Settings, state: State, now_ns: int) -> str:
+    """What the system waits for, or the worst alarm, as one plain line."""
+    for alarm in state.alarms:
+        if alarm.severity.value in ("alarm", "lockout") and not alarm.acknowledged:
+            return alarm.text
+    islanding = state.islanding
+    match islanding.mode:
+        case Mode.TIED:
+            return (
+                "On the grid. Backup ready."
+                if not state.car.refusal
+                else f"On the grid. No backup: {state.car.refusal}."
+            )
+        case Mode.BOOT_OPEN:
+            if state.senses.heartbeat is None:
+                return "Waiting for the logic controller."
+            return f"Starting: {state.proof.doubt or 'MID proven open'}."
+        case Mode.OPENING:
+            return "Opening the MID."
+        case Mode.PROVING:
+            return f"Proving the MID open: {state.proof.doubt or 'proven'}."
+        case Mode.FORMING:
+            return "The inverter forms the house's voltage."
+        case Mode.DARK:
+            return f"House dark: {guards.forming_refusal(settings, state, now_ns) or 'forming'}."
+        case Mode.ISLANDED:
+            return _waiting_for_grid(settings, state, now_ns)
+        case Mode.SYNCING:
+            reason = state.sync.reason or "in phase, holding 0.5 s"
+            return f"Bringing the house in phase: {reason}."
+        case Mode.CLOSING_SYNC | Mode.CLOSING_DEAD:
+            return "Closing the MID."
+        case Mode.HANDBACK:
+            return "Handing the house back to the grid."
+        case Mode.FAULT_OPEN:
+            return f"MID not proven open: {state.proof.doubt or 'proof holds now; reset with R'}."
+
+
+def _waiting_for_grid(settings: Settings, state: State, now_ns: int) -> str:
+    delay_s = settings.grid.enter_service.delay_s
+    islanding = state.islanding
+    if islanding.lk_close or islanding.operator_hold:
+        return _sentence_case(guards.closing_refusal(settings, state, now_ns))
+    if state.grid.condition is not GridCondition.IN_WINDOW:
+        words = "Waiting for the grid" if state.grid.condition is GridCondition.DEAD else "Grid not good"
+        return f"{words}; then {delay_s:.0f} s in window, then a synchronised close."
+    left_s = max(0.0, delay_s - state.grid.ok_for_ns(now_ns) / NS_PER_S)
+    if left_s > 0:
+        return f"Grid in window; synchronised close in {left_s:.0f} s at the earliest."
+    return _sentence_case(
+        guards.closing_refusal(settings, state, now_ns) or "grid requalified; clearing the latch"
+    )
+
+
+def _sentence_case(text: str) -> str:
+    return f"{text[:1].upper()}{text[1:]}." if text else ""
+
+
+def _house_dark(state: State, now_ns: int) -> bool | None:
+    cycle = fresh(state.senses.house_cycle, now_ns, CYCLE_LIMIT_MS)
+    if cycle is None or cycle.l1_v is None or cycle.l2_v is None:
+        return None
+    return min(cycle.l1_v, cycle.l2_v) < guards.LIT_PU * NOMINAL_V
+
+
+def _value(reading: Reading | None, field: str, now_ns: int, limit_ms: float, *, scale: float = 1.0) -> Value:
+    """A reading's field: its value while GOOD and fresh, its age, never an old value as if new."""
+    if reading is None:
+        return Value()
+    age_ms = (now_ns - reading.at_ns) / NS_PER_MS
+    number = getattr(reading, field)
+    if reading.quality is Quality.BAD or number is None or age_ms > limit_ms:
+        return Value(None, age_ms)
+    return Value(float(number) * scale, age_ms)
+
+
+def _inverter_volts(state: State, now_ns: int) -> dict[str, Value]:
+    """The house side as the inverter reads it over its own link: shown, named, never a proof."""
+    status = state.senses.inverter
+    if status is None:
+        return {}
+    fields = {"l1_v": "l1_v", "l2_v": "l2_v", "l1l2_v": "l1l2_v", "frequency_hz": "frequency_hz"}
+    values = {name: _value(status, field, now_ns, SLOW_LIMIT_MS) for name, field in fields.items()}
+    return {
+        name: Value(value.value, value.age_ms, "inv")
+        for name, value in values.items()
+        if value.value is not None
+    }
+
+
+def _side(cycle: SideCycle | None, now_ns: int, borrowed: dict[str, Value]) -> SideView:
+    def pick(field: str) -> Value:
+        own = _value(cycle, field, now_ns, CYCLE_LIMIT_MS)
+        if own.value is None and (cycle is None or now_ns - cycle.at_ns > CYCLE_LIMIT_MS * NS_PER_MS):
+            return borrowed.get(field, own)
+        return own
+
+    return SideView(pick("l1_v"), pick("l2_v"), pick("l1l2_v"), pick("frequency_hz"), Value())
+
+
+def _grid(settings: Settings, state: State, now_ns: int) -> GridView:
+    grid = state.grid
+    return GridView(
+        sides=_side(state.senses.grid_cycle, now_ns, {}),
+        condition=grid.condition.value,
+        since_ms=(now_ns - grid.since_ns) / NS_PER_MS if grid.since_ns else 0.0,
+        qualified_s=grid.ok_for_ns(now_ns) / NS_PER_S,
+        delay_s=settings.grid.enter_service.delay_s,
+        reason=grid.reason,
+    )
+
+
+def _mid(state: State, around: Surroundings) -> MidView:
+    proof = state.proof
+    position = proof.position.value if proof.position in (Position.OPEN, Position.CLOSED) else "unknown"
+    kind = "none"
+    if position == "open":
+        kind = "aux+volts" if proof.by_volts else "aux"
+    elif position == "closed":
+        kind = "aux+volts" if _level(state, around.at_ns) else "aux"
+    known = proof.last_known is not Position.UNKNOWN
+    return MidView(
+        position=position,
+        proof=kind,
+        last_known=proof.last_known.value if known else "",
+        last_known_wall_s=around.wall_of(proof.last_known_at_ns) if known else None,
+        last_open_ms=state.openings.last_ms,
+        worst_open_ms=state.openings.worst_ms,
+        openings=state.openings.count,
+        latched_open=state.latch.wanted_locked and state.islanding.mode is not Mode.TIED,
+    )
+
+
+def _level(state: State, now_ns: int) -> bool:
+    """A closed MID shows the same live voltage on both sides."""
+    grid = fresh(state.senses.grid_fast, now_ns, 60.0)
+    house = fresh(state.senses.house_fast, now_ns, 60.0)
+    if grid is None or house is None:
+        return False
+    pairs = ((grid.l1_pu, house.l1_pu), (grid.l2_pu, house.l2_pu))
+    return all(
+        street is not None and inside is not None and street > 0.5 and abs(street - inside) < 0.03
+        for street, inside in pairs
+    )
+
+
+def _legs(settings: Settings, state: State, now_ns: int) -> tuple[LegView, LegView]:
+    limit_w, _ = allowed_power_w(settings, state)
+    limit_a = limit_w / 2.0 / NOMINAL_V
+    currents = state.senses.currents
+    return (
+        LegView(_value(currents, "l1_a", now_ns, 200.0), limit_a),
+        LegView(_value(currents, "l2_a", now_ns, 200.0), limit_a),
+    )
+
+
+def _inverter(settings: Settings, state: State, now_ns: int) -> InverterView:
+    fast = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    heartbeat = fresh(state.senses.heartbeat, now_ns, 100.0)
+    limit_w, binding = allowed_power_w(settings, state)
+    temperatures = state.senses.temperatures
+    fan_rpm = _value(temperatures, "fan_rpm", now_ns, TEMPERATURES_LIMIT_MS)
+    stopped = ""
+    if state.islanding.mode in (Mode.FAULT_OPEN, Mode.DARK, Mode.BOOT_OPEN, Mode.OPENING, Mode.PROVING):
+        stopped = "gate off by us"
+    return InverterView(
+        mode=fast.mode.value if fast is not None else "unknown",
+        heartbeat_ok=heartbeat is not None,
+        power_w=_value(state.senses.inverter, "power_w", now_ns, SLOW_LIMIT_MS),
+        set_w=limit_w,
+        rated_w=settings.inverter.rated_w,
+        binding_limit=binding,
+        heatsink_c=_value(temperatures, "heatsink_c", now_ns, TEMPERATURES_LIMIT_MS),
+        ambient_c=_value(temperatures, "ambient_c", now_ns, TEMPERATURES_LIMIT_MS),
+        fan_on=None if fan_rpm.value is None else fan_rpm.value > 100.0,
+        fan_rpm=fan_rpm,
+        fan_on_above_c=settings.thermal.fan_on_c,
+        derate_from_c=settings.thermal.derate_from_c,
+        stopped_reason=stopped,
+    )
+
+
+def _car(settings: Settings, state: State, now_ns: int) -> CarView:
+    car = state.senses.car
+    power = _value(car, "dc_power_w", now_ns, SLOW_LIMIT_MS)
+    return CarView(
+        soc_pct=_value(car, "soc_pct", now_ns, SLOW_LIMIT_MS),
+        floor_pct=settings.car.floor_soc_pct,
+        dc_v=_value(car, "dc_voltage_v", now_ns, SLOW_LIMIT_MS),
+        dc_a=_value(car, "dc_current_a", now_ns, SLOW_LIMIT_MS),
+        power_w=power,
+        runtime_s=state.car.runtime_s,
+        discharging=power.value is not None and power.value > 50.0,
+    )
+
+
+def _loads(settings: Settings, state: State, now_ns: int) -> tuple[LoadView, ...]:
+    feedback = fresh(state.senses.load_feedback, now_ns, 200.0)
+    views = []
+    for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.loads.circuits, strict=True)):
+        reading = state.senses.circuits[index] if index < len(state.senses.circuits) else None
+        power = _value(reading, "power_w", now_ns, 10_000.0)
+        hold_s = None
+        if held.shed:
+            word = "held" if held.until_ns is not None and held.until_ns > now_ns else "shed"
+            hold_s = (
+                (held.until_ns - now_ns) / NS_PER_S if word == "held" and held.until_ns is not None else None
+            )
+            if feedback is not None and feedback.closed_mask >> index & 1:
+                word = "fault"
+        elif feedback is None:
+            word = "unknown"
+        elif not feedback.closed_mask >> index & 1:
+            word = "off"
+        else:
+            word = "on" if power.value is None or power.value > 5.0 else "off"
+        views.append(
+            LoadView(circuit.id, circuit.name, circuit.legs, circuit.tier, word, power, hold_s, held.reason)
+        )
+    return tuple(views)
+
+
+def _transfer(record: Transfer | None, around: Surroundings) -> TransferView | None:
+    if record is None:
+        return None
+    detect_ms, open_ms, prove_ms, form_ms = record.parts_ms()
+    total_ms = record.total_ms
+    return TransferView(
+        wall_s=around.wall_of(record.fell_ns),
+        transfer_class=record.transfer_class,
+        cause=record.cause,
+        detect_ms=detect_ms,
+        open_ms=open_ms,
+        prove_ms=prove_ms,
+        form_ms=form_ms,
+        total_ms=total_ms,
+        budget_ms=record.budget_ms,
+        uncertainty_ms=UNCERTAINTY_MS,
+        ok=None if total_ms is None else total_ms <= record.budget_ms,
+    )
+
+
+def _alarm(alarm: Alarm, around: Surroundings) -> AlarmView:
+    return AlarmView(
+        code=alarm.code,
+        severity=alarm.severity.value,
+        text=alarm.text,
+        since_wall_s=around.wall_of(alarm.since_ns),
+        acknowledged=alarm.acknowledged,
+        what_to_do=WHAT_TO_DO.get(alarm.code, ""),
+    )
+
+
+def _devices(state: State, now_ns: int) -> tuple[DeviceView, ...]:
+    identities = {identity.device: identity for identity in state.senses.identities}
+    views = []
+    for link in sorted(state.senses.links, key=lambda link: link.device):
+        identity = identities.get(link.device)
+        age_ms = None if link.answered_at_ns is None else (now_ns - link.answered_at_ns) / NS_PER_MS
+        # The driver itself says how it is; when even it has gone quiet, nothing is known.
+        silent = now_ns - link.at_ns > SLOW_LIMIT_MS * NS_PER_MS
+        views.append(
+            DeviceView(
+                name=link.device,
+                protocol=link.protocol,
+                address=link.address,
+                state=LinkState.LOST.value if silent else link.state.value,
+                reason="its driver is silent" if silent else link.reason,
+                last_age_ms=age_ms,
+                good=link.good,
+                bad=link.bad,
+                round_trip_ms=link.round_trip_ms,
+                identity=f"{identity.manufacturer} {identity.model} {identity.serial}".strip()
+                if identity
+                else "",
+            )
+        )
+    return tuple(views)
+
+
+def _limits(settings: Settings) -> Limits:
+    window = settings.grid.enter_service
+    return Limits(
+        enter_v_lo=window.v_lo_pu * NOMINAL_V,
+        enter_v_hi=window.v_hi_pu * NOMINAL_V,
+        enter_ll_lo=2 * window.v_lo_pu * NOMINAL_V,
+        enter_ll_hi=2 * window.v_hi_pu * NOMINAL_V,
+        enter_f_lo=window.f_lo_hz,
+        enter_f_hi=window.f_hi_hz,
+    )
+
+
+def event_view(sequence: int, event: Event, wall_s: float) -> EventView:
+    """An event with its wall-clock time."""
+    return EventView(sequence, wall_s, event.code, event.severity.value, event.text)

@@ -1,0 +1,35 @@
+"""A Session on an owner in the same process."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.snapshot import Snapshot
+
+
+class LocalSession:
+    """``snapshot`` builds or returns the newest picture; ``order`` checks and queues, both quick and never blocking."""
+
+    def __init__(
+        self, snapshot: Callable[[], Snapshot], order: Callable[[Order], Receipt], *, has_trainer: bool
+    ) -> None:
+        self._snapshot = snapshot
+        self._order = order
+        self._has_trainer = has_trainer
+
+    @property
+    def has_trainer(self) -> bool:
+        """Whether the devices are the twin's."""
+        return self._has_trainer
+
+    def watch(self) -> Snapshot:
+        """The newest Snapshot."""
+        return self._snapshot()
+
+    async def order(self, order: Order) -> Receipt:
+        """Ask the owner."""
+        return self._order(order)
+
+    def close(self) -> None:
+        """Nothing to let go of: the owner stays as it is."""

@@ -1,0 +1,103 @@
+"""The shape of the files under /etc/energy: strict (an unknown key is an error), with units in the names.
+
+``comm_stack.conf``: which devices, where. ``limits.conf``: what may be drawn. ``loads.conf``: the load table. All TOML.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Port = Annotated[int, Meta(ge=1, le=65535)]
+Unit = Annotated[int, Meta(ge=1, le=247)]
+Name = Annotated[str, Meta(min_length=1, max_length=40)]
+
+
+class Controller(Struct, frozen=True, forbid_unknown_fields=True):
+    """The logic controller's CAN bus. ``udp_multicast`` carries it over loopback, ``socketcan`` is the real one."""
+
+    interface: Literal["udp_multicast", "socketcan", "slcan", "pcan", "kvaser"] = "socketcan"
+    channel: Name = "can0"
+    port: Port | None = None
+    name: Name = "Controller"
+
+
+class ModbusTcp(Struct, frozen=True, forbid_unknown_fields=True):
+    """A SunSpec device on Modbus TCP."""
+
+    host: Name
+    port: Port = 502
+    unit: Unit = 1
+    name: Name = "Inverter"
+
+
+class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
+    """Relays and circuit meters on one RS-485 line: ``meters`` maps a circuit id to its meter's unit id."""
+
+    tty: Name
+    baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
+    relays_unit: Unit = 1
+    meters: dict[str, Unit] = {}
+    name: Name = "Load centre"
+
+
+class Grid(Struct, frozen=True, forbid_unknown_fields=True):
+    """The utility's profile."""
+
+    category: Literal["I", "II", "III"] = "III"
+    detector: Literal["steady", "fast"] = "steady"
+    fast_separation: bool = True
+    enter_service_delay_s: Annotated[float, Meta(ge=0, le=600)] = 300.0
+    enter_service_v_lo_pu: Annotated[float, Meta(ge=0.88, le=0.95)] = 0.917
+    enter_service_v_hi_pu: Annotated[float, Meta(ge=1.05, le=1.06)] = 1.05
+    enter_service_f_lo_hz: Annotated[float, Meta(ge=59.0, le=59.9)] = 59.5
+    enter_service_f_hi_hz: Annotated[float, Meta(ge=60.1, le=61.0)] = 60.1
+
+
+class Mid(Struct, frozen=True, forbid_unknown_fields=True):
+    """The interconnection device."""
+
+    poles: Literal[2, 3] = 2
+    closing_time_ms: Annotated[float, Meta(gt=0, le=100)] = 31.0
+
+
+class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
+    """comm_stack.conf."""
+
+    controller: Controller
+    inverter: ModbusTcp
+    site: Name = "unnamed site"
+    solar: ModbusTcp | None = None
+    load_centre: LoadCentre | None = None
+    grid: Grid = Grid()
+    mid: Mid = Mid()
+    twin: bool = False
+
+
+class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """limits.conf."""
+
+    max_discharge_power_kw: Annotated[float, Meta(ge=0, le=100)] = 7.6
+    rated_power_kw: Annotated[float, Meta(gt=0, le=100)] = 10.0
+    floor_soc_pct: Annotated[float, Meta(ge=20, le=80)] = 20.0
+
+
+class CircuitEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One circuit of loads.conf; its place in the file is its bit in SHED and LOAD_FB."""
+
+    id: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,23}$")]
+    name: Name
+    legs: Literal["L1", "L2", "L12"]
+    tier: Annotated[int, Meta(ge=1, le=4)]
+    running_va: Annotated[float, Meta(ge=0, le=50_000)]
+    inrush_multiple: Annotated[float, Meta(ge=1, le=10)] = 1.0
+    inrush_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
+    hold_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    min_off_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+
+
+class LoadsFile(Struct, frozen=True, forbid_unknown_fields=True):
+    """loads.conf."""
+
+    circuit: Annotated[list[CircuitEntry], Meta(max_length=32)] = []

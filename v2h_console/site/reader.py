@@ -1,0 +1,180 @@
+"""Reads /etc/energy (below the root) into the core's Settings and the device list."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from v2h_console.core.settings import (
+    FAST,
+    STEADY,
+    CarSettings,
+    Category,
+    Circuit,
+    EnterService,
+    GridSettings,
+    InverterSettings,
+    LoadSettings,
+    MidSettings,
+    Settings,
+)
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
+
+CONFIG_FOLDER = Path("etc/energy")
+#: A configuration longer than this is not one.
+MAX_BYTES = 256 * 1024
+
+File = TypeVar("File", bound=msgspec.Struct)
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """What the files say: the core's settings and where the devices are."""
+
+    settings: Settings
+    comm: CommStack
+
+
+def config_path(root: Path, name: str) -> Path:
+    """Where a configuration file stands below the root."""
+    return root / CONFIG_FOLDER / name
+
+
+def is_configured(root: Path) -> bool:
+    """Whether this root has a site at all."""
+    return config_path(root, "comm_stack.conf").exists()
+
+
+def read_site(root: Path) -> Site:
+    """Read and check all files. Raises ConfigError with one line; changes nothing."""
+    comm = _read(config_path(root, "comm_stack.conf"), CommStack, required=True)
+    limits = _read(config_path(root, "limits.conf"), LimitsFile, required=False)
+    loads = _read(config_path(root, "loads.conf"), LoadsFile, required=False)
+    _check_together(root, comm, limits, loads)
+    return Site(_settings(comm, limits, loads), comm)
+
+
+def _read(path: Path, kind: type[File], *, required: bool) -> File:
+    try:
+        raw = path.read_bytes()
+    except FileNotFoundError:
+        if required:
+            raise ConfigError(f"{path}: missing; `v2h-console demo` shows a house without one") from None
+        return kind()
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
+    try:
+        text = raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        line = raw[: error.start].count(b"\n") + 1
+        raise ConfigError(f"{path}, line {line}: not UTF-8 text") from None
+    try:
+        data = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
+    try:
+        return msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        raise ConfigError(_explain(path, text, str(error))) from None
+
+
+def _explain(path: Path, text: str, message: str) -> str:
+    """msgspec names the key as `$.a.b`; say the line in which it stands."""
+    where = re.search(r"`\$\.?([^`]*)`", message)
+    unknown = re.search(r"unknown field `([^`]*)`", message)
+    key = (
+        unknown.group(1)
+        if unknown
+        else (where.group(1).rsplit(".", 1)[-1] if where and where.group(1) else "")
+    )
+    line = _line_of(text, key)
+    place = f"{path}, line {line}" if line else str(path)
+    return f"{place}: {_one_line(message)}"
+
+
+def _line_of(text: str, key: str) -> int | None:
+    bare = re.sub(r"\[.*", "", key)
+    if not bare:
+        return None
+    for number, line in enumerate(text.splitlines(), start=1):
+        if re.match(rf"\s*(\[+\s*)?{re.escape(bare)}\b", line):
+            return number
+    return None
+
+
+def _one_line(text: str) -> str:
+    return " ".join(text.split())[:300]
+
+
+def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> None:
+    ids = [circuit.id for circuit in loads.circuit]
+    for index, name in enumerate(ids):
+        if name in ids[:index]:
+            raise ConfigError(f"{config_path(root, 'loads.conf')}: circuit id {name!r} stands twice")
+    if limits.max_discharge_power_kw > limits.rated_power_kw:
+        raise ConfigError(
+            f"{config_path(root, 'limits.conf')}: max_discharge_power_kw {limits.max_discharge_power_kw:g} is over "
+            f"rated_power_kw {limits.rated_power_kw:g}"
+        )
+    for name in comm.load_centre.meters if comm.load_centre else ():
+        if name not in ids:
+            known = ", ".join(ids) or "none"
+            raise ConfigError(
+                f"{config_path(root, 'comm_stack.conf')}: load_centre.meters names {name!r}, "
+                f"which is no circuit of loads.conf (there are: {known})"
+            )
+
+
+def _settings(comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> Settings:
+    grid = comm.grid
+    floor = limits.floor_soc_pct
+    return Settings(
+        site=comm.site,
+        grid=GridSettings(
+            category=Category(grid.category),
+            detector=FAST if grid.detector == "fast" else STEADY,
+            enter_service=EnterService(
+                v_lo_pu=grid.enter_service_v_lo_pu,
+                v_hi_pu=grid.enter_service_v_hi_pu,
+                f_lo_hz=grid.enter_service_f_lo_hz,
+                f_hi_hz=grid.enter_service_f_hi_hz,
+                delay_s=grid.enter_service_delay_s,
+            ),
+            fast_separation=grid.fast_separation,
+        ),
+        mid=MidSettings(poles=comm.mid.poles, closing_time_ms=comm.mid.closing_time_ms),
+        inverter=InverterSettings(
+            rated_w=limits.rated_power_kw * 1000.0, max_discharge_w=limits.max_discharge_power_kw * 1000.0
+        ),
+        car=CarSettings(
+            floor_soc_pct=floor,
+            stop_soc_pct=floor + 1.0,
+            shed_soc_pct=floor + 2.0,
+            warn_soc_pct=floor + 5.0,
+        ),
+        loads=LoadSettings(
+            circuits=tuple(
+                Circuit(
+                    id=entry.id,
+                    name=entry.name,
+                    legs=entry.legs,
+                    tier=entry.tier,
+                    running_va=entry.running_va,
+                    inrush_multiple=entry.inrush_multiple,
+                    inrush_s=entry.inrush_s,
+                    hold_s=entry.hold_s,
+                    min_off_s=entry.min_off_s,
+                )
+                for entry in loads.circuit
+            )
+        ),
+        controller_device=comm.controller.name,
+    )

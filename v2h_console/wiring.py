@@ -1,0 +1,141 @@
+"""Builds an owner: with the command line and the proving code, the only place that knows every room."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from v2h_console.runtime.owner import Owner
+from v2h_console.session.local import LocalSession
+from v2h_console.site.files import CommStack
+from v2h_console.site.reader import Site, config_path, read_site
+from v2h_console.twin.launch import TwinProcess
+from v2h_drivers.can.bus import BusError, open_bus
+from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import Reading, SlowDevice
+
+STATE_FOLDER = Path("var/lib/v2h")
+LATCH_FILE = "mid_latch.json"
+
+
+class StartFailed(Exception):
+    """The owner could not be started. ``str()`` is one line for the person."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A started owner and, in the demo, its twin."""
+
+    owner: Owner
+    twin: TwinProcess | None = None
+
+    def session(self) -> LocalSession:
+        """A session for one screen."""
+        return self.owner.session()
+
+    def stop(self) -> None:
+        """The owner first: its heartbeat ends, the controller opens the MID; then the twin."""
+        self.owner.stop()
+        if self.twin is not None:
+            self.twin.stop()
+
+
+def start_site(root: Path) -> Running:
+    """The owner on a real site. Raises ConfigError or StartFailed."""
+    return Running(_start_owner(root, read_site(root), None))
+
+
+def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
+    """A twin of its own and the owner on it, over loopback. Raises ConfigError, TwinFailed or StartFailed."""
+    twin = TwinProcess(["--scenario", scenario] if scenario else [])
+    try:
+        write_demo_site(root, twin.addresses, enter_service_s)
+        owner = _start_owner(root, read_site(root), twin)
+    except BaseException:
+        twin.stop()
+        raise
+    return Running(owner, twin)
+
+
+def write_demo_site(root: Path, addresses: dict[str, Any], enter_service_s: float) -> None:
+    """Write the demo's /etc/energy: what an installer would have written for this house. Raises StartFailed."""
+    can, modbus, load_centre = addresses["can"], addresses["modbus_tcp"], addresses["load_centre"]
+    meters = "\n".join(f"{name} = {unit}" for name, unit in load_centre["units"]["meters"].items())
+    comm = f"""# Written by the demo: the addresses of its twin.
+site = "Demo house"
+twin = true
+
+[controller]
+interface = "{can["interface"]}"
+channel = "{can["channel"]}"
+port = {can["port"]}
+
+[inverter]
+host = "{modbus["host"]}"
+port = {modbus["port"]}
+unit = {modbus["units"]["inverter"]}
+
+[solar]
+name = "Solar"
+host = "{modbus["host"]}"
+port = {modbus["port"]}
+unit = {modbus["units"]["solar"]}
+
+[load_centre]
+tty = "{load_centre["tty"]}"
+baud = {load_centre["baud"]}
+relays_unit = {load_centre["units"]["relays"]}
+
+[load_centre.meters]
+{meters}
+
+[grid]
+category = "III"
+enter_service_delay_s = {enter_service_s:g}
+"""
+    examples = resources.files("v2h_console.site") / "demo"
+    files = {
+        "comm_stack.conf": comm,
+        "limits.conf": (examples / "limits.conf").read_text("utf-8"),
+        "loads.conf": (examples / "loads.conf").read_text("utf-8"),
+    }
+    try:
+        for name, text in files.items():
+            path = config_path(root, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text, "utf-8")
+    except OSError as error:
+        raise StartFailed(f"the demo cannot write below {root}: {error.strerror or error}") from None
+
+
+def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
+    state_folder = root / STATE_FOLDER
+    try:
+        state_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartFailed(f"{state_folder}: cannot be made: {error.strerror or error}") from None
+    if not os.access(state_folder, os.W_OK):
+        raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
+    controller = site.comm.controller
+    try:
+        bus = open_bus(controller.interface, controller.channel, controller.port)
+    except BusError as error:
+        raise StartFailed(str(error)) from None
+    address = f"{controller.interface} {controller.channel}" + (
+        f":{controller.port}" if controller.port else ""
+    )
+    link = LogicControllerLink(controller.name, address)
+    owner = Owner(
+        site.settings,
+        bus,
+        link,
+        lambda emit: _slow_devices(site.comm, emit),
+        state_folder / LATCH_FILE,
+        trainer=twin.do if twin is not None else None,
+    )
+    owner.start()
+    return owner
