@@ -1,0 +1,194 @@
+"""Everything a person can do, by name and apart from the keys that do it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from v2h_console.tui.console import Choice, Console
+from v2h_console.tui.panes.events import entry_text
+from v2h_console.tui.picture import urgent
+from v2h_console.tui.views import NAMES
+from v2h_console.tui.words import clock
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One action: its title as the palette and the help show it, and what it does."""
+
+    title: str
+    run: Callable[[Console], None]
+    trainer: bool = False
+    listed: bool = True
+
+
+def open_mid(console: Console) -> None:
+    """Open the MID at once: no helm, no question."""
+    delay_s = console.snapshot.grid.delay_s
+    follows = f" It can close again after {delay_s:.0f} s of good grid." if delay_s > 0 else ""
+    console.send("operator.open_mid", f"MID told to open.{follows}")
+
+
+def close_mid(console: Console) -> None:
+    """Close the MID, after the word was typed."""
+    console.ask_word(
+        "CLOSE THE MID",
+        (
+            "This joins the house to the street again.",
+            "The owner closes only when the grid has been in its window for the whole delay, in step with the house,",
+            "or onto a dead house. It refuses otherwise, and says why. You need the helm.",
+        ),
+        "CLOSE",
+        partial(
+            console.send, "operator.close_mid", "Taken: the MID closes when its conditions hold.", None, True
+        ),
+    )
+
+
+def reset_lockout(console: Console) -> None:
+    """Reset a lockout, after the word was typed."""
+    console.ask_word(
+        "RESET THE LOCKOUT",
+        (
+            "A lockout stands because the MID did not do what it was told, or could not be proved.",
+            "Reset it only when you have found the cause and removed it. You need the helm.",
+        ),
+        "RESET",
+        partial(console.send, "operator.reset_lockout", "Lockout reset.", None, True),
+    )
+
+
+def acknowledge(console: Console) -> None:
+    """Acknowledge the chosen alarm, or all that stand."""
+    snapshot = console.snapshot
+    open_ones = [alarm for alarm in snapshot.alarms if not alarm.acknowledged]
+    if not open_ones:
+        console.tell("No alarm waits to be acknowledged.")
+        return
+    cursor = console.picture().cursor
+    if cursor is not None:
+        entry = console.chosen()
+        if entry is None or not entry.standing:
+            console.tell("The chosen line is an event, not a standing alarm: nothing to acknowledge.")
+            return
+        console.send("operator.acknowledge", f"Acknowledged: {entry.code}.", {"code": entry.code})
+        return
+    console.send(
+        "operator.acknowledge", f"Acknowledged: {len(open_ones)}. They stand until their cause is gone."
+    )
+
+
+def explain(console: Console) -> None:
+    """Say all that is known of the chosen alarm or event."""
+    entry = console.chosen()
+    if entry is None:
+        console.tell("Nothing to explain: no alarm and no event yet.")
+        return
+    lines = [
+        f"{entry.severity.upper()} since {clock(entry.wall_s)}"
+        if entry.standing
+        else f"{entry.severity} at {clock(entry.wall_s)}",
+        "",
+        entry.text,
+    ]
+    if entry.what_to_do:
+        lines += ["", "WHAT TO DO"]
+        lines += [part.strip() for part in entry.what_to_do.replace(";", "\n").splitlines() if part.strip()]
+    elif entry.standing:
+        lines += ["", "No advice came with this alarm."]
+    if entry.standing:
+        lines += ["", "Acknowledged." if entry.acknowledged else "Not acknowledged yet: a acknowledges it."]
+    console.show_text(entry.code, lines)
+
+
+def copy_event(console: Console) -> None:
+    """Put the chosen alarm or event on the clipboard."""
+    entry = console.chosen()
+    if entry is None:
+        console.tell("Nothing to copy: no alarm and no event yet.")
+        return
+    console.copy(entry_text(entry))
+    console.tell(f"Copied: {entry.code} {clock(entry.wall_s)}.")
+
+
+def show_help(console: Console) -> None:
+    """All keys, and how to read the screen."""
+    from v2h_console.tui.help import help_lines
+
+    console.show_text("HELP", help_lines(console.has_trainer))
+
+
+def palette(console: Console) -> None:
+    """Every action with its key, by typing a part of its name."""
+    from v2h_console.tui.keymap import shown_key
+
+    choices = [
+        Choice(action.title, partial(action.run, console), (), shown_key(name))
+        for name, action in ACTIONS.items()
+        if action.listed and (console.has_trainer or not action.trainer)
+    ]
+    if console.has_trainer:
+        from v2h_console.tui.trainer import trainer_choices
+
+        choices += [
+            Choice(f"Trainer: {choice.title}", choice.run, (), f"! {choice.shown_key}")
+            for choice in trainer_choices(console)
+        ]
+    console.show_list("ANY ACTION", choices, search=True)
+
+
+def trainer(console: Console) -> None:
+    """What can be done to the simulated house."""
+    if not console.has_trainer:
+        console.tell("The trainer works on the simulated house only; this one has real devices.")
+        return
+    from v2h_console.tui.trainer import trainer_choices
+
+    console.show_list("TRAINER: the simulated house", trainer_choices(console))
+
+
+def ask_quit(console: Console) -> None:
+    """Leave, after a question."""
+    lines = ["This screen ends."]
+    worst = urgent(console.snapshot)
+    if worst is not None:
+        lines.append(f"An alarm stands and is not acknowledged: {worst.code}.")
+    if console.has_trainer:
+        lines.append("The simulated house ends with it, unless another console or a service runs it.")
+    else:
+        lines.append(
+            "A house that runs as a service goes on; one that this console runs is left with its MID as"
+        )
+        lines.append("the logic controller then holds it: open.")
+    console.ask_yes("LEAVE THE CONSOLE?", lines, console.leave)
+
+
+def tell_quit(console: Console) -> None:
+    """Ctrl+C stops many programs; here a house hangs on it."""
+    console.tell("Ctrl+C does nothing here. Ctrl+Q leaves at once; q asks first.")
+
+
+ACTIONS: dict[str, Action] = {
+    "open_mid": Action("Open the MID now", open_mid),
+    "close_mid": Action("Close the MID (typed confirmation)", close_mid),
+    "reset_lockout": Action("Reset a lockout (typed confirmation)", reset_lockout),
+    "acknowledge": Action("Acknowledge the chosen alarm, or all", acknowledge),
+    "explain": Action("Explain the chosen alarm or event", explain),
+    "faults_only": Action("Show faults only, or all events", lambda console: console.toggle_faults_only()),
+    "copy": Action("Copy the chosen event line", copy_event),
+    "down": Action("Next line", lambda console: console.move(1), listed=False),
+    "up": Action("Previous line", lambda console: console.move(-1), listed=False),
+    "back": Action("Back one level", lambda console: console.back(), listed=False),
+    **{
+        f"view_{number}": Action(f"View {number} {name}", lambda console, number=number: console.go(number))  # type: ignore[misc]  # a default argument binds the number; mypy cannot infer its type in a lambda
+        for number, name in enumerate(NAMES, 1)
+    },
+    "palette": Action("Any action by name", palette, listed=False),
+    "help": Action("Help", show_help),
+    "theme": Action("Next theme: terminal, sun, mono", lambda console: console.next_theme()),
+    "trainer": Action("Trainer menu", trainer, trainer=True),
+    "ask_quit": Action("Leave the console (asks)", ask_quit),
+    "quit": Action("Leave the console at once", lambda console: console.leave()),
+    "tell_quit": Action("How to leave", tell_quit, listed=False),
+}

@@ -1,0 +1,137 @@
+"""Loads, links and the log as tables."""
+
+from __future__ import annotations
+
+from v2h_console.session.snapshot import DeviceView, LoadView
+from v2h_console.tui.lines import Row, fit
+from v2h_console.tui.picture import Picture, entries
+from v2h_console.tui.words import age, clock, is_serious, known, late, minutes_seconds, number
+
+_STATE_ROLES = {"fault": "alarm", "unknown": "warn", "lost": "alarm", "late": "warn"}
+
+
+def load_rows(picture: Picture, count: int, column: int = 0, rows: list[Row] | None = None) -> list[Row]:
+    """A heading and at most ``count - 1`` circuits, 58 cells wide from ``column``."""
+    drawn = [Row(picture.width) for _ in range(count)] if rows is None else rows
+    drawn[0].at(column + 3, "CIRCUIT", "title").at(column + 18, "LEG", "title").at(
+        column + 23, "TIER", "title"
+    )
+    drawn[0].at(column + 30, "NOW", "title").at(column + 38, "STATE", "title")
+    loads = picture.snapshot.loads
+    shown = loads[: count - 1] if len(loads) <= count - 1 else loads[: count - 2]
+    for row, load in zip(drawn[1:], shown, strict=False):
+        _load(row, load, column)
+    if len(shown) < len(loads):
+        drawn[count - 1].at(column + 3, f"and {len(loads) - len(shown)} more: view 3 Loads")
+    elif not loads:
+        drawn[1].at(column + 3, "no circuits known yet")
+    return drawn
+
+
+def _load(row: Row, load: LoadView, column: int) -> None:
+    bad = load.state == "fault"
+    row.at(column + 1, "!" if bad else " ").at(column + 3, fit(load.name, 14), "plain")
+    row.at(column + 18, fit(load.legs, 4)).at(column + 24, f"{load.tier}")
+    row.right(column + 33, number(load.power_w.value, 0) if known(load.power_w) else "--", "value")
+    row.at(column + 34, "W")
+    state = load.state
+    if load.hold_s is not None:
+        state = f"{state} {minutes_seconds(load.hold_s)}"
+    text = f"{state} {load.reason}".strip() if load.reason and load.state != "on" else state
+    if known(load.power_w) and late(load.power_w):
+        text = f"{text} {late(load.power_w)}"
+    row.at(column + 38, fit(text, 21 if picture_is_narrow(row, column) else row.width - column - 39))
+    if load.state in _STATE_ROLES:
+        row.paint(_STATE_ROLES[load.state], column + 38, column + 38 + len(load.state))
+
+
+def picture_is_narrow(row: Row, column: int) -> bool:
+    """Whether another table stands to the right of this one."""
+    return column == 0 and row.width >= 120
+
+
+def device_rows(picture: Picture, count: int, column: int = 0, rows: list[Row] | None = None) -> list[Row]:
+    """A heading and at most ``count - 1`` devices from ``column``; full columns where 80 cells are free."""
+    drawn = [Row(picture.width) for _ in range(count)] if rows is None else rows
+    full = picture.width - column >= 80
+    places = (3, 18, 36, 60, 66, 72) if full else (3, 17, 0, 34, 40, 47)
+    heads = ("DEVICE", "LINK", "ADDRESS", "AGE", "TRIP", "STATE")
+    for place, head in zip(places, heads, strict=True):
+        if place:
+            drawn[0].at(column + place, head, "title")
+    devices = picture.snapshot.devices
+    for row, device in zip(drawn[1:], devices, strict=False):
+        _device(row, device, column, places, picture.width)
+    if len(devices) > count - 1:
+        drawn[count - 1] = Row(picture.width).at(column + 3, f"and {len(devices) - count + 2} more")
+    elif not devices:
+        drawn[1].at(column + 3, "no devices known yet")
+    return drawn
+
+
+def _device(row: Row, device: DeviceView, column: int, places: tuple[int, ...], width: int) -> None:
+    name, link, address, aged, trip, state = places
+    lost = device.state == "lost"
+    row.at(column + 1, "!" if lost else " ")
+    row.at(column + name, fit(device.name, link - name - 1)).at(column + link, fit(device.protocol, 15))
+    if address:
+        row.at(column + address, fit(device.address, aged - address - 1))
+    row.at(column + aged, age(device.last_age_ms) or "--", "value")
+    if device.round_trip_ms is not None:
+        row.at(column + trip, f"{number(device.round_trip_ms, 0)} ms")
+    shown = device.state.upper() if lost else device.state
+    row.at(column + state, fit(shown, width - column - state - 1), _STATE_ROLES.get(device.state, "ok"))
+
+
+def loads_view(picture: Picture) -> list[Row]:
+    """View 3, to read only."""
+    return load_rows(picture, picture.height)
+
+
+def links_view(picture: Picture) -> list[Row]:
+    """View 4, to read only: each device's link, then why a link is not ok, then the fast lane's own measure."""
+    devices = picture.snapshot.devices
+    table = device_rows(picture, min(len(devices), picture.height - 5) + 1 if devices else 2)
+    rows = [*table, Row(picture.width)]
+    rows += [
+        Row(picture.width).at(1, fit(f"{device.name}: {device.reason}", picture.width - 2), "warn")
+        for device in devices
+        if device.state != "ok" and device.reason
+    ]
+    counts = [f"{d.name} {d.bad} bad of {d.good + d.bad}" for d in devices if d.good or d.bad]
+    if counts:
+        rows.append(
+            Row(picture.width).at(1, "REPLIES", "title").at(10, fit(" · ".join(counts), picture.width - 11))
+        )
+    lane = picture.snapshot.lane
+    text = (
+        f"late p99 {number(lane.lateness_p99_ms, 1)} ms, most {number(lane.lateness_max_ms, 1)} ms   "
+        f"missed {lane.missed}   step {number(lane.step_mean_us, 0)} us   lost frames {lane.frames_dropped}"
+    )
+    rows.append(Row(picture.width).at(1, "CONTROL", "title").at(10, fit(text, picture.width - 11)))
+    return rows[: picture.height]
+
+
+def log_view(picture: Picture) -> list[Row]:
+    """View 6, to read only: codes and texts, newest first."""
+    listed = entries(picture.snapshot, picture.faults_only)
+    head = Row(picture.width).at(3, "TIME", "title").at(13, "CODE", "title").at(37, "WHAT", "title")
+    head.right(picture.width - 1, f"{'faults only' if picture.faults_only else 'all'}: {len(listed)}")
+    rows = [head]
+    room = picture.height - 1
+    cursor = None if picture.cursor is None else min(picture.cursor, len(listed) - 1)
+    first = 0 if cursor is None else max(0, cursor - room + 1)
+    for index, entry in enumerate(listed[first : first + room], first):
+        row = Row(picture.width).at(1, {"info": " ", "warning": "w"}.get(entry.severity, "!"))
+        row.at(3, clock(entry.wall_s)).at(13, fit(entry.code, 23), "value")
+        row.at(37, fit(entry.text, picture.width - 38))
+        if entry.standing and not entry.acknowledged and is_serious(entry.severity):
+            row.paint("alarm", 1)
+        if index == cursor:
+            row.at(0, ">", "value")
+        rows.append(row)
+    if not listed:
+        rows.append(
+            Row(picture.width).at(3, "no faults" if picture.faults_only else "nothing has happened yet")
+        )
+    return rows
