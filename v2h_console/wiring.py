@@ -129,13 +129,39 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         f":{controller.port}" if controller.port else ""
     )
     link = LogicControllerLink(controller.name, address)
+    circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
     owner = Owner(
         site.settings,
         bus,
         link,
-        lambda emit: _slow_devices(site.comm, emit),
+        lambda emit: _slow_devices(site.comm, circuit_ids, emit),
         state_folder / LATCH_FILE,
         trainer=twin.do if twin is not None else None,
     )
     owner.start()
     return owner
+
+
+def _slow_devices(comm: CommStack, circuit_ids: Sequence[str], emit: Callable[[Reading], None]) -> list[SlowDevice]:
+    """The polled devices, on shared connections; called on the slow lane's loop."""
+    from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
+    from v2h_drivers.modbus.load_centre import LoadCentre
+    from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
+
+    connections: dict[tuple[str, int], Connection] = {}
+
+    def shared(host: str, port: int) -> Connection:
+        return connections.setdefault((host, port), tcp_connection(host, port))
+
+    inverter, solar, centre = comm.inverter, comm.solar, comm.load_centre
+    devices: list[SlowDevice] = [
+        SunSpecInverter(inverter.name, shared(inverter.host, inverter.port), inverter.unit, emit)
+    ]
+    if solar is not None:
+        devices.append(SunSpecSolar(solar.name, shared(solar.host, solar.port), solar.unit, emit, period_s=1.0))
+    if centre is not None:
+        meters = {circuit_ids.index(name): unit for name, unit in centre.meters.items()}
+        line = serial_connection(centre.tty, centre.baud)
+        relays = min(8, len(circuit_ids))
+        devices.append(LoadCentre(centre.name, line, centre.relays_unit, meters, relays, emit))
+    return devices

@@ -95,7 +95,8 @@ class FieldReader:
     def __init__(self, fields: Sequence[Field]) -> None:
         # Plain tuples: on the hot path each attribute access would cost as much as the arithmetic.
         self._fields = tuple(
-            (f.shift, f.mask, f.sign_bit, f.lowest, f.highest, f.scale, f.offset, f.not_available) for f in fields
+            (f.shift, f.mask, f.sign_bit, f.lowest, f.highest, f.scale, f.offset, f.not_available)
+            for f in fields
         )
 
     def read(self, data: bytes) -> tuple[list[float | None], bool]:
@@ -152,7 +153,11 @@ def _layout(message: Message) -> FrameLayout:
 
 
 def _field(message: str, signal: Signal) -> Field:
-    if signal.byte_order != "little_endian" or signal.is_float or signal.start + signal.length > 8 * SIGNAL_BYTES:
+    if (
+        signal.byte_order != "little_endian"
+        or signal.is_float
+        or signal.start + signal.length > 8 * SIGNAL_BYTES
+    ):
         raise LayoutError(f"{message}.{signal.name} is not a little-endian integer in bytes 0 to 5")
     if signal.minimum is None or signal.maximum is None:
         raise LayoutError(f"{message}.{signal.name} has no [minimum|maximum] in the DBC")

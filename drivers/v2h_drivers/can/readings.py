@@ -155,7 +155,9 @@ def _house_fast(layout: FrameLayout) -> Builder:
 
 
 def _inverter_fast(layout: FrameLayout) -> Builder:
-    read = layout.pick("mode", "gate_on", "form_enabled", "fault", "voltage", "frequency", "current", "limit").read
+    read = layout.pick(
+        "mode", "gate_on", "form_enabled", "fault", "voltage", "frequency", "current", "limit"
+    ).read
 
     def build(data: bytes, at_ns: int) -> Reading:
         (mode, gate, form, fault, voltage_v, frequency_hz, current_a, limit_a), possible = read(data)

@@ -107,7 +107,9 @@ def inv_state(
     )
 
 
-def sync(phase_deg: float | None, slip_hz: float | None, voltage_difference_pct: float | None, lc_time_ms: int) -> int:
+def sync(
+    phase_deg: float | None, slip_hz: float | None, voltage_difference_pct: float | None, lc_time_ms: int
+) -> int:
     """SYNC."""
     slip_mhz = None if slip_hz is None else slip_hz * 1000.0
     return (

@@ -146,7 +146,7 @@ class LogicController:
         """Put coil, gate and form where the last valid command and the controller's own proof say."""
         command = self._accepted.command
         world = self._world
-        self._watch_contacts(now_ns)
+        self._watch_contacts()
         if command is None or not self._alive(now_ns):
             if self._state == RUN:
                 self._state = FAIL_SAFE
@@ -184,7 +184,7 @@ class LogicController:
         already = self._world.inverter.form_on
         return already and closed_ns is not None and now_ns - closed_ns <= PERMITTED_CLOSE_NS
 
-    def _watch_contacts(self, now_ns: int) -> None:
+    def _watch_contacts(self) -> None:
         mid = self._world.mid
         if mid.nc_closed and not mid.no_closed:
             edge_ns = mid.last_edge_ns
@@ -237,7 +237,9 @@ class LogicController:
             elif arbitration_id == frames.LOAD_FB:
                 self._last_feedback = feedback
             counter = self._counters[arbitration_id] = (self._counters[arbitration_id] + 1) & 0xFF
-            sent.append((arbitration_id, frames.frame(arbitration_id, self._sample(arbitration_id, now_ns), counter)))
+            sent.append(
+                (arbitration_id, frames.frame(arbitration_id, self._sample(arbitration_id, now_ns), counter))
+            )
             period = PERIODS_NS[arbitration_id]
             # Late frames are not made up for: the next one keeps to the raster.
             behind = (now_ns - due_ns) // period
@@ -271,7 +273,14 @@ class LogicController:
                 since_ms = (now_ns - mid.last_edge_ns) / MS
                 pole_a = abs(world.pole_current_a() + self._noise("pole", CURRENT_NOISE_A))
                 return frames.mid_state(
-                    mid.nc_closed, mid.no_closed, mid.coil_on, mid.bond_closed, True, since_ms, pole_a, mid.operations
+                    mid.nc_closed,
+                    mid.no_closed,
+                    mid.coil_on,
+                    mid.bond_closed,
+                    True,
+                    since_ms,
+                    pole_a,
+                    mid.operations,
                 )
             case frames.INV_STATE:
                 inverter = world.inverter
@@ -295,7 +304,9 @@ class LogicController:
             case frames.CURRENTS:
                 l1_a, l2_a, n_a = world.leg_currents_a()
                 return frames.currents(
-                    l1_a + self._noise("ct1", CURRENT_NOISE_A), l2_a + self._noise("ct2", CURRENT_NOISE_A), n_a
+                    l1_a + self._noise("ct1", CURRENT_NOISE_A),
+                    l2_a + self._noise("ct2", CURRENT_NOISE_A),
+                    n_a,
                 )
             case frames.GRID_CYC:
                 return self._cycle("grid")

@@ -1,0 +1,275 @@
+"""The logic controller's link: frames and the time in; readings, frames and the next wake time out (sans-I/O).
+
+What a frame must be before it counts, and what is sent when, stands in docs/can.md. CMD goes out only while the core
+keeps asking: a core that is stuck stops the heartbeat, and the controller opens the MID by itself.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from v2h_drivers.can.codec import COUNTER_BYTE, CRC_BYTE, FRAME_BYTES, SIGNAL_BYTES, FrameLayout, load_layouts
+from v2h_drivers.can.crc8 import frame_crc, id_register
+from v2h_drivers.can.readings import Builder, blank, builders
+from v2h_drivers.capabilities import (
+    ControllerHeartbeat,
+    ControlRequest,
+    FanRequest,
+    FastRequest,
+    InverterSetpoint,
+    LinkHealth,
+    LinkState,
+    Quality,
+    Reading,
+    ShedRequest,
+)
+
+MS = 1_000_000
+DBC = Path(__file__).with_name("logic_controller.dbc")
+PROTOCOL = "CAN 500k"
+
+#: The controller gives up after 100 ms without CMD; a core silent for this long must not be spoken for.
+KEEP_ALIVE_NS = 60 * MS
+#: A close token is worth nothing to the controller after 50 ms; then it is not sent any more.
+TOKEN_LIFE_NS = 50 * MS
+#: The same counter so often in a row: the controller repeats itself.
+FROZEN_REPEATS = 3
+#: Heartbeats whose clock stands still so often: a hung firmware behind a live counter.
+FROZEN_HEARTBEATS = 3
+HEARTBEAT_LATE_NS = 60 * MS
+SILENT_NS = 100 * MS
+RESTART_SAID_NS = 1_000 * MS
+#: Sends with a period shorter than this would be a burst, not a change.
+_COMMAND_FRAMES = ("CMD", "INV_SET", "SHED", "FAN")
+
+
+@dataclass(slots=True)
+class Statistics:
+    """What came in since the start."""
+
+    good: int = 0
+    bad_crc: int = 0
+    bad_length: int = 0
+    repeated: int = 0
+    lost: int = 0
+
+    @property
+    def bad(self) -> int:
+        """Frames refused."""
+        return self.bad_crc + self.bad_length + self.repeated
+
+
+@dataclass(slots=True)
+class _Incoming:
+    """One received frame id: how to check it and how it has been doing."""
+
+    name: str
+    build: Builder
+    crc_register: int
+    counter: int | None = None
+    repeats: int = 0
+
+
+@dataclass(slots=True)
+class _Outgoing:
+    """One sent frame id: its newest signals, when it is due, its counter."""
+
+    layout: FrameLayout
+    crc_register: int
+    signals: bytes | None = None
+    due_ns: int = 0
+    counter: int = 0
+
+
+class LogicControllerLink:
+    """Implements ``capabilities.FastDevice``. Raises only at construction (a broken DBC)."""
+
+    def __init__(self, device: str, address: str) -> None:
+        self._device = device
+        self._address = address
+        layouts = load_layouts(DBC)
+        self._incoming = {
+            layouts[name].arbitration_id: _Incoming(name, build, id_register(layouts[name].arbitration_id))
+            for name, build in builders(layouts).items()
+        }
+        self._outgoing = {
+            name: _Outgoing(layouts[name], id_register(layouts[name].arbitration_id)) for name in _COMMAND_FRAMES
+        }
+        self.statistics = Statistics()
+        self._nonce: int | None = None
+        self.nonce_changes = 0
+        self._nonce_changed_ns: int | None = None
+        self._control: ControlRequest | None = None
+        self._control_ns = 0
+        self._token_ns = 0
+        self._heard_ns: int | None = None
+        self._heartbeat_ns: int | None = None
+        self._lc_time_ms: int | None = None
+        self._still_heartbeats = 0
+        self._frozen_ns: int | None = None
+
+    # ------------------------------------------------------------ receiving
+
+    def receive(self, arbitration_id: int, data: bytes, now_ns: int) -> Reading | None:
+        """One frame to at most one reading. Never raises."""
+        incoming = self._incoming.get(arbitration_id)
+        if incoming is None:
+            return None
+        if len(data) != FRAME_BYTES:
+            self.statistics.bad_length += 1
+            return None
+        if frame_crc(incoming.crc_register, data) != data[CRC_BYTE]:
+            self.statistics.bad_crc += 1
+            return None
+        counter = data[COUNTER_BYTE]
+        if counter == incoming.counter:
+            return self._repeated(incoming, now_ns)
+        if incoming.counter is not None:
+            self.statistics.lost += ((counter - incoming.counter) & 0xFF) - 1
+        incoming.counter, incoming.repeats = counter, 0
+        reading = incoming.build(data, now_ns)
+        self.statistics.good += 1
+        self._heard_ns = now_ns
+        if isinstance(reading, ControllerHeartbeat):
+            return self._heartbeat(reading, now_ns)
+        return reading
+
+    def _repeated(self, incoming: _Incoming, now_ns: int) -> Reading | None:
+        """A frame with the counter of the one before says nothing; three of them say that the sender is stuck."""
+        self.statistics.repeated += 1
+        incoming.repeats += 1
+        if incoming.repeats < FROZEN_REPEATS:
+            return None
+        self._frozen_ns = now_ns
+        return blank(incoming.name, now_ns)
+
+    def _heartbeat(self, heartbeat: ControllerHeartbeat, now_ns: int) -> Reading:
+        if heartbeat.quality is not Quality.GOOD:
+            return heartbeat
+        if heartbeat.lc_time_ms is not None and heartbeat.lc_time_ms == self._lc_time_ms:
+            self._still_heartbeats += 1
+            if self._still_heartbeats >= FROZEN_HEARTBEATS:
+                self._frozen_ns = now_ns
+                return blank("HB_LC", now_ns)
+        else:
+            self._still_heartbeats = 0
+        self._lc_time_ms = heartbeat.lc_time_ms
+        self._heartbeat_ns = now_ns
+        if heartbeat.nonce != self._nonce:
+            if self._nonce is not None:
+                self.nonce_changes += 1
+                self._nonce_changed_ns = now_ns
+            self._nonce = heartbeat.nonce
+            self._encode_control(now_ns)
+        return heartbeat
+
+    # ------------------------------------------------------------ sending
+
+    def request(self, request: FastRequest, now_ns: int) -> None:
+        """Take the request as the one in force; a change goes out with the next ``frames_due``."""
+        match request:
+            case ControlRequest():
+                if self._control is None or request.close_token != self._control.close_token:
+                    self._token_ns = now_ns
+                stale = now_ns - self._control_ns > KEEP_ALIVE_NS
+                changed = request != self._control
+                self._control, self._control_ns = request, now_ns
+                if changed or stale:
+                    self._encode_control(now_ns)
+            case InverterSetpoint():
+                values = {
+                    "frequency": request.frequency_hz,
+                    "voltage": request.voltage_v,
+                    "power": request.power_w,
+                    "leg1_share": request.leg1_share,
+                }
+                # Its period is its rate: a setpoint that moves with each step must not flood the bus.
+                self._put("INV_SET", values, now_ns, at_once=False)
+            case ShedRequest():
+                self._put("SHED", {"mask": float(request.mask)}, now_ns, at_once=True)
+            case FanRequest():
+                self._put("FAN", {"duty": float(request.duty_pct)}, now_ns, at_once=True)
+
+    def _encode_control(self, now_ns: int) -> None:
+        """CMD from the request in force; nothing before a nonce is known."""
+        control = self._control
+        if control is None or self._nonce is None:
+            return
+        token_lives = now_ns - self._token_ns <= TOKEN_LIFE_NS
+        values = {
+            "open": float(control.open_mid),
+            "close": float(control.close_mid),
+            "gate": float(control.gate),
+            "form": float(control.form),
+            "inverter_mask": float(control.inverter_mask),
+            "close_token": float(control.close_token if token_lives else 0),
+            "nonce": float(self._nonce),
+        }
+        self._put("CMD", values, now_ns, at_once=True)
+
+    def _put(self, name: str, values: dict[str, float], now_ns: int, *, at_once: bool) -> None:
+        outgoing = self._outgoing[name]
+        signals = outgoing.layout.encode(values)
+        if signals == outgoing.signals:
+            return
+        if outgoing.signals is None or at_once:
+            outgoing.due_ns = now_ns
+        outgoing.signals = signals
+
+    def frames_due(self, now_ns: int) -> list[tuple[int, bytes]]:
+        """Frames to send now."""
+        control = self._control
+        if control is not None and control.close_token and now_ns - self._token_ns > TOKEN_LIFE_NS:
+            self._encode_control(now_ns)
+        sent: list[tuple[int, bytes]] = []
+        for name, outgoing in self._outgoing.items():
+            if outgoing.signals is None or outgoing.due_ns > now_ns:
+                continue
+            if name == "CMD" and now_ns - self._control_ns > KEEP_ALIVE_NS:
+                continue
+            outgoing.due_ns = now_ns + outgoing.layout.period_ns
+            outgoing.counter = (outgoing.counter + 1) & 0xFF
+            body = outgoing.signals[:SIGNAL_BYTES] + bytes((outgoing.counter,))
+            crc = frame_crc(outgoing.crc_register, body)
+            sent.append((outgoing.layout.arbitration_id, body + bytes((crc,))))
+        return sent
+
+    def wake_at_ns(self) -> int:
+        """When something is due next; far away while there is nothing to send."""
+        due = [outgoing.due_ns for outgoing in self._outgoing.values() if outgoing.signals is not None]
+        return min(due) if due else 1 << 62
+
+    # ------------------------------------------------------------ health
+
+    def health(self, now_ns: int) -> LinkHealth:
+        """How the link is now."""
+        state, reason = self._judge(now_ns)
+        return LinkHealth(
+            at_ns=now_ns,
+            device=self._device,
+            protocol=PROTOCOL,
+            address=self._address,
+            state=state,
+            reason=reason,
+            answered_at_ns=self._heard_ns,
+            good=self.statistics.good,
+            bad=self.statistics.bad,
+            round_trip_ms=None,
+        )
+
+    def _judge(self, now_ns: int) -> tuple[LinkState, str]:
+        if self._heard_ns is None:
+            if self.statistics.bad:
+                return LinkState.CONNECTING, f"{self.statistics.bad} frames, none of them good"
+            return LinkState.CONNECTING, "nothing heard yet"
+        silent_ns = now_ns - self._heard_ns
+        if silent_ns > SILENT_NS:
+            return LinkState.LOST, f"silent for {silent_ns / 1e9:.1f} s"
+        if self._frozen_ns is not None and now_ns - self._frozen_ns < SILENT_NS:
+            return LinkState.LOST, "repeats itself"
+        if self._heartbeat_ns is None or now_ns - self._heartbeat_ns > HEARTBEAT_LATE_NS:
+            return LinkState.LATE, "its heartbeat is late"
+        if self._nonce_changed_ns is not None and now_ns - self._nonce_changed_ns < RESTART_SAID_NS:
+            return LinkState.OK, f"restarted {(now_ns - self._nonce_changed_ns) / 1e9:.1f} s ago"
+        return LinkState.OK, ""

@@ -1,0 +1,275 @@
+"""One shared connection per host:port or per serial line, with unit multiplexing, on one asyncio loop.
+
+Several units behind one socket, and devices that take a single client, leave no other way. The machine does the
+protocol; here is only the port: open, move bytes, wake, reconnect with a back-off of at most 5 s.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections.abc import Callable
+from typing import Protocol
+
+from v2h_drivers.modbus.machine import (
+    READ_COILS,
+    READ_HOLDING,
+    READ_INPUT,
+    WRITE_COIL,
+    WRITE_REGISTERS,
+    ClientMachine,
+    Failure,
+    FailureKind,
+    Framing,
+    Outcome,
+    Request,
+)
+
+FIRST_RETRY_S = 0.2
+LAST_RETRY_S = 5.0
+CONNECT_TIMEOUT_S = 2.0
+
+
+class ModbusFailure(Exception):
+    """A request without a usable answer; ``str()`` is a plain clause such as "did not answer in 1.0 s"."""
+
+    def __init__(self, failure: Failure) -> None:
+        super().__init__(failure.reason)
+        self.kind = failure.kind
+
+
+class Port(Protocol):
+    """Where the bytes go."""
+
+    def write(self, data: bytes) -> None:
+        """Send."""
+
+    def close(self) -> None:
+        """Let go."""
+
+
+class Connection:
+    """Requests in turn from any task of the loop. ``good``/``bad`` count answers, ``round_trip_ms`` is the last."""
+
+    def __init__(
+        self,
+        address: str,
+        framing: Framing,
+        open_port: Callable[[Connection], asyncio.Future[Port] | asyncio.Task[Port]],
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+        timeout_s: float = 1.0,
+    ) -> None:
+        self.address = address
+        self._machine = ClientMachine(framing, int(timeout_s * 1e9))
+        self._open_port = open_port
+        self._clock_ns = clock_ns
+        self._port: Port | None = None
+        self._opening: asyncio.Lock = asyncio.Lock()
+        self._futures: dict[int, asyncio.Future[Outcome]] = {}
+        self._timer: asyncio.TimerHandle | None = None
+        self._retry_s = FIRST_RETRY_S
+        self._retry_not_before_ns = 0
+        self._last_refusal = Failure(FailureKind.CLOSED, "not connected yet")
+        self.good = 0
+        self.bad = 0
+        self.round_trip_ms: float | None = None
+
+    async def read_holding(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """FC 3. Raises ModbusFailure."""
+        return await self._ask(Request(unit, READ_HOLDING, address, count))
+
+    async def read_input(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """FC 4. Raises ModbusFailure."""
+        return await self._ask(Request(unit, READ_INPUT, address, count))
+
+    async def read_coils(self, unit: int, address: int, count: int) -> tuple[int, ...]:
+        """FC 1, as 0 and 1. Raises ModbusFailure."""
+        return await self._ask(Request(unit, READ_COILS, address, count))
+
+    async def write_coil(self, unit: int, address: int, closed: bool) -> None:
+        """FC 5. Raises ModbusFailure."""
+        await self._ask(Request(unit, WRITE_COIL, address, 1, (int(closed),)))
+
+    async def write_registers(self, unit: int, address: int, values: tuple[int, ...]) -> None:
+        """FC 16. Raises ModbusFailure."""
+        await self._ask(Request(unit, WRITE_REGISTERS, address, len(values), values))
+
+    def close(self) -> None:
+        """Let go of the port; what waits fails."""
+        self._drop("closed by us")
+
+    async def _ask(self, request: Request) -> tuple[int, ...]:
+        await self._ensure_open()
+        future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
+        ticket = self._machine.submit(request)
+        self._futures[ticket] = future
+        self._pump()
+        outcome = await future
+        if isinstance(outcome, Failure):
+            self.bad += 1
+            raise ModbusFailure(outcome)
+        self.good += 1
+        self.round_trip_ms = outcome.round_trip_ns / 1e6
+        return outcome.values
+
+    async def _ensure_open(self) -> None:
+        async with self._opening:
+            if self._port is not None:
+                return
+            if self._clock_ns() < self._retry_not_before_ns:
+                raise ModbusFailure(self._last_refusal)
+            try:
+                self._port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
+            except TimeoutError:
+                self._refused("does not take the connection")
+            except OSError as error:
+                self._refused(_words(error))
+            self._retry_s = FIRST_RETRY_S
+
+    def _refused(self, reason: str) -> None:
+        self.bad += 1
+        self._last_refusal = Failure(FailureKind.CLOSED, reason)
+        self._retry_not_before_ns = self._clock_ns() + int(self._retry_s * 1e9)
+        self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
+        raise ModbusFailure(self._last_refusal) from None
+
+    # ------------------------------------------------------------ called by the port
+
+    def received(self, data: bytes) -> None:
+        """Bytes from the port."""
+        self._machine.data_received(data, self._clock_ns())
+        self._pump()
+
+    def lost(self, reason: str) -> None:
+        """The port is gone."""
+        self._port = None
+        self._machine.connection_lost(reason)
+        self._pump()
+
+    def _drop(self, reason: str) -> None:
+        if self._port is not None:
+            self._port.close()
+        self.lost(reason)
+
+    def _pump(self) -> None:
+        """Hand out outcomes, send what may go, set the timer."""
+        machine = self._machine
+        if machine.broken:
+            self._drop("sent what is not Modbus; reconnecting")
+            return
+        while machine.outcomes:
+            ticket, outcome = machine.outcomes.popleft()
+            future = self._futures.pop(ticket, None)
+            if future is not None and not future.done():
+                future.set_result(outcome)
+        if self._port is not None:
+            data = machine.bytes_to_send(self._clock_ns())
+            if data:
+                self._port.write(data)
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        wake_ns = machine.wake_at_ns()
+        if wake_ns is not None:
+            delay_s = max(0.0, (wake_ns - self._clock_ns()) / 1e9)
+            self._timer = asyncio.get_running_loop().call_later(delay_s + 0.001, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._machine.tick(self._clock_ns())
+        self._pump()
+
+
+def _words(error: OSError) -> str:
+    if isinstance(error, ConnectionRefusedError):
+        return "refused the connection"
+    if isinstance(error, FileNotFoundError):
+        return "there is no such serial port"
+    if isinstance(error, PermissionError):
+        return "not permitted to open the port"
+    return f"cannot be reached: {error.strerror or error}"
+
+
+class _TcpPort(asyncio.Protocol):
+    """A TCP socket."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._transport: asyncio.Transport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._connection.received(data)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        if self._transport is not None:
+            self._transport = None
+            self._connection.lost("reset the connection" if exc is not None else "closed the connection")
+
+    def write(self, data: bytes) -> None:
+        if self._transport is not None:
+            self._transport.write(data)
+
+    def close(self) -> None:
+        transport, self._transport = self._transport, None
+        if transport is not None:
+            transport.close()
+
+
+class _SerialPort:
+    """A tty, set up by pyserial, read through the loop."""
+
+    def __init__(self, connection: Connection, tty: str, baud: int) -> None:
+        import serial
+
+        try:
+            self._serial = serial.Serial(tty, baud, timeout=0, write_timeout=0, exclusive=True)
+        except serial.SerialException as error:
+            raise OSError(error.errno or 0, str(error.strerror or error)) from None
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._fd = self._serial.fileno()
+        self._loop.add_reader(self._fd, self._readable)
+
+    def _readable(self) -> None:
+        try:
+            data = os.read(self._fd, 512)
+        except OSError as error:
+            self.close()
+            self._connection.lost(f"the serial line failed: {error.strerror}")
+            return
+        if data:
+            self._connection.received(data)
+
+    def write(self, data: bytes) -> None:
+        os.write(self._fd, data)
+
+    def close(self) -> None:
+        self._loop.remove_reader(self._fd)
+        self._serial.close()
+
+
+def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
+    """A shared Modbus TCP connection; opened with the first request."""
+
+    async def open_port(connection: Connection) -> Port:
+        loop = asyncio.get_running_loop()
+        _, protocol = await loop.create_connection(lambda: _TcpPort(connection), host, port)
+        return protocol
+
+    return Connection(
+        f"{host}:{port}", Framing.TCP, lambda c: asyncio.ensure_future(open_port(c)), timeout_s=timeout_s
+    )
+
+
+def serial_connection(tty: str, baud: int, timeout_s: float = 1.0) -> Connection:
+    """A shared Modbus RTU line, 8N1; opened with the first request."""
+
+    async def open_port(connection: Connection) -> Port:
+        return _SerialPort(connection, tty, baud)
+
+    return Connection(tty, Framing.RTU, lambda c: asyncio.ensure_future(open_port(c)), timeout_s=timeout_s)

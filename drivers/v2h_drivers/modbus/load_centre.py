@@ -1,0 +1,137 @@
+"""The load centre on one RS-485 line: a relay board and one meter a circuit, laid out by profiles.
+
+Relays: FC 1 and 5 on a board whose coil i is circuit i. Meters: FC 4, float32, high word first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import struct
+import time
+from collections import deque
+from collections.abc import Callable, Mapping
+
+from v2h_drivers.capabilities import (
+    CircuitReading,
+    DischargeLimitRequest,
+    LinkState,
+    Quality,
+    Reading,
+    RelayRequest,
+    RelayStates,
+)
+from v2h_drivers.modbus.connection import Connection, ModbusFailure
+from v2h_drivers.modbus.health import HealthTeller
+from v2h_drivers.modbus.plausible import Plausibility
+from v2h_drivers.modbus.profile import MeterProfile, RelayProfile, meter_profile, relay_profile
+
+PROTOCOL = "Modbus RTU"
+RETRY_S = 0.5
+
+
+class LoadCentre:
+    """Polls relays and meters in turn; a relay write is read back and retried once."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        relays_unit: int,
+        meters: Mapping[int, int],
+        relay_count: int,
+        emit: Callable[[Reading], None],
+        *,
+        period_s: float = 1.0,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        """``meters`` maps a circuit's index to its meter's unit id."""
+        self.name = name
+        self._connection = connection
+        self._relays_unit = relays_unit
+        self._meters = dict(meters)
+        self._relay_count = relay_count
+        self._emit = emit
+        self._period_s = period_s
+        self._clock_ns = clock_ns
+        self._relays: RelayProfile = relay_profile("waveshare_relay_8")
+        self._meter: MeterProfile = meter_profile("eastron_sdm230")
+        self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
+        self._requests: deque[RelayRequest] = deque(maxlen=64)
+
+    def submit(self, request: DischargeLimitRequest | RelayRequest) -> bool:
+        """Take a relay request for a circuit that this board has."""
+        if not isinstance(request, RelayRequest) or not 0 <= request.circuit < self._relay_count:
+            return False
+        if self._health.state is LinkState.LOST:
+            return False
+        self._requests.append(request)
+        return True
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+        while True:
+            began_ns = self._clock_ns()
+            try:
+                await self.poll()
+            except ModbusFailure as failure:
+                self._health.failed(str(failure))
+            spent_s = (self._clock_ns() - began_ns) / 1e9
+            pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
+            await asyncio.sleep(max(0.01, pause_s - spent_s))
+
+    async def poll(self) -> None:
+        """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""
+        await self._switch()
+        mask = await self._read_relays()
+        self._emit(RelayStates(self._clock_ns(), Quality.GOOD, self.name, mask))
+        silent = []
+        for circuit, unit in self._meters.items():
+            await self._switch()
+            try:
+                self._emit(await self._read_meter(circuit, unit))
+            except ModbusFailure as failure:
+                silent.append(f"meter {unit} {failure}")
+        self._health.note("; ".join(silent[:2]) + (f" and {len(silent) - 2} more" if len(silent) > 2 else ""))
+        self._health.good()
+
+    async def _read_relays(self) -> int:
+        coils = await self._connection.read_coils(
+            self._relays_unit, self._relays.first_coil, self._relay_count
+        )
+        return sum(coil << index for index, coil in enumerate(coils))
+
+    async def _read_meter(self, circuit: int, unit: int) -> CircuitReading:
+        meter = self._meter
+        ok = Plausibility()
+        # Two reads: the meter's measured block, and the frequency that stands far behind it.
+        block = await self._connection.read_input(unit, meter.voltage_v, meter.power_w + 2 - meter.voltage_v)
+        hertz = await self._connection.read_input(unit, meter.frequency_hz, 2)
+        start = meter.voltage_v
+        fields = {
+            "voltage_v": ok.check("voltage_v", float32(block, meter.voltage_v - start)),
+            "current_a": ok.check("current_a", float32(block, meter.current_a - start)),
+            "power_w": ok.check("power_w", float32(block, meter.power_w - start)),
+            "frequency_hz": ok.check("frequency_hz", float32(hertz, 0)),
+        }
+        quality = Quality.GOOD if ok.held else Quality.BAD
+        return CircuitReading(
+            at_ns=self._clock_ns(), quality=quality, device=self.name, circuit=circuit, **fields
+        )
+
+    async def _switch(self) -> None:
+        while self._requests:
+            request = self._requests.popleft()
+            coil = self._relays.first_coil + request.circuit
+            for _ in range(2):
+                await self._connection.write_coil(self._relays_unit, coil, request.closed)
+                if bool(await self._read_relays() >> request.circuit & 1) == request.closed:
+                    break
+            else:
+                self._health.note(f"relay {request.circuit + 1} does not follow")
+
+
+def float32(registers: tuple[int, ...], at: int) -> float | None:
+    """Two registers, high word first; NaN and infinities are unknown."""
+    number = float(struct.unpack(">f", struct.pack(">HH", registers[at], registers[at + 1]))[0])
+    return number if math.isfinite(number) else None

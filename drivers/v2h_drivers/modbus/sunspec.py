@@ -1,0 +1,196 @@
+"""Reads SunSpec devices: finds the model chain once, then reads known models in blocks of at most 125 registers.
+
+Point names, types, offsets and scale factors come from pysunspec2's model definitions. A not-implemented value is
+``None``; so is NaN.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import struct
+from dataclasses import dataclass
+from functools import cache
+from importlib import resources
+from typing import Any
+
+from v2h_drivers.modbus.connection import Connection, ModbusFailure
+from v2h_drivers.modbus.machine import FailureKind
+
+MARKER = (0x5375, 0x6E53)
+BASES = (40000, 0, 50000)
+END = 0xFFFF
+MAX_BLOCK = 125
+#: A chain longer than this is a loop in a broken device.
+MAX_MODELS = 64
+
+Number = int | float | str | None
+
+
+class NotSunSpec(Exception):
+    """The unit has no SunSpec map where one may be. ``str()`` is a plain clause."""
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One point: ``offset`` counted from the model's ID register, ``size`` in registers, ``scale`` a point's name or
+    a fixed exponent."""
+
+    name: str
+    kind: str
+    offset: int
+    size: int
+    scale: str | int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a model stands: ``address`` of its ID register, ``length`` as the device says it."""
+
+    model: int
+    address: int
+    length: int
+
+
+@cache
+def model_points(model: int) -> dict[str, Point]:
+    """The model's points by name; the first instance of a repeated group's as ``group.name``. Raises KeyError."""
+    path = resources.files("sunspec2") / "models" / "json" / f"model_{model}.json"
+    if not path.is_file():
+        raise KeyError(f"no definition of SunSpec model {model}")
+    definition = json.loads(path.read_text("utf-8"))
+    points: dict[str, Point] = {}
+    _collect(definition["group"], 0, "", points)
+    return points
+
+
+def _collect(group: dict[str, Any], offset: int, prefix: str, points: dict[str, Point]) -> int:
+    for entry in group.get("points", []):
+        name = prefix + entry["name"]
+        points[name] = Point(name, entry["type"], offset, entry["size"], entry.get("sf"))
+        offset += entry["size"]
+    for inner in group.get("groups", []):
+        offset = _collect(inner, offset, f"{prefix}{inner['name']}.", points)
+    return offset
+
+
+async def find_models(connection: Connection, unit: int) -> dict[int, Place]:
+    """Walk the chain. Raises ModbusFailure or NotSunSpec."""
+    for base in BASES:
+        try:
+            marker = await connection.read_holding(unit, base, 2)
+        except ModbusFailure as failure:
+            if failure.kind is FailureKind.EXCEPTION:
+                continue
+            raise
+        if marker == MARKER:
+            return await _walk(connection, unit, base + 2)
+    raise NotSunSpec(f"unit {unit} has no SunSpec map at 40000, 0 or 50000")
+
+
+async def _walk(connection: Connection, unit: int, address: int) -> dict[int, Place]:
+    places: dict[int, Place] = {}
+    for _ in range(MAX_MODELS):
+        model, length = await connection.read_holding(unit, address, 2)
+        if model == END:
+            return places
+        places.setdefault(model, Place(model, address, length))
+        address += 2 + length
+        if address > 0xFFFF:
+            break
+    raise NotSunSpec(f"unit {unit}'s model chain has no end")
+
+
+async def read_models(connection: Connection, unit: int, places: list[Place]) -> dict[int, tuple[int, ...]]:
+    """Registers of each model, from ID on. Neighbours share a block; nothing is read across a hole."""
+    read: dict[int, tuple[int, ...]] = {}
+    run: list[Place] = []
+    for place in sorted(places, key=lambda one: one.address):
+        if run and place.address == run[-1].address + 2 + run[-1].length:
+            run.append(place)
+            continue
+        read.update(await _read_run(connection, unit, run))
+        run = [place]
+    read.update(await _read_run(connection, unit, run))
+    return read
+
+
+async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict[int, tuple[int, ...]]:
+    if not run:
+        return {}
+    start = run[0].address
+    end = run[-1].address + 2 + run[-1].length
+    registers: list[int] = []
+    while start + len(registers) < end:
+        at = start + len(registers)
+        registers.extend(await connection.read_holding(unit, at, min(MAX_BLOCK, end - at)))
+    return {
+        place.model: tuple(registers[place.address - start : place.address - start + 2 + place.length])
+        for place in run
+    }
+
+
+def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Number:
+    """One point's value, scaled; ``None`` when not implemented or beyond what the device has."""
+    point = points[name]
+    words = registers[point.offset : point.offset + point.size]
+    if len(words) < point.size:
+        return None
+    raw = _raw(point, words)
+    if raw is None or isinstance(raw, str) or point.scale is None:
+        return raw
+    exponent = point.scale
+    if isinstance(exponent, str):
+        group = point.name.rpartition(".")[0]
+        found = f"{group}.{exponent}" if f"{group}.{exponent}" in points else exponent
+        scale = value(points, registers, found)
+        if not isinstance(scale, int):
+            return None
+        exponent = scale
+    return raw * 10.0**exponent
+
+
+def number(points: dict[str, Point], registers: tuple[int, ...], name: str) -> float | None:
+    """``value`` for points that are numbers."""
+    found = value(points, registers, name)
+    return None if found is None or isinstance(found, str) else float(found)
+
+
+def text(points: dict[str, Point], registers: tuple[int, ...], name: str) -> str:
+    """A string point, cut at its first NUL; "" when it has none. The text is the device's: show it inert."""
+    found = value(points, registers, name)
+    return found if isinstance(found, str) else ""
+
+
+_NOT_IMPLEMENTED: dict[str, int] = {
+    "int16": 0x8000,
+    "sunssf": 0x8000,
+    "uint16": 0xFFFF,
+    "enum16": 0xFFFF,
+    "bitfield16": 0xFFFF,
+    "int32": 0x80000000,
+    "uint32": 0xFFFFFFFF,
+    "enum32": 0xFFFFFFFF,
+    "bitfield32": 0xFFFFFFFF,
+    "uint64": 0xFFFFFFFFFFFFFFFF,
+    "int64": 0x8000000000000000,
+}
+
+
+def _raw(point: Point, words: tuple[int, ...]) -> int | float | str | None:
+    if point.kind == "string":
+        data = struct.pack(f">{len(words)}H", *words)
+        return data.split(b"\0", 1)[0].decode("utf-8", "replace").strip()
+    if point.kind in ("float32", "float64"):
+        data = struct.pack(f">{len(words)}H", *words)
+        real = float(struct.unpack(">f" if point.kind == "float32" else ">d", data)[0])
+        return real if math.isfinite(real) else None
+    number = 0
+    for word in words:
+        number = number << 16 | word
+    if number == _NOT_IMPLEMENTED.get(point.kind):
+        return None
+    bits = 16 * len(words)
+    if point.kind in ("int16", "sunssf", "int32", "int64") and number >> (bits - 1):
+        number -= 1 << bits
+    return number

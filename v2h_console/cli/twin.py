@@ -1,0 +1,56 @@
+"""``v2h-console twin``: the simulated house alone, for any other tool to talk to."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+from pathlib import Path
+from typing import Any
+
+from v2h_console.cli.console import refuse
+
+
+def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
+    """Add ``twin`` to the command line."""
+    parser = commands.add_parser(
+        "twin", parents=parents, help="the simulated house alone; its addresses on the first line of stdout"
+    )
+    parser.add_argument("--modbus-port", type=int, default=0, metavar="P", help="0 = any free port")
+    parser.add_argument("--can-interface", default="udp_multicast")
+    parser.add_argument("--can-channel", default=None)
+    parser.add_argument("--can-port", type=int, default=None, metavar="P")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--scenario", type=Path, default=None, metavar="FILE")
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Run until stdin ends or a signal comes. Exit 2 with one line when it cannot start."""
+    from v2h_console.twin.process import Options, TwinServer
+    from v2h_console.twin.scenario import ScenarioError
+    from v2h_drivers.can.bus import DEFAULT_GROUP, BusError
+
+    for name in ("modbus_port", "can_port"):
+        port = getattr(arguments, name)
+        if port is not None and not 0 <= port <= 65535:
+            return refuse(f"--{name.replace('_', '-')} takes 0 to 65535, not {port}")
+    options = Options(
+        modbus_port=arguments.modbus_port,
+        can_interface=arguments.can_interface,
+        can_channel=arguments.can_channel or DEFAULT_GROUP,
+        can_port=arguments.can_port,
+        seed=arguments.seed,
+        scenario=arguments.scenario,
+    )
+    try:
+        server = TwinServer(options, sys.stdout)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: server.stop())
+        server.run(sys.stdin)
+    except (BusError, ScenarioError) as error:
+        return refuse(str(error))
+    except OSError as error:
+        port = f" (port {options.modbus_port})" if options.modbus_port else ""
+        return refuse(f"the twin cannot serve{port}: {error.strerror or error}")
+    return 0

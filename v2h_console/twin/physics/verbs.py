@@ -1,0 +1,273 @@
+"""The ``do`` lines, carried out: what happens to the house, and the faults that can be injected."""
+
+from __future__ import annotations
+
+import cmath
+import math
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import TYPE_CHECKING
+
+from v2h_console.twin.scenario import WORLD_VERBS, Params, ScenarioError, check
+
+if TYPE_CHECKING:
+    from v2h_console.twin.physics.circuits import Circuit
+    from v2h_console.twin.world import World
+
+_SECOND = 1_000_000_000
+_SLOW_MS = 140.0
+
+
+class Verbs:
+    """One method a verb; parameters come checked, absent ones at their default."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        #: What undoes each fault that is injected now.
+        self._undo: dict[str, Callable[[], None]] = {}
+        self._does: dict[str, Callable[[Params], None]] = {
+            "grid.loss": self._grid_loss,
+            "grid.return": self._grid_return,
+            "grid.sag": self._grid_sag,
+            "grid.phase_jump": self._grid_phase_jump,
+            "grid.frequency": self._grid_frequency,
+            "load.on": partial(self._load, True),
+            "load.off": partial(self._load, False),
+            "fault.inject": self._inject,
+            "fault.clear": self._clear,
+            "ev.plug": partial(self._plug, True),
+            "ev.unplug": partial(self._plug, False),
+            "ev.limit": self._ev_limit,
+            "pv.power": self._pv_power,
+        }
+        self._faults: dict[str, Callable[[Params], Callable[[], None]]] = {
+            "mid.welded": self._welded,
+            "mid.slow": self._slow,
+            "mid.fails_to_close": self._fails_to_close,
+            "mid.aux_wrong": self._aux_wrong,
+            "mid.uncommanded_close": self._uncommanded_close,
+            "fan.dead": self._fan_dead,
+            "inverter.trips": self._inverter_trips,
+            "inverter.wont_form": self._wont_form,
+            "load.switch_stuck": self._switch_stuck,
+        }
+
+    def do(self, name: str, params: Mapping[str, object]) -> None:
+        """Carry out ``name``. Raises ``ScenarioError`` and changes nothing when it is not right."""
+        checked = check(name, params, WORLD_VERBS)
+        if "load" in checked:
+            self._circuit(checked)
+        self._does[name](checked)
+
+    def active(self) -> tuple[str, ...]:
+        """The faults injected now, in the order of their injection."""
+        return tuple(self._undo)
+
+    def sense_fault(self, channel: str) -> str | None:
+        """The failure word of an injected fault whose subject is ``channel``."""
+        for fault in self._undo:
+            subject, word = fault.split(".")
+            if subject == channel:
+                return word
+        return None
+
+    def _circuit(self, params: Params) -> Circuit:
+        for circuit in self._world.circuits:
+            if circuit.id == params["load"]:
+                return circuit
+        allowed = ", ".join(circuit.id for circuit in self._world.circuits)
+        raise ScenarioError(f"load must be one of {allowed}, not {params['load']!r}")
+
+    # -- the grid -----------------------------------------------------------------------------------------------
+
+    def _grid_loss(self, params: Params) -> None:
+        world, grid = self._world, self._world.grid
+        leg = int(params.get("leg", 0))
+        backfeed = bool(params.get("backfeed", False))
+        legs = [index for index in (0, 1) if leg in (0, index + 1) and not grid.lost[index]]
+        if not legs:
+            return
+        factor = [1.0 + 0j, 1.0 + 0j]
+        for index in legs:
+            grid.lost[index] = True
+            grid.motors[index] = backfeed and world.mid.main_closed(index + 1)
+            if grid.motors[index]:
+                size = abs(world.nodes["house", index].analytic(world.now_ns))
+                factor[index] = complex(min(1.0, grid.data.backfeed_pu / size)) if size > 0.0 else 1.0 + 0j
+        world.tell("grid.lost", leg=float(leg), backfeed=backfeed)
+        world.react((factor[0], factor[1]))
+
+    def _grid_return(self, params: Params) -> None:
+        world, grid = self._world, self._world.grid
+        now = world.now_ns
+        if not any(grid.lost) and grid.level == 1.0:
+            return
+        if params.get("in_phase", False):
+            house = world.nodes["house", 0].analytic(now)
+            alive = abs(house) > 0.05
+            grid.set_phase(now, cmath.phase(house) if alive else world.inverter.phase(now))
+        grid.lost = [False, False]
+        grid.motors = [False, False]
+        grid.level = 1.0
+        world.agenda.cancel("grid/sag_end")
+        world.tell("grid.returned")
+        world.react()
+
+    def _grid_sag(self, params: Params) -> None:
+        world = self._world
+        level = float(params["pu"])
+        world.grid.level = level
+        world.tell("grid.sagged", pu=level)
+        if "for_s" in params:
+            at_ns = world.now_ns + round(float(params["for_s"]) * _SECOND)
+            world.agenda.put("grid/sag_end", at_ns, self._sag_end)
+        else:
+            world.agenda.cancel("grid/sag_end")
+        world.react()
+
+    def _sag_end(self) -> None:
+        self._world.grid.level = 1.0
+        self._world.tell("grid.recovered")
+        self._world.react()
+
+    def _grid_phase_jump(self, params: Params) -> None:
+        world = self._world
+        angle = math.radians(float(params["deg"]))
+        world.grid.set_phase(world.now_ns, world.grid.phase(world.now_ns) + angle)
+        world.tell("grid.phase_jumped", deg=float(params["deg"]))
+        turn = cmath.exp(1j * angle)
+        world.react((turn, turn))
+
+    def _grid_frequency(self, params: Params) -> None:
+        world = self._world
+        world.grid.set_frequency(world.now_ns, float(params["hz"]))
+        world.tell("grid.frequency", hz=float(params["hz"]))
+        world.react()
+
+    # -- loads, car, roof ---------------------------------------------------------------------------------------
+
+    def _load(self, on: bool, params: Params) -> None:
+        circuit = self._circuit(params)
+        if circuit.wants_on != on:
+            circuit.wants_on = on
+            self._world.tell("load.on" if on else "load.off", circuit=circuit.id)
+            self._world.react()
+
+    def _plug(self, connected: bool, _params: Params) -> None:
+        self._world.powertrain.plug(connected)
+
+    def _ev_limit(self, params: Params) -> None:
+        self._world.car.max_discharge_w = 1_000.0 * float(params["kw"])
+        self._world.tell("car.limit", power_w=self._world.car.max_discharge_w)
+        self._world.react()
+
+    def _pv_power(self, params: Params) -> None:
+        self._world.solar.available_w = 1_000.0 * float(params["kw"])
+        self._world.tell("solar.available", power_w=self._world.solar.available_w)
+        self._world.react()
+
+    # -- faults -------------------------------------------------------------------------------------------------
+
+    def _inject(self, params: Params) -> None:
+        fault = str(params["fault"])
+        if fault in self._undo:
+            raise ScenarioError(f"fault.inject: {fault} is injected already: clear it first")
+        detail = {key: value for key, value in params.items() if key != "fault"}
+        begin = self._faults.get(fault)
+        # The senses' faults change no physics: whoever reads the sense asks `sense_fault`.
+        self._undo[fault] = _nothing
+        self._world.tell("fault.injected", fault=fault, **detail)
+        if begin is not None:
+            self._undo[fault] = begin(params)
+
+    def _clear(self, params: Params) -> None:
+        fault = str(params["fault"])
+        if fault not in self._undo:
+            injected = ", ".join(self._undo) or "none"
+            raise ScenarioError(f"fault.clear: {fault} is not injected: injected are {injected}")
+        undo = self._undo.pop(fault)
+        self._world.tell("fault.cleared", fault=fault)
+        undo()
+
+    def _welded(self, params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.welded_pole = int(params.get("pole", 1))
+
+        def undo() -> None:
+            mid.welded_pole = 0
+            mid.follow()
+
+        return undo
+
+    def _slow(self, params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.slow_ms = float(params.get("latency_ms", _SLOW_MS))
+
+        def undo() -> None:
+            mid.slow_ms = None
+
+        return undo
+
+    def _fails_to_close(self, _params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.fails_to_close = True
+
+        def undo() -> None:
+            mid.fails_to_close = False
+            mid.follow()
+
+        return undo
+
+    def _aux_wrong(self, params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.aux_lie = (str(params.get("contact", "both")), str(params.get("reads", "open")))
+
+        def undo() -> None:
+            mid.aux_lie = None
+
+        return undo
+
+    def _uncommanded_close(self, _params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.forced_closed = True
+        mid.follow()
+
+        def undo() -> None:
+            mid.forced_closed = False
+            mid.follow()
+
+        return undo
+
+    def _fan_dead(self, _params: Params) -> Callable[[], None]:
+        world = self._world
+        world.thermal.set_dead(world.now_ns, True)
+        return lambda: world.thermal.set_dead(world.now_ns, False)
+
+    def _inverter_trips(self, _params: Params) -> Callable[[], None]:
+        powertrain = self._world.powertrain
+        powertrain.held_tripped = True
+        powertrain.trip("internal")
+
+        def undo() -> None:
+            powertrain.held_tripped = False
+
+        return undo
+
+    def _wont_form(self, _params: Params) -> Callable[[], None]:
+        world = self._world
+        world.powertrain.wont_form = True
+
+        def undo() -> None:
+            world.powertrain.wont_form = False
+            world.react()
+
+        return undo
+
+    def _switch_stuck(self, params: Params) -> Callable[[], None]:
+        world, circuit = self._world, self._circuit(params)
+        world.switching.set_stuck(circuit, True)
+        return lambda: world.switching.set_stuck(circuit, False)
+
+
+def _nothing() -> None:
+    """Undoes a fault that changed no physics."""

@@ -1,0 +1,372 @@
+"""What can be done to the house: the ``do`` vocabulary, and the reader of scenario files.
+
+A bad name, parameter or file raises ``ScenarioError`` with one line that names what is allowed.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from v2h_console.twin.house import CircuitData, House
+
+Value = float | str | bool
+Params = dict[str, Value]
+
+
+class ScenarioError(ValueError):
+    """One line of plain text."""
+
+
+@dataclass(frozen=True, slots=True)
+class Number:
+    """A number within [least, most]; ``unit`` for the error's text."""
+
+    least: float
+    most: float
+    unit: str = ""
+    required: bool = False
+
+    def check(self, value: object) -> Value:
+        """The value, or ``ScenarioError`` with the range."""
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not math.isfinite(value):
+            raise ScenarioError(f"must be a number, {self.words()}, not {value!r}")
+        if not self.least <= value <= self.most:
+            raise ScenarioError(f"must be {self.words()}, not {value!r}")
+        return float(value)
+
+    def words(self) -> str:
+        """The allowed values in words."""
+        return f"{self.least:g} to {self.most:g} {self.unit}".rstrip()
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """true or false."""
+
+    required: bool = False
+
+    def check(self, value: object) -> Value:
+        """The value, or ``ScenarioError``."""
+        if not isinstance(value, bool):
+            raise ScenarioError(f"must be true or false, not {value!r}")
+        return value
+
+    def words(self) -> str:
+        """The allowed values in words."""
+        return "true or false"
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """One of some words or whole numbers; numbers are handed on as numbers."""
+
+    allowed: tuple[str | int, ...]
+    required: bool = False
+
+    def check(self, value: object) -> Value:
+        """The value, or ``ScenarioError`` with the list."""
+        if not isinstance(value, bool):
+            for word in self.allowed:
+                if value == word:
+                    return word if isinstance(word, str) else float(word)
+        raise ScenarioError(f"must be one of {self.words()}, not {value!r}")
+
+    def words(self) -> str:
+        """The allowed values in words."""
+        return ", ".join(str(word) for word in self.allowed)
+
+
+@dataclass(frozen=True, slots=True)
+class Load:
+    """The id of one of the house's circuits; the world, which knows the house, checks it."""
+
+    required: bool = True
+
+    def check(self, value: object) -> Value:
+        """The value, or ``ScenarioError``."""
+        if not isinstance(value, str) or not value:
+            raise ScenarioError(f"must be the id of a circuit, not {value!r}")
+        return value
+
+    def words(self) -> str:
+        """The allowed values in words."""
+        return "the id of a circuit"
+
+
+Kind = Number | Flag | Choice | Load
+
+#: Fault names and the parameters of each.
+FAULTS: Mapping[str, Mapping[str, Kind]] = {
+    "mid.welded": {"pole": Choice((1, 2))},
+    "mid.slow": {"latency_ms": Number(1.0, 60_000.0, "ms")},
+    "mid.fails_to_close": {},
+    "mid.aux_wrong": {"contact": Choice(("nc", "no", "both")), "reads": Choice(("open", "closed"))},
+    "mid.uncommanded_close": {},
+    "grid_sense.off": {},
+    "grid_sense.stuck": {},
+    "grid_sense.garbage": {},
+    "inverter_temp.stuck": {},
+    "fan.dead": {},
+    "inverter.trips": {},
+    "inverter.wont_form": {},
+    "load.switch_stuck": {"load": Load()},
+    "ev.silent": {},
+}
+
+_LOAD: Mapping[str, Kind] = {"load": Load()}
+_LEG = Choice((1, 2))
+
+#: What the world does.
+WORLD_VERBS: Mapping[str, Mapping[str, Kind]] = {
+    "grid.loss": {"leg": _LEG, "backfeed": Flag()},
+    "grid.return": {"in_phase": Flag()},
+    "grid.sag": {"pu": Number(0.0, 1.5, "pu", required=True), "for_s": Number(0.001, 86_400.0, "s")},
+    "grid.phase_jump": {"deg": Number(-180.0, 180.0, "degrees", required=True)},
+    "grid.frequency": {"hz": Number(45.0, 70.0, "Hz", required=True)},
+    "load.on": _LOAD,
+    "load.off": _LOAD,
+    "fault.inject": {"fault": Choice(tuple(FAULTS), required=True)},
+    "fault.clear": {"fault": Choice(tuple(FAULTS), required=True)},
+    "ev.plug": {},
+    "ev.unplug": {},
+    "ev.limit": {"kw": Number(0.0, 50.0, "kW", required=True)},
+    "pv.power": {"kw": Number(0.0, 50.0, "kW", required=True)},
+}
+
+#: What only an owner or a person at it does: a scenario may name them, the world does not carry them out.
+OWNER_VERBS: Mapping[str, Mapping[str, Kind]] = {
+    "owner.restart": {},
+    "operator.open_mid": {},
+    "operator.close_mid": {},
+    "operator.reset_lockout": {},
+    "operator.set_discharge_limit": {"kw": Number(0.0, 50.0, "kW", required=True)},
+}
+
+ALL_VERBS: Mapping[str, Mapping[str, Kind]] = {**WORLD_VERBS, **OWNER_VERBS}
+
+
+def check(
+    name: str, params: Mapping[str, object], verbs: Mapping[str, Mapping[str, Kind]] = ALL_VERBS
+) -> Params:
+    """``params`` of ``name``, checked, numbers as floats. Raises ``ScenarioError`` with what is allowed."""
+    if name not in verbs:
+        if name in OWNER_VERBS:
+            raise ScenarioError(f"{name}: only a running owner does this, not the house alone")
+        raise ScenarioError(f"unknown do {name!r}: allowed are {', '.join(verbs)}")
+    kinds = dict(verbs[name])
+    if name in ("fault.inject", "fault.clear") and isinstance(fault := params.get("fault"), str):
+        # `clear` takes what `inject` takes, so that a line can be copied; it needs the fault's name only.
+        kinds |= FAULTS.get(fault, {})
+    for key in params:
+        if key not in kinds:
+            allowed = ", ".join(kinds) or "none"
+            raise ScenarioError(f"{name}: unknown parameter {key!r}: allowed are {allowed}")
+    checked: Params = {}
+    for key, kind in kinds.items():
+        if key in params:
+            try:
+                checked[key] = kind.check(params[key])
+            except ScenarioError as error:
+                raise ScenarioError(f"{name}: {key} {error}") from None
+        elif kind.required and not (name == "fault.clear" and key != "fault"):
+            raise ScenarioError(f"{name}: {key} is missing: {kind.words()}")
+    return checked
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """``do`` with ``params`` at ``s`` seconds after the start."""
+
+    s: float
+    do: str
+    params: Params = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """Overrides of the house at t = 0; None leaves it as it is. ``boot``: MID open and dark, else tied and settled."""
+
+    soc_pct: float | None = None
+    ambient_c: float | None = None
+    pv_kw: float | None = None
+    loads_on: tuple[str, ...] | None = None
+    boot: bool = False
+    enter_service_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class Scenario:
+    """A named course of events; ``steps`` in order of time."""
+
+    name: str
+    duration_s: float
+    start: Start = Start()
+    steps: tuple[Step, ...] = ()
+
+    def house(self, house: House) -> House:
+        """``house`` with the start's overrides."""
+        start = self.start
+        if start.soc_pct is not None:
+            house = replace(house, car=replace(house.car, soc_pct=start.soc_pct))
+        if start.ambient_c is not None:
+            house = replace(house, thermal=replace(house.thermal, ambient_c=start.ambient_c))
+        if start.pv_kw is not None:
+            house = replace(house, solar=replace(house.solar, available_w=1_000.0 * start.pv_kw))
+        if start.loads_on is not None:
+            circuits = tuple(
+                replace(circuit, wants_on=circuit.id in start.loads_on) for circuit in house.circuits
+            )
+            house = replace(house, circuits=circuits)
+        return house
+
+
+_START: Mapping[str, Kind] = {
+    "soc_pct": Number(0.0, 100.0, "%"),
+    "ambient_c": Number(-40.0, 60.0, "°C"),
+    "pv_kw": Number(0.0, 50.0, "kW"),
+    "boot": Flag(),
+    "enter_service_s": Number(0.0, 600.0, "s"),
+}
+
+
+def read(path: Path, house: House | None = None) -> Scenario:
+    """The scenario in the file at ``path``; loads are checked against ``house`` (the default house).
+
+    Raises ``ScenarioError``: "FILE:LINE: what is wrong, and what is allowed".
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError:
+        raise ScenarioError(f"{path}: not a text file in UTF-8") from None
+    except OSError as error:
+        raise ScenarioError(f"{path}: {error.strerror or 'cannot be read'}") from None
+    return parse(text, str(path), house)
+
+
+def parse(text: str, name: str, house: House | None = None) -> Scenario:
+    """The scenario in ``text``; ``name`` is the file's, for errors."""
+    return _Reader(text, name, (house or House()).circuits).scenario()
+
+
+class _Reader:
+    """One file: knows where it is, so that an error can say so."""
+
+    def __init__(self, text: str, name: str, circuits: tuple[CircuitData, ...]) -> None:
+        self._lines = text.splitlines()
+        self._name = name
+        self._loads = tuple(circuit.id for circuit in circuits)
+        try:
+            self._data: dict[str, object] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            where = re.search(r"\(at line (\d+), column \d+\)", str(error))
+            message = " ".join(str(error).split(" (at ")[0].split())
+            raise ScenarioError(f"{name}{':' + where[1] if where else ''}: not TOML: {message}") from None
+
+    def _fail(self, text: str, header: str = "", nth: int = 0, key: str = "") -> ScenarioError:
+        line = self._line_of(header, nth, key)
+        return ScenarioError(f"{self._name}{f':{line}' if line else ''}: {text}")
+
+    def _line_of(self, header: str, nth: int, key: str) -> int | None:
+        """The line of ``key`` in the ``nth`` table under ``header``, or that of the header; None when not found."""
+        inside = header == ""
+        count = -1
+        found: int | None = None
+        for number, line in enumerate(self._lines, 1):
+            bare = re.sub(r"\s", "", line.split("#")[0])
+            if bare.startswith("["):
+                inside = False
+                if header and bare == header:
+                    count += 1
+                    if count == nth:
+                        inside, found = True, number
+            elif inside and key and re.match(rf"[\"']?{re.escape(key)}[\"']?=", bare):
+                return number
+        return found
+
+    def scenario(self) -> Scenario:
+        allowed = ("name", "duration_s", "start", "at")
+        for key in self._data:
+            if key not in allowed:
+                table = f"[{key}]" if isinstance(self._data[key], dict) else ""
+                raise self._fail(f"unknown key {key!r}: allowed are {', '.join(allowed)}", table, 0, key)
+        title = self._data.get("name")
+        if not isinstance(title, str) or not title.strip():
+            raise self._fail("name must be a text", key="name")
+        duration_s = self._checked(
+            Number(0.001, 31_536_000.0, "s"), self._data.get("duration_s"), "duration_s", "", 0
+        )
+        assert isinstance(duration_s, float)
+        return Scenario(title, duration_s, self._start(), self._steps(duration_s))
+
+    def _checked(self, kind: Kind, value: object, key: str, header: str, nth: int) -> Value:
+        if value is None:
+            raise self._fail(f"{key} is missing: {kind.words()}", header, nth)
+        try:
+            return kind.check(value)
+        except ScenarioError as error:
+            raise self._fail(f"{key} {error}", header, nth, key) from None
+
+    def _seconds(self, most: float, least: float, value: object, key: str, header: str, nth: int) -> float:
+        return float(self._checked(Number(least, most, "s"), value, key, header, nth))
+
+    def _start(self) -> Start:
+        table = self._data.get("start", {})
+        if not isinstance(table, dict):
+            raise self._fail("start must be a table: [start]", key="start")
+        values: Params = {}
+        loads_on: tuple[str, ...] | None = None
+        for key, value in table.items():
+            if key == "loads_on":
+                if not isinstance(value, list) or any(load not in self._loads for load in value):
+                    raise self._fail(
+                        f"loads_on must be a list of {', '.join(self._loads)}", "[start]", 0, key
+                    )
+                loads_on = tuple(str(load) for load in value)
+            elif key in _START:
+                values[key] = self._checked(_START[key], value, key, "[start]", 0)
+            else:
+                allowed = ", ".join((*_START, "loads_on"))
+                raise self._fail(f"unknown key {key!r}: allowed are {allowed}", "[start]", 0, key)
+
+        def number(key: str) -> float | None:
+            value = values.get(key)
+            return value if isinstance(value, float) else None
+
+        enter_s = number("enter_service_s")
+        return Start(
+            number("soc_pct"),
+            number("ambient_c"),
+            number("pv_kw"),
+            loads_on,
+            bool(values.get("boot", False)),
+            300.0 if enter_s is None else enter_s,
+        )
+
+    def _steps(self, duration_s: float) -> tuple[Step, ...]:
+        tables = self._data.get("at", [])
+        if not isinstance(tables, list) or any(not isinstance(table, dict) for table in tables):
+            raise self._fail("at must be a list of tables: [[at]]", key="at")
+        steps: list[Step] = []
+        for nth, table in enumerate(tables):
+            s = self._seconds(duration_s, 0.0, table.get("s"), "s", "[[at]]", nth)
+            do = table.get("do")
+            if not isinstance(do, str):
+                raise self._fail(f"do is missing: one of {', '.join(ALL_VERBS)}", "[[at]]", nth, "do")
+            rest = {key: value for key, value in table.items() if key not in ("s", "do")}
+            try:
+                params = check(do, rest)
+            except ScenarioError as error:
+                wrong = next((key for key in rest if re.search(rf"\b{re.escape(key)}\b", str(error))), "do")
+                raise self._fail(str(error), "[[at]]", nth, wrong) from None
+            if "load" in params and params["load"] not in self._loads:
+                allowed = ", ".join(self._loads)
+                raise self._fail(
+                    f"{do}: load must be one of {allowed}, not {params['load']!r}", "[[at]]", nth, "load"
+                )
+            steps.append(Step(s, do, params))
+        return tuple(sorted(steps, key=lambda step: step.s))
