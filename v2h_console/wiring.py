@@ -142,7 +142,9 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     return owner
 
 
-def _slow_devices(comm: CommStack, circuit_ids: Sequence[str], emit: Callable[[Reading], None]) -> list[SlowDevice]:
+def _slow_devices(
+    comm: CommStack, circuit_ids: Sequence[str], emit: Callable[[Reading], None]
+) -> list[SlowDevice]:
     """The polled devices, on shared connections; called on the slow lane's loop."""
     from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
     from v2h_drivers.modbus.load_centre import LoadCentre
@@ -158,7 +160,9 @@ def _slow_devices(comm: CommStack, circuit_ids: Sequence[str], emit: Callable[[R
         SunSpecInverter(inverter.name, shared(inverter.host, inverter.port), inverter.unit, emit)
     ]
     if solar is not None:
-        devices.append(SunSpecSolar(solar.name, shared(solar.host, solar.port), solar.unit, emit, period_s=1.0))
+        devices.append(
+            SunSpecSolar(solar.name, shared(solar.host, solar.port), solar.unit, emit, period_s=1.0)
+        )
     if centre is not None:
         meters = {circuit_ids.index(name): unit for name, unit in centre.meters.items()}
         line = serial_connection(centre.tty, centre.baud)

@@ -13,7 +13,7 @@ from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
-from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import LinkState
 
@@ -21,6 +21,9 @@ from v2h_drivers.capabilities import LinkState
 START_GRACE_NS = 3 * NS_PER_S
 #: A limit that the inverter does not take up within this is a limit ignored.
 LIMIT_CONFIRM_NS = 5 * NS_PER_S
+
+#: While the relay travels, one contact has moved and the other not yet: no contradiction.
+TRAVEL_NS = 100 * NS_PER_MS
 
 Condition = tuple[str, Severity, str]
 
@@ -41,7 +44,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
             Severity.LOCKOUT,
             f"MID not proven open: {state.proof.doubt or 'proof holds now'}.",
         )
-    elif state.proof.position is Position.DISAGREE and settled:
+    elif state.proof.position is Position.DISAGREE and now_ns - state.proof.since_ns >= TRAVEL_NS:
         yield "MID_CONTACTS_DISAGREE", Severity.ALARM, "The MID's two contacts contradict each other."
     if islanding.lk_close:
         yield "CLOSING_LOCKED_OUT", Severity.LOCKOUT, f"Closing is locked out: {islanding.lk_close}."

@@ -15,8 +15,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
-from v2h_drivers.can.bus import Bus, BusError
-
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
@@ -25,6 +23,7 @@ from v2h_console.core.state import Mode, State, boot
 from v2h_console.core.step import step
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.lateness import Lateness
+from v2h_drivers.can.bus import Bus, BusError
 from v2h_drivers.capabilities import (
     ControlRequest,
     DischargeLimitRequest,

@@ -11,6 +11,7 @@ import queue
 import threading
 import zlib
 from collections import deque
+from collections.abc import Mapping
 from pathlib import Path
 
 from v2h_console.core.commands import PersistLatch
@@ -50,7 +51,7 @@ def write_latch(path: Path, record: PersistLatch) -> None:
         os.close(folder)
 
 
-def _crc(body: dict[str, int | bool | str]) -> int:
+def _crc(body: Mapping[str, object]) -> int:
     return zlib.crc32(json.dumps(body, sort_keys=True).encode("ascii"))
 
 

@@ -11,8 +11,6 @@ from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from v2h_drivers.can.bus import Bus
-
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, OrderKind
 from v2h_console.core.settings import Settings
@@ -23,6 +21,7 @@ from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
 from v2h_console.session.snapshot import EventView, LaneView, Snapshot
+from v2h_drivers.can.bus import Bus
 from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice
 
 #: What a screen can scroll back through; the recorder keeps the rest.

@@ -94,7 +94,8 @@ class LogicControllerLink:
             for name, build in builders(layouts).items()
         }
         self._outgoing = {
-            name: _Outgoing(layouts[name], id_register(layouts[name].arbitration_id)) for name in _COMMAND_FRAMES
+            name: _Outgoing(layouts[name], id_register(layouts[name].arbitration_id))
+            for name in _COMMAND_FRAMES
         }
         self.statistics = Statistics()
         self._nonce: int | None = None

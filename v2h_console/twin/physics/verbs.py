@@ -176,7 +176,7 @@ class Verbs:
         begin = self._faults.get(fault)
         # The senses' faults change no physics: whoever reads the sense asks `sense_fault`.
         self._undo[fault] = _nothing
-        self._world.tell("fault.injected", fault=fault, **detail)
+        self._world.tell("fault.injected", None, fault=fault, **detail)
         if begin is not None:
             self._undo[fault] = begin(params)
 
