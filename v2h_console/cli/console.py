@@ -75,9 +75,14 @@ def run_screen(start: Callable[[], Running]) -> int:
         return owned.session()
 
     app = ConsoleApp(None, start_session)
+    errors = sys.__stderr__
+    if not sys.stderr.isatty():
+        # Textual draws on stderr; with `2>file` that would be a screen that nobody sees.
+        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # typed as final, meant to be replaceable
     try:
         app.run(mouse=False)
     finally:
+        sys.__stderr__ = errors  # type: ignore[misc]
         for owned in running:
             owned.stop()
     if app.failure:
