@@ -167,7 +167,7 @@ async def test_acknowledge_takes_all_or_the_chosen_one(app: ConsoleApp, session:
 
 TRAINER = [
     ("g", "grid.loss", {}),
-    ("l", "grid.loss", {"leg": "L1"}),
+    ("l", "grid.loss", {"leg": 1}),
     ("b", "grid.loss", {"backfeed": True}),
     ("r", "grid.return", {}),
     ("s", "grid.sag", {"pu": 0.7, "for_s": 1.0}),

@@ -4,8 +4,9 @@ The enter-service delay is 1 s and the twin brings the grid back in phase, so th
 what is measured is untouched by that. An outage in which the twin itself was more than 2 ms late is void, never
 passed.
 
-Software is what Python adds, two hops an outage: from the frame in which the loss was ripe to the OPEN that the
-controller received, and from 12 ms after the contacts opened (the proof) to the FORM that it received.
+Software is what Python adds, two hops an outage: from the instant at which the loss was ripe to the OPEN that the
+controller received; and from the instant at which the proof was ripe (12 ms after the later auxiliary contact moved,
+and no current in a pole) to the FORM that it received.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import platform
 import random
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from typing import Any
 from v2h_console import wiring
 from v2h_console.core.settings import STEADY
 from v2h_console.runtime import garbage
+from v2h_console.runtime.lateness import Lateness
 from v2h_console.twin.launch import TwinProcess
 
 #: A healthy outage and return take about 4 s; a stuck one is not waited for longer.
@@ -135,10 +138,17 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
     """Run ``outages`` outages. Raises BenchFailed when the house does not even reach the grid once."""
     began_at = time.monotonic()
     running = wiring.start_demo(root, enter_service_s=1.0)
-    garbage.take_over()
     result = Result(asked=outages)
     assert running.twin is not None
-    worker = _Worker(running.twin, outages, random.Random(seed), result)
+    lane = running.owner.lane
+
+    def begin() -> None:
+        """From here on it counts: the start's own lateness is not an outage's."""
+        garbage.take_over()
+        lane.lateness = Lateness()
+        lane.garbage.pause_max_ns = 0
+
+    worker = _Worker(running.twin, outages, random.Random(seed), result, begin)
     try:
         if busy_screen:
             from v2h_console.proving.busy_screen import BusyScreen
@@ -151,7 +161,6 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
             result.screen = {"bytes_per_s": round(screen.bytes_per_s, 1), "cpu_pct": round(screen.cpu_pct, 2)}
         else:
             worker.run()
-        lane = running.owner.lane
         result.missed_ticks = lane.lateness.missed
         result.lateness_max_ms = lane.lateness.max_ns / 1e6
         result.step_max_us = lane.lateness.step_max_ns / 1000
@@ -167,14 +176,22 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
 class _Worker:
     """Takes the grid away and gives it back, and reads what the twin says about it."""
 
-    def __init__(self, twin: TwinProcess, outages: int, chance: random.Random, result: Result) -> None:
+    def __init__(
+        self,
+        twin: TwinProcess,
+        outages: int,
+        chance: random.Random,
+        result: Result,
+        begin: Callable[[], None],
+    ) -> None:
+        self._begin = begin
         self._twin = twin
         self._outages = outages
         self._chance = chance
         self._result = result
         self.failure = ""
 
-    def run_then(self, after: Any) -> None:
+    def run_then(self, after: Callable[[], None]) -> None:
         """``run``, then ``after()`` whatever happened."""
         try:
             self.run()
@@ -186,6 +203,7 @@ class _Worker:
         if not self._await_tied(SETTLE_LIMIT_S):
             self.failure = "the house never reached the grid: no outage could be measured"
             return
+        self._begin()
         for _ in range(self._outages):
             # A random pause, so that the loss falls anywhere on the wave and anywhere between the frames.
             time.sleep(0.7 + 0.1 * self._chance.random())
@@ -223,11 +241,14 @@ class _Worker:
     def _measure(self) -> Outage | None:
         """The marks of one outage, from the truth alone."""
         marks: dict[str, float] = {}
-        late_ms = 0.0
+        late: list[tuple[float, float]] = []
         ends_at = time.monotonic() + RESTORE_LIMIT_S
         wanted = {
             "grid.below_088": "fell",
+            "grid.below_050": "low",
             "lc.open_received": "commanded",
+            "mid.no_opened": "no_open",
+            "mid.nc_closed": "nc_closed",
             "mid.opened": "opened",
             "lc.form_received": "formed",
             "house.restored": "restored",
@@ -238,12 +259,14 @@ class _Worker:
                 continue
             truth = str(line.get("truth"))
             if truth == "twin.late":
-                late_ms = max(late_ms, float(line.get("late_ms", 0.0)))
+                late.append((float(line["at_s"]) * 1000.0, float(line["late_ms"])))
             name = wanted.get(truth)
             if name is not None and name not in marks:
                 marks[name] = float(line["at_s"]) * 1000.0
             if "restored" in marks and len(marks) == len(wanted):
-                return _outage(marks, late_ms)
+                # A lateness before the loss or after the end cannot have touched what was measured.
+                within = [late_ms for at_ms, late_ms in late if at_ms >= marks["fell"]]
+                return _outage(marks, max(within, default=0.0))
         return None
 
 
@@ -251,15 +274,15 @@ def _outage(marks: dict[str, float], late_ms: float) -> Outage:
     fell, commanded, opened, formed, restored = (
         marks[name] for name in ("fell", "commanded", "opened", "formed", "restored")
     )
-    # A hard loss is ripe when the SOGI amplitude has been low for the hold; it falls below half about 6 ms after the
-    # voltage has gone (measured in the facts), so the twin's own timer is what counts: see ``ripe`` in its truth.
-    ripe = marks.get("ripe", fell + STEADY.below_050_hold_ms)
+    # A hard loss is ripe when the SOGI amplitude has been below half for the detector's hold.
+    ripe = marks["low"] + STEADY.below_050_hold_ms
+    proof_ripe = max(max(marks["no_open"], marks["nc_closed"]) + PROOF_MS, opened)
     return Outage(
         detect_ms=commanded - fell,
         open_ms=opened - commanded,
         prove_ms=formed - opened,
         form_ms=restored - formed,
         total_ms=restored - fell,
-        software_ms=(commanded - ripe, formed - opened - PROOF_MS),
+        software_ms=(commanded - ripe, formed - proof_ripe),
         void=f"the twin was {late_ms:.1f} ms late" if late_ms > TWIN_LATE_LIMIT_MS else "",
     )

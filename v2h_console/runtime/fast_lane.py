@@ -7,11 +7,13 @@ Nothing here touches disk, logging, sockets other than the bus, or the screen. E
 
 from __future__ import annotations
 
+import os
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -44,6 +46,9 @@ from v2h_drivers.capabilities import (
 TICK_NS = 5 * NS_PER_MS
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
 SWITCH_INTERVAL_S = 0.0005
+#: Where the system lets it (CAP_SYS_NICE), the lane runs before everything that has no deadline. It blocks on its bus
+#: between steps, so that nothing starves.
+REAL_TIME_PRIORITY = 10
 #: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands.
 MAX_BURST = 64
 HEALTH_EVERY_NS = 200 * NS_PER_MS
@@ -102,6 +107,8 @@ class FastLane(threading.Thread):
     def run(self) -> None:
         """Until asked to stop. A defect in the core ends the lane, and so the heartbeat: the MID opens by itself."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
+        with suppress(PermissionError):
+            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REAL_TIME_PRIORITY))
         try:
             self._loop()
         except BaseException as error:

@@ -13,7 +13,7 @@ Params = Mapping[str, float | str | bool]
 #: key, title, order, its parameters, the answer when it is taken.
 _WORLD: tuple[tuple[str, str, str, Params, str], ...] = (
     ("g", "Lose the grid", "grid.loss", {}, "The grid is gone."),
-    ("l", "Lose one leg of the grid (L1)", "grid.loss", {"leg": "L1"}, "Leg L1 of the grid is gone."),
+    ("l", "Lose one leg of the grid (L1)", "grid.loss", {"leg": 1}, "Leg L1 of the grid is gone."),
     (
         "b",
         "Lose the grid while a motor feeds back",

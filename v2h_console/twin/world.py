@@ -150,9 +150,9 @@ class World:
             if (pu is not None) != self._backfed[leg]:
                 self._backfed[leg] = pu is not None
                 if pu is not None:
-                    self.tell("grid.backfed", leg=float(leg + 1), pu=pu)
+                    self.tell("grid.backfed", leg=leg + 1, pu=pu)
                 else:
-                    self.tell("grid.not_backfed", leg=float(leg + 1))
+                    self.tell("grid.not_backfed", leg=leg + 1)
         fading = self.network.paralleled or any(circuit.starting(now) for circuit in self.circuits)
         if fading and not self.agenda.has("refresh"):
             self.agenda.put("refresh", now + _REFRESH_NS, self.react)
@@ -194,11 +194,11 @@ class World:
         announced = self._announced_poles
         if announced[pole - 1] != conducts and (conducts or not self.mid.bouncing):
             announced[pole - 1] = conducts
-            self.tell(f"mid.pole_{'closed' if conducts else 'opened'}", pole=float(pole))
+            self.tell(f"mid.pole_{'closed' if conducts else 'opened'}", pole=pole)
             if conducts and all(announced):
                 self.tell("mid.closed", phase_deg=self._phase_at_contact)
             elif not any(announced):
-                self.tell("mid.opened", operations=float(self.mid.operations))
+                self.tell("mid.opened", operations=self.mid.operations)
         self.react()
 
     # -- what is done to it -------------------------------------------------------------------------------------

@@ -30,7 +30,7 @@ class Senses:
         for (side, leg), node in world.nodes.items():
             watcher = Watcher(world.agenda, node)
             self.low[side, leg] = Watch(node.rms, _GOOD_PU, now, partial(self._on_low, side, leg))
-            self.half[side, leg] = Watch(node.sogi, _HALF_PU, now, partial(self._on_half, side))
+            self.half[side, leg] = Watch(node.sogi, _HALF_PU, now, partial(self._on_half, side, leg))
             self.dark[side, leg] = Watch(node.sogi, _DARK_PU, now, partial(self._on_dark, side, leg))
             watcher.watches = [self.low[side, leg], self.half[side, leg], self.dark[side, leg]]
             self._watchers[node.name] = watcher
@@ -65,7 +65,7 @@ class Senses:
         world = self._world
         if self.low[side, leg].below:
             if not self.low[side, 1 - leg].below:
-                world.tell(f"{side}.below_088", leg=float(leg + 1))
+                world.tell(f"{side}.below_088", leg=leg + 1)
         elif self.good(side):
             if side == "house":
                 world.tell("house.restored", world.now_ns - HALF_CYCLE_NS)
@@ -74,7 +74,9 @@ class Senses:
         if side == "house":
             world.react()
 
-    def _on_half(self, side: str) -> None:
+    def _on_half(self, side: str, leg: int) -> None:
+        if side == "grid" and self.half[side, leg].below and not self.half[side, 1 - leg].below:
+            self._world.tell("grid.below_050", leg=leg + 1)
         if side == "house":
             self._world.powertrain.house_half_changed()
             self._world.react()

@@ -94,7 +94,7 @@ class Verbs:
             if grid.motors[index]:
                 size = abs(world.nodes["house", index].analytic(world.now_ns))
                 factor[index] = complex(min(1.0, grid.data.backfeed_pu / size)) if size > 0.0 else 1.0 + 0j
-        world.tell("grid.lost", leg=float(leg), backfeed=backfeed)
+        world.tell("grid.lost", leg=int(leg) or "both", backfeed=backfeed)
         world.react((factor[0], factor[1]))
 
     def _grid_return(self, params: Params) -> None:
