@@ -31,7 +31,7 @@ ISLANDED_80 = """\
  L2    13.0 / 31.7 A  ███████░░░░░░░░░░░     heatsink   38.6 °C  fan off (on 40)
 ────────────────────────────────────────────────────────────────────────────────
  CAR    64 %  floor 20 %    412 V  10.4 A    lasts about 6 h 40 min at 4.1 kW
- LOADS  7 on    2 held: HVAC 00:18, EVSE     1 shed: dryer       largest: Water
+ LOADS  7 on    2 held: HVAC 00:18, EVSE     1 shed: dryer      top Water heater
  LAST TRANSFER   61 of 100 ms    detect 14 · open 18 · prove 20 · form 9  ±4.2
 ────────────────────────────────────────────────────────────────────────────────
  ! 14:02:11  Dryer shed: L2 would have passed 31.7 A for 10 s. Restores alone.

@@ -362,3 +362,29 @@ def diagram() -> str:
             for source in edge.sources
         )
     return "\n".join(lines) + "\n"
+
+
+def document() -> str:
+    """docs/islanding.md: the diagram and the table in words, in the order in which the edges are tried."""
+    rows = [
+        f"| {', '.join(source.name for source in edge.sources)} | {edge.event}: {edge.words} | {edge.target.name} |"
+        for edge in TABLE
+    ]
+    return "\n".join(
+        [
+            "# The islanding machine",
+            "",
+            "Written by `scripts/diagram` from the table in `v2h_console/core/islanding.py`; a test compares the two.",
+            "",
+            "```mermaid",
+            diagram().rstrip("\n"),
+            "```",
+            "",
+            "The first row whose condition holds is taken, top to bottom; a step follows rows until none holds.",
+            "",
+            "| from | event: condition | to |",
+            "|---|---|---|",
+            *rows,
+            "",
+        ]
+    )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from v2h_console.tui.lines import Line, Row, rule
+from v2h_console.tui.lines import Line, rule
 from v2h_console.tui.panes.events import event_block
 from v2h_console.tui.panes.grid import grid_block
 from v2h_console.tui.panes.plot import plot_block
@@ -16,6 +16,8 @@ PLOT_FROM = 120
 #: From this body height on there are tables below.
 TALL_FROM = 30
 _LEFT = 80
+#: Where the devices stand beside the circuits.
+_DEVICES = 61
 _EVENTS_TALL = 5
 
 
@@ -39,9 +41,8 @@ def overview(picture: Picture) -> list[Line]:
     if tall and free > 2:
         rows.append(rule(width))
         if plot:
-            below_rows = [Row(width) for _ in range(free - 1)]
-            load_rows(picture, free - 1, 0, below_rows)
-            device_rows(picture, free - 1, 61, below_rows)
+            below_rows = load_rows(picture, free - 1, _DEVICES)
+            device_rows(picture, free - 1, _DEVICES, below_rows)
             rows += below_rows
         else:
             rows += load_rows(picture, free - 1)

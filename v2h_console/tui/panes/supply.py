@@ -7,7 +7,7 @@ from v2h_console.tui.lines import Row, fit, wrap
 from v2h_console.tui.picture import Picture, urgent
 from v2h_console.tui.words import age, clock, kilowatts, known, lasts, late, minutes_seconds, number
 
-_ON, _HELD, _SHED, _LARGEST = 8, 16, 45, 65
+_ON, _HELD, _SHED, _LARGEST = 8, 16, 45, 64
 _DO = 12
 _SILENT_CONTROLLER = (
     "1 stand clear of the MID",
@@ -123,7 +123,7 @@ def _loads(picture: Picture) -> Row:
     ]
     if measured:
         largest = max(measured, key=lambda load: load.power_w.value or 0.0)
-        row.at(_LARGEST, f"largest: {largest.name}", room=15)
+        row.at(_LARGEST, fit(f"top {largest.name}", 16))
     return row
 
 

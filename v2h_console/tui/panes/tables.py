@@ -10,44 +10,41 @@ from v2h_console.tui.words import age, clock, is_serious, known, late, minutes_s
 _STATE_ROLES = {"fault": "alarm", "unknown": "warn", "lost": "alarm", "late": "warn"}
 
 
-def load_rows(picture: Picture, count: int, column: int = 0, rows: list[Row] | None = None) -> list[Row]:
-    """A heading and at most ``count - 1`` circuits, 58 cells wide from ``column``."""
-    drawn = [Row(picture.width) for _ in range(count)] if rows is None else rows
-    drawn[0].at(column + 3, "CIRCUIT", "title").at(column + 18, "LEG", "title").at(
-        column + 23, "TIER", "title"
-    )
-    drawn[0].at(column + 30, "NOW", "title").at(column + 38, "STATE", "title")
+def load_rows(picture: Picture, count: int, width: int | None = None) -> list[Row]:
+    """A heading and at most ``count - 1`` circuits in ``width`` cells (else the picture's whole width)."""
+    drawn = [Row(picture.width) for _ in range(count)]
+    room = (picture.width if width is None else width) - 39
+    drawn[0].at(3, "CIRCUIT", "title").at(18, "LEG", "title").at(23, "TIER", "title")
+    drawn[0].at(30, "NOW", "title").at(38, "STATE", "title")
     loads = picture.snapshot.loads
     shown = loads[: count - 1] if len(loads) <= count - 1 else loads[: count - 2]
     for row, load in zip(drawn[1:], shown, strict=False):
-        _load(row, load, column)
+        _load(row, load, room)
     if len(shown) < len(loads):
-        drawn[count - 1].at(column + 3, f"and {len(loads) - len(shown)} more: view 3 Loads")
+        drawn[count - 1].at(3, f"and {len(loads) - len(shown)} more: view 3 Loads")
     elif not loads:
-        drawn[1].at(column + 3, "no circuits known yet")
+        drawn[1].at(3, "no circuits known yet")
     return drawn
 
 
-def _load(row: Row, load: LoadView, column: int) -> None:
+def _load(row: Row, load: LoadView, room: int) -> None:
     bad = load.state == "fault"
-    row.at(column + 1, "!" if bad else " ").at(column + 3, fit(load.name, 14), "plain")
-    row.at(column + 18, fit(load.legs, 4)).at(column + 24, f"{load.tier}")
-    row.right(column + 33, number(load.power_w.value, 0) if known(load.power_w) else "--", "value")
-    row.at(column + 34, "W")
+    row.at(1, "!" if bad else " ").at(3, fit(load.name, 14), "plain")
+    row.at(18, fit(load.legs, 4)).at(24, f"{load.tier}")
+    row.right(33, number(load.power_w.value, 0) if known(load.power_w) else "--", "value")
+    row.at(34, "W")
     state = load.state
     if load.hold_s is not None:
         state = f"{state} {minutes_seconds(load.hold_s)}"
-    text = f"{state} {load.reason}".strip() if load.reason and load.state != "on" else state
+    text = f"{state} {load.reason}" if load.reason and load.state != "on" else state
+    if len(text) > room:
+        # Half a reason says nothing; view 3 has the room for it.
+        text = state
     if known(load.power_w) and late(load.power_w):
         text = f"{text} {late(load.power_w)}"
-    row.at(column + 38, fit(text, 21 if picture_is_narrow(row, column) else row.width - column - 39))
+    row.at(38, fit(text, room))
     if load.state in _STATE_ROLES:
-        row.paint(_STATE_ROLES[load.state], column + 38, column + 38 + len(load.state))
-
-
-def picture_is_narrow(row: Row, column: int) -> bool:
-    """Whether another table stands to the right of this one."""
-    return column == 0 and row.width >= 120
+        row.paint(_STATE_ROLES[load.state], 38, 38 + len(load.state))
 
 
 def device_rows(picture: Picture, count: int, column: int = 0, rows: list[Row] | None = None) -> list[Row]:
