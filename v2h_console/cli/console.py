@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -75,6 +76,13 @@ def run_screen(start: Callable[[], Running]) -> int:
         return owned.session()
 
     app = ConsoleApp(None, start_session)
+
+    def leave(number: int, _frame: object) -> None:
+        """An orderly end of screen and owner; the application looks up four times a second."""
+        app.exit(return_code=128 + number)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, leave)
     errors = sys.__stderr__
     if not sys.stderr.isatty():
         # Textual draws on stderr; with `2>file` that would be a screen that nobody sees.

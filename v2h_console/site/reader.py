@@ -6,7 +6,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import TypeVar, get_args
 
 import msgspec
 
@@ -79,25 +79,51 @@ def _read(path: Path, kind: type[File], *, required: bool) -> File:
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise ConfigError(f"{path}: not valid TOML: {_one_line(str(error))}") from None
+        said, _, at = str(error).partition(" (at ")
+        line_found = re.match(r"line (\d+)", at)
+        place = f"{path}, line {line_found.group(1)}" if line_found else str(path)
+        raise ConfigError(f"{place}: not valid TOML: {_one_line(said)}") from None
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, text, str(error))) from None
+        raise ConfigError(_explain(path, text, kind, str(error))) from None
 
 
-def _explain(path: Path, text: str, message: str) -> str:
-    """msgspec names the key as `$.a.b`; say the line in which it stands."""
-    where = re.search(r"`\$\.?([^`]*)`", message)
-    unknown = re.search(r"unknown field `([^`]*)`", message)
-    key = (
-        unknown.group(1)
-        if unknown
-        else (where.group(1).rsplit(".", 1)[-1] if where and where.group(1) else "")
-    )
+def _explain(path: Path, text: str, kind: type[msgspec.Struct], message: str) -> str:
+    """msgspec names the key as `$.a.b`; say the line in which it stands, and what is allowed there."""
+    what, _, place = message.partition(" - at ")
+    where = place.strip("`").removeprefix("$").lstrip(".")
+    unknown = re.search(r"unknown field `([^`]*)`", what)
+    if unknown:
+        allowed = ", ".join(_keys_at(kind, where))
+        key = unknown.group(1)
+        said = f"unknown key {key!r}{f' in [{where}]' if where else ''}: allowed are {allowed}"
+    else:
+        key = where.rsplit(".", 1)[-1]
+        said = f"{where}: {what[:1].lower()}{what[1:]}" if where else what
+        if what.startswith("Invalid enum value"):
+            table = where.rsplit(".", 1)[0] if "." in where else ""
+            said += f": allowed are {', '.join(map(str, _choices_at(kind, table, key)))}"
     line = _line_of(text, key)
-    place = f"{path}, line {line}" if line else str(path)
-    return f"{place}: {_one_line(message)}"
+    return f"{path}{f', line {line}' if line else ''}: {_one_line(said)}"
+
+
+def _table_at(kind: type[msgspec.Struct], where: str) -> type[msgspec.Struct]:
+    """The kind of the table at ``where`` ("" = the file, "inverter", "circuit[2]")."""
+    for part in filter(None, (re.sub(r"\[.*", "", part) for part in where.split("."))):
+        hint = next(field.type for field in msgspec.structs.fields(kind) if field.name == part)
+        inside = [hint, *get_args(hint), *(deeper for one in get_args(hint) for deeper in get_args(one))]
+        kind = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
+    return kind
+
+
+def _keys_at(kind: type[msgspec.Struct], where: str) -> tuple[str, ...]:
+    return tuple(field.name for field in msgspec.structs.fields(_table_at(kind, where)))
+
+
+def _choices_at(kind: type[msgspec.Struct], where: str, key: str) -> tuple[object, ...]:
+    field = next(field for field in msgspec.structs.fields(_table_at(kind, where)) if field.name == key)
+    return get_args(field.type)
 
 
 def _line_of(text: str, key: str) -> int | None:
