@@ -130,14 +130,23 @@ def window_fault(window: EnterService, cycle: SideCycle) -> str:
     return ""
 
 
-def next_wake_ns(settings: GridSettings, state: GridState, senses: Senses, now_ns: int) -> int:
-    """When this monitor wants to be asked again even if no frame comes: silence must be noticed in time."""
-    wakes = [now_ns + 100 * NS_PER_MS]
-    if senses.grid_fast is not None:
-        wakes.append(senses.grid_fast.at_ns + int(GRID_FAST_LIMIT_MS * NS_PER_MS) + 1)
+def silence_ns(senses: Senses) -> int | None:
+    """When silence of the fast frames would make the grid unknown; ``None`` = never heard."""
+    if senses.grid_fast is None:
+        return None
+    return senses.grid_fast.at_ns + int(GRID_FAST_LIMIT_MS * NS_PER_MS) + 1
+
+
+def deadlines_ns(settings: GridSettings, state: GridState) -> list[int]:
+    """The ends of the counts that run: the enter-service delay and the trip elements' clearing times."""
+    ends = [
+        since_ns + int(element.clearing_s * NS_PER_S)
+        for element, since_ns in zip(settings.trips, state.trip_since_ns, strict=False)
+        if since_ns is not None
+    ]
     if state.ok_since_ns is not None:
-        wakes.append(state.ok_since_ns + int(settings.enter_service.delay_s * NS_PER_S))
-    return min(wake for wake in wakes if wake > now_ns)
+        ends.append(state.ok_since_ns + int(settings.enter_service.delay_s * NS_PER_S))
+    return ends
 
 
 def _dips(fast: GridFast) -> bool:

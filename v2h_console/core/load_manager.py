@@ -115,11 +115,14 @@ def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
     return feedback is not None and feedback.closed_mask & state.mask == 0
 
 
-def next_wake_ns(state: LoadState, now_ns: int) -> int:
-    """When the next hold or stagger ends."""
-    if not state.mask:
-        return now_ns + NS_PER_S
-    return max(now_ns + 20_000_000, min(now_ns + NS_PER_S, state.next_admission_ns))
+def deadlines_ns(state: LoadState) -> list[int]:
+    """When holds end, and when the next one may return."""
+    ends = [held.until_ns for held in state.circuits if held.until_ns is not None]
+    if ends:
+        ends.append(state.next_admission_ns)
+    if state.over_since_ns is not None:
+        ends.append(state.over_since_ns + OVERLOAD_HOLD_NS)
+    return ends
 
 
 def _hold(held: CircuitState, reason: str, until_ns: int | None, now_ns: int) -> CircuitState:

@@ -72,14 +72,11 @@ def update(settings: MidSettings, state: ProofState, senses: Senses, now_ns: int
     )
 
 
-def next_wake_ns(settings: MidSettings, state: ProofState, now_ns: int) -> int:
-    """The instant at which an open position that lasts becomes a proof."""
-    if state.position is Position.OPEN and state.opened_at_ns is not None and not state.proven:
-        ripe_ns = state.opened_at_ns + int(settings.proof_hold_ms * NS_PER_MS)
-        if ripe_ns > now_ns:
-            return ripe_ns
-        return now_ns + NS_PER_MS
-    return now_ns + 100 * NS_PER_MS
+def ripe_ns(settings: MidSettings, state: ProofState) -> int | None:
+    """The instant at which an open position that lasts becomes a proof; ``None`` where none is on its way."""
+    if state.position is not Position.OPEN or state.opened_at_ns is None or state.proven:
+        return None
+    return state.opened_at_ns + int(settings.proof_hold_ms * NS_PER_MS)
 
 
 def _position(mid: MidState | None) -> Position:

@@ -51,12 +51,14 @@ _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step gives. ``wake_at_ns``: step again by then, frames or not."""
+    """What one step gives. ``wake_at_ns``: step again by then, frames or not. ``deadline_ns``: when time alone will
+    change something although every frame stays as it is; ``None`` = nothing is pending."""
 
     state: State
     commands: tuple[Command, ...]
     events: tuple[Event, ...]
     wake_at_ns: int
+    deadline_ns: int | None
 
 
 def step(settings: Settings, state: State, observation: Observation, now_ns: int) -> Step:
@@ -86,7 +88,8 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     state, limit = _limit_discharge(settings, state, now_ns)
     commands.extend(limit)
     commands.extend(_fast_requests(settings, state, now_ns))
-    return Step(state, tuple(commands), tuple(events), _wake_at_ns(settings, state, now_ns))
+    deadline_ns = _deadline_ns(settings, state, now_ns)
+    return Step(state, tuple(commands), tuple(events), _wake_at_ns(state, deadline_ns, now_ns), deadline_ns)
 
 
 def _sense(settings: Settings, state: State, observation: Observation, now_ns: int) -> State:
@@ -270,27 +273,32 @@ def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Comma
     )
 
 
-def _wake_at_ns(settings: Settings, state: State, now_ns: int) -> int:
-    """The earliest instant at which something could change without a frame."""
+def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
+    """The earliest instant at which time alone changes something, even while every frame stays the same."""
     machine = state.islanding
-    wakes = [
-        now_ns + 50 * NS_PER_MS,
-        grid_monitor.next_wake_ns(settings.grid, state.grid, state.senses, now_ns),
-        mid_proof.next_wake_ns(settings.mid, state.proof, now_ns),
-        load_manager.next_wake_ns(state.loads, now_ns),
-    ]
-    deadline_ns = islanding.deadline_ns(settings, state)
-    if deadline_ns is not None:
-        wakes.append(deadline_ns)
+    ends = [*grid_monitor.deadlines_ns(settings.grid, state.grid), *load_manager.deadlines_ns(state.loads)]
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
         (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
         (state.sync.ok_since_ns, int(settings.sync.hold_ms * NS_PER_MS)),
+        (mid_proof.ripe_ns(settings.mid, state.proof), 0),
+        (islanding.deadline_ns(settings, state), 0),
         (machine.form_not_before_ns or None, 0),
         (machine.close_not_before_ns or None, 0),
     ):
-        if since_ns is not None and since_ns + hold_ns > now_ns:
-            wakes.append(since_ns + hold_ns)
-    # A wake time that has passed asks for the next millisecond, never for a busy loop.
+        if since_ns is not None:
+            ends.append(since_ns + hold_ns)
+    return min((end for end in ends if end > now_ns), default=None)
+
+
+def _wake_at_ns(state: State, deadline_ns: int | None, now_ns: int) -> int:
+    """When to step again even if no frame comes: at the next deadline, and in time to notice silence."""
+    wakes = [now_ns + 50 * NS_PER_MS]
+    silence_ns = grid_monitor.silence_ns(state.senses)
+    if silence_ns is not None and silence_ns > now_ns:
+        wakes.append(silence_ns)
+    if deadline_ns is not None:
+        wakes.append(deadline_ns)
+    # A wake time that has come asks for the next millisecond, never for a busy loop.
     return max(now_ns + NS_PER_MS, min(wakes))

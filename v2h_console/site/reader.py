@@ -57,7 +57,7 @@ def read_site(root: Path) -> Site:
     limits = _read(config_path(root, "limits.conf"), LimitsFile, required=False)
     loads = _read(config_path(root, "loads.conf"), LoadsFile, required=False)
     _check_together(root, comm, limits, loads)
-    return Site(_settings(comm, limits, loads), comm)
+    return Site(settings_of(comm, limits, loads), comm)
 
 
 def _read(path: Path, kind: type[File], *, required: bool) -> File:
@@ -76,12 +76,17 @@ def _read(path: Path, kind: type[File], *, required: bool) -> File:
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: not UTF-8 text") from None
+    return parse(str(path), text, kind)
+
+
+def parse(path: str, text: str, kind: type[File]) -> File:
+    """A file's text. Raises ConfigError: "FILE, line N: what is wrong, and what is allowed"."""
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         said, _, at = str(error).partition(" (at ")
         line_found = re.match(r"line (\d+)", at)
-        place = f"{path}, line {line_found.group(1)}" if line_found else str(path)
+        place = f"{path}, line {line_found.group(1)}" if line_found else path
         raise ConfigError(f"{place}: not valid TOML: {_one_line(said)}") from None
     try:
         return msgspec.convert(data, kind)
@@ -89,7 +94,7 @@ def _read(path: Path, kind: type[File], *, required: bool) -> File:
         raise ConfigError(_explain(path, text, kind, str(error))) from None
 
 
-def _explain(path: Path, text: str, kind: type[msgspec.Struct], message: str) -> str:
+def _explain(path: str, text: str, kind: type[msgspec.Struct], message: str) -> str:
     """msgspec names the key as `$.a.b`; say the line in which it stands, and what is allowed there."""
     what, _, place = message.partition(" - at ")
     where = place.strip("`").removeprefix("$").lstrip(".")
@@ -159,7 +164,8 @@ def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: Load
             )
 
 
-def _settings(comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> Settings:
+def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> Settings:
+    """The core's Settings from the three files."""
     grid = comm.grid
     floor = limits.floor_soc_pct
     return Settings(

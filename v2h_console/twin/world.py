@@ -8,7 +8,7 @@ never changes anything.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from v2h_console.twin.house import House
@@ -43,6 +43,8 @@ class World:
         self.seed = seed
         self.now_ns = start_ns
         self._truth: list[Truth] = []
+        #: Told of each event at its very instant, while the world stands as the event left it.
+        self.witness: Callable[[Truth], None] | None = None
         self.agenda = Agenda()
         phase = streams.uniform(seed, "grid.phase", 0, (-math.pi, math.pi))
         self.grid = GridSource(house.grid, house.nominal_v, phase, start_ns)
@@ -127,7 +129,10 @@ class World:
 
     def tell(self, truth: str, at_ns: int | None = None, **detail: float | str | bool) -> None:
         """Write down an event, now unless ``at_ns`` dates it back."""
-        self._truth.append(Truth(self.now_ns if at_ns is None else at_ns, truth, detail))
+        event = Truth(self.now_ns if at_ns is None else at_ns, truth, detail)
+        self._truth.append(event)
+        if self.witness is not None:
+            self.witness(event)
 
     # -- what follows from a change -----------------------------------------------------------------------------
 

@@ -6,6 +6,7 @@ never trusts a frame that is stale, replayed or broken.
 
 from __future__ import annotations
 
+from collections.abc import Container
 from dataclasses import dataclass
 
 from v2h_console.twin.faces import lc_frames as frames
@@ -59,7 +60,8 @@ class _Accepted:
 class LogicController:
     """Give it received frames and the time, take from it frames to send. ``world`` must be advanced to the time."""
 
-    def __init__(self, world: World, nonce: int) -> None:
+    def __init__(self, world: World, nonce: int, *, running: bool = False) -> None:
+        """``running``: it has long been commanded to hold a closed MID with the gate on; else it starts, open."""
         if not 0 < nonce < 0xFFFF:
             raise ValueError("a nonce is 1 to 65534")
         self._world = world
@@ -79,9 +81,12 @@ class LogicController:
         self._last_contacts = (world.mid.nc_closed, world.mid.no_closed)
         self._last_mid_sent_ns = 0
         self._last_feedback = -1
-        self._samples = 0
         self._truth: list[Truth] = []
         self.rejected = 0
+        if running:
+            hold = frames.Command(False, False, True, False, 1, 0, nonce)
+            self._state, self._accepted = RUN, _Accepted(hold, world.now_ns)
+            return
         world.set_coil(False)
         world.set_gate(False)
         world.set_form(False)
@@ -218,8 +223,11 @@ class LogicController:
                 wake = min(wake, ripe)
         return wake
 
-    def frames_due(self, now_ns: int) -> list[tuple[int, bytes]]:
-        """Act on the time that has passed, then sample and pack what is due: by period, edges at once."""
+    def frames_due(self, now_ns: int, only: Container[int] | None = None) -> list[tuple[int, bytes]]:
+        """Act on the time that has passed, then sample and pack what is due: by period, edges at once.
+
+        ``only``: of these ids (whoever steps coarsely may leave out what cannot have changed).
+        """
         self._drive(now_ns)
         world = self._world
         contacts = (world.mid.nc_closed, world.mid.no_closed)
@@ -230,7 +238,7 @@ class LogicController:
             self._due_ns[frames.LOAD_FB] = now_ns
         sent: list[tuple[int, bytes]] = []
         for arbitration_id, due_ns in self._due_ns.items():
-            if due_ns > now_ns:
+            if due_ns > now_ns or (only is not None and arbitration_id not in only):
                 continue
             if arbitration_id == frames.MID_STATE:
                 self._last_contacts, self._last_mid_sent_ns = contacts, now_ns
@@ -255,7 +263,6 @@ class LogicController:
 
     def _sample(self, arbitration_id: int, now_ns: int) -> int:
         world = self._world
-        self._samples += 1
         match arbitration_id:
             case frames.GRID_FAST:
                 return frames.grid_fast(
@@ -352,4 +359,4 @@ class LogicController:
         return frames.temperatures(heatsink, thermal.ambient_c, thermal.fan_rpm)
 
     def _noise(self, channel: str, sigma: float) -> float:
-        return self._world.sensor_noise(channel, self._samples, sigma)
+        return self._world.sensor_noise(channel, self._world.now_ns, sigma)

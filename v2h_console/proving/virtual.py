@@ -1,0 +1,414 @@
+"""One house, its logic controller, the driver's link and the core in virtual time: no threads, sockets or sleeps.
+
+The frames are real bytes on both sides; only what carries them is a queue. Around every discontinuity time passes
+exactly as it would (frames by their periods, hops with the lateness that a real lane shows); while nothing moves and
+no deadline is near, a hop brings one frame of each kind and one step. Which of the two holds depends only on what has
+happened, and every random number is named by what it is for, so that the same seed gives the same trace.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+from v2h_console.core.commands import PersistLatch
+from v2h_console.core.events import Event
+from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
+from v2h_console.core.settings import Settings
+from v2h_console.core.state import IslandingState, Mode, State, boot
+from v2h_console.core.step import Step, step
+from v2h_console.core.transfer import Transfer
+from v2h_console.proving import slow_readings
+from v2h_console.runtime.fast_lane import TICK_NS, matters
+from v2h_console.twin.faces import lc_frames
+from v2h_console.twin.faces.logic_controller import PERIODS_NS, LogicController
+from v2h_console.twin.house import House
+from v2h_console.twin.physics.streams import uniform
+from v2h_console.twin.scenario import OWNER_VERBS, Params, Scenario
+from v2h_console.twin.truth import Truth
+from v2h_console.twin.world import World
+from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import ControlRequest, DischargeLimitRequest, Reading, RelayRequest
+
+MS = 1_000_000
+S = 1_000_000_000
+
+#: Time on the wire and through both kernels.
+BUS_NS = 300_000
+#: Lateness of a step after the frame that asked for it, as deciles of `bench transfer` beside a busy screen (ns).
+LATENESS_NS = (
+    100_000,
+    300_000,
+    600_000,
+    900_000,
+    1_200_000,
+    1_500_000,
+    1_800_000,
+    2_300_000,
+    3_000_000,
+    5_300_000,
+)
+#: fsync of one small file, least and most.
+FSYNC_MS = (2.0, 12.0)
+#: A polled device is asked this often, and takes a request after that.
+POLL_NS = 300 * MS
+REQUEST_NS = 60 * MS
+#: Time passes finely for so long after a discontinuity, and before a deadline.
+FINE_AFTER_NS = 1 * S
+FINE_BEFORE_NS = 500 * MS
+#: While the island is brought in phase: what moves is looked at this often.
+SYNC_HOP_NS = 10 * MS
+SYNC_FRAMES = frozenset(
+    (
+        lc_frames.SYNC,
+        lc_frames.GRID_FAST,
+        lc_frames.HOUSE_FAST,
+        lc_frames.MID_STATE,
+        lc_frames.INV_STATE,
+        lc_frames.HB_LC,
+        lc_frames.GRID_CYC,
+    )
+)
+ALL_FRAMES = frozenset(PERIODS_NS)
+FROM_CONSOLE = (lc_frames.CMD, lc_frames.INV_SET, lc_frames.SHED, lc_frames.FAN)
+EVERY_FRAME_NS = 200 * MS
+#: The longest hop while nothing happens.
+QUIET_HOP_NS = 1 * S
+SETTLED_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
+#: Truth that tells of slow drifts and bookkeeping, not of a discontinuity.
+CALM_TRUTHS = frozenset(("fault.injected", "fault.cleared", "solar.available"))
+ORDER_LIFE_NS = 2 * S
+
+_ORDERS = {
+    "operator.open_mid": OrderKind.OPEN_MID,
+    "operator.close_mid": OrderKind.CLOSE_MID,
+    "operator.reset_lockout": OrderKind.RESET_LOCKOUT,
+    "operator.set_discharge_limit": OrderKind.SET_DISCHARGE_LIMIT,
+}
+
+StepFunction = Callable[[Settings, State, Observation, int], Step]
+#: What a fault does to a frame on its way: the bytes that arrive, or ``None``.
+Tamper = Callable[[int, bytes, int], bytes | None]
+
+
+@dataclass(slots=True)
+class Storage:
+    """The latch file's stand-in. ``failing``: nothing is written, no receipt comes."""
+
+    sequence: int = 0
+    locked: bool = True
+    failing: bool = False
+
+
+@dataclass(slots=True)
+class Run:
+    """What a run leaves behind. ``observations`` only where they are recorded."""
+
+    truths: list[Truth] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    transfers: list[Transfer] = field(default_factory=list)
+    observations: list[tuple[int, Observation]] = field(default_factory=list)
+    steps: int = 0
+    modes: list[tuple[int, Mode]] = field(default_factory=list)
+
+
+class VirtualSite:
+    """A site that lives by itself until told otherwise. ``advance`` moves it; ``world`` and ``state`` may be read."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        house: House,
+        *,
+        seed: int = 0,
+        booting: bool = True,
+        fixed: bool = False,
+        record: bool = False,
+        step_function: StepFunction = step,
+    ) -> None:
+        self.settings = settings
+        self.seed = seed
+        self.world = World(house, seed, start_ns=0, boot=booting)
+        self.world.witness = self._witnessed
+        self.storage = Storage()
+        self.run = Run()
+        self.to_console: Tamper | None = None
+        self.to_controller: Tamper | None = None
+        self.polling = True
+        self._fixed = fixed
+        self._record = record
+        self._step = step_function
+        self._nonce = 1 + seed % 60_000
+        self.controller = LogicController(self.world, self._nonce, running=not booting)
+        self._queue: list[
+            tuple[int, int, int, bytes | LatchReceipt | DischargeLimitRequest | RelayRequest]
+        ] = []
+        self._serial = 0
+        self._fine_until_ns = FINE_AFTER_NS
+        self.owner_runs = True
+        self._begin_owner(settled=not booting)
+
+    # ------------------------------------------------------------ the owner's life
+
+    def _begin_owner(self, *, settled: bool) -> None:
+        now_ns = self.world.now_ns
+        self.link = LogicControllerLink("Controller", "virtual")
+        self.state = boot(self.settings, now_ns)
+        if settled:
+            self.state = _settled(self.state, now_ns)
+        self._readings: list[Reading] = []
+        self._orders: list[CoreOrder] = []
+        self._receipts = [LatchReceipt(self.storage.sequence, self.storage.locked)]
+        self._polled_ns = now_ns - POLL_NS
+        self._every_frame_ns = now_ns
+        self._control: ControlRequest | None = None
+        self._sequence = 0
+        self._deadline_ns: int | None = None
+        self._step_at_ns = now_ns
+        self._health_ns = now_ns
+        self.owner_runs = True
+        if settled:
+            # One frame of each kind, as the stream before the beginning would have left them.
+            for arbitration_id, data in self.controller.frames_due(now_ns + 10 * MS):
+                reading = self.link.receive(arbitration_id, data, now_ns)
+                if reading is not None:
+                    self._readings.append(reading)
+            self._readings.extend(slow_readings.poll(self.world, now_ns))
+            self._take_step(now_ns)
+
+    def kill_owner(self) -> None:
+        """The console's process ends without a word."""
+        self.owner_runs = False
+        self._disturbed()
+
+    def start_owner(self) -> None:
+        """It is started again: from the latch file, with every timer at zero."""
+        self._begin_owner(settled=False)
+        self._disturbed()
+
+    def order(self, name: str, params: Params) -> None:
+        """An operator's order, checked and confirmed already."""
+        kw = params.get("kw", 0.0)
+        value_w = 1000.0 * float(kw) if isinstance(kw, float | int) else 0.0
+        nonce = f"{name}@{self.world.now_ns}"
+        self._orders.append(CoreOrder(_ORDERS[name], nonce, self.world.now_ns + ORDER_LIFE_NS, "", value_w))
+        self._step_at_ns = min(self._step_at_ns, self.world.now_ns + TICK_NS)
+        self._disturbed()
+
+    def do(self, name: str, params: Params) -> None:
+        """One line of a scenario, now."""
+        if name == "owner.restart":
+            self.kill_owner()
+            self.start_owner()
+        elif name in OWNER_VERBS:
+            self.order(name, params)
+        else:
+            self.world.do(name, params)
+            self._disturbed()
+
+    # ------------------------------------------------------------ time
+
+    def advance(self, to_ns: int) -> None:
+        """Live until ``to_ns``."""
+        while self.world.now_ns < to_ns:
+            if self._is_fine(to_ns):
+                self._live_fine(to_ns)
+            elif self.owner_runs and self.state.islanding.mode is Mode.SYNCING:
+                self._hop(min(to_ns, self.world.now_ns + SYNC_HOP_NS), syncing=True)
+            else:
+                self._hop(self._quiet_target(to_ns), syncing=False)
+
+    def _is_fine(self, to_ns: int) -> bool:
+        now_ns = self.world.now_ns
+        if self._fixed or now_ns < self._fine_until_ns or self._queue:
+            return True
+        if not self.owner_runs:
+            return False
+        mode = self.state.islanding.mode
+        if mode is Mode.SYNCING:
+            return False
+        return (
+            mode not in SETTLED_MODES
+            or self.state.transfer is not None
+            or (self._deadline_ns is not None and self._deadline_ns - now_ns < FINE_BEFORE_NS)
+            or to_ns - now_ns < 2 * MS
+        )
+
+    def _quiet_target(self, to_ns: int) -> int:
+        now_ns = self.world.now_ns
+        target_ns = min(to_ns, now_ns + QUIET_HOP_NS, max(now_ns + 1, self.world.next_event_ns()))
+        if self._deadline_ns is not None and self.owner_runs:
+            target_ns = min(target_ns, max(now_ns + 1, self._deadline_ns - FINE_BEFORE_NS))
+        return target_ns
+
+    def _disturbed(self) -> None:
+        self._fine_until_ns = max(self._fine_until_ns, self.world.now_ns + FINE_AFTER_NS)
+
+    def _witnessed(self, truth: Truth) -> None:
+        self.run.truths.append(truth)
+        if truth.truth not in CALM_TRUTHS:
+            self._disturbed()
+
+    def _live_fine(self, to_ns: int) -> None:
+        """To the next instant at which anything happens, and everything that happens then."""
+        world, controller = self.world, self.controller
+        due_ns = min(to_ns, controller.wake_at_ns(), world.next_event_ns())
+        if self._queue:
+            due_ns = min(due_ns, self._queue[0][0])
+        if self.owner_runs:
+            due_ns = min(due_ns, self._step_at_ns)
+        now_ns = max(world.now_ns, due_ns)
+        world.advance(now_ns)
+        while self._queue and self._queue[0][0] <= now_ns:
+            _, _, arbitration_id, what = heapq.heappop(self._queue)
+            self._arrive(arbitration_id, what, now_ns)
+        if self.owner_runs and self._step_at_ns <= now_ns:
+            self._take_step(now_ns)
+        for arbitration_id, data in controller.frames_due(now_ns):
+            self._to_console(arbitration_id, data, now_ns)
+        self._collect()
+
+    def _hop(self, to_ns: int, *, syncing: bool) -> None:
+        """A longer way over which nothing happens: one frame of each kind, one step."""
+        world, controller = self.world, self.controller
+        world.advance(to_ns)
+        if self.owner_runs:
+            # The heartbeat went on all the while; what it says now is what it has said.
+            if self._control is not None:
+                self.link.request(self._control, to_ns)
+            for arbitration_id, data in self.link.frames_due(to_ns):
+                self._deliver_to_controller(arbitration_id, data, to_ns)
+        only = SYNC_FRAMES
+        if not syncing or to_ns - self._every_frame_ns >= EVERY_FRAME_NS:
+            self._every_frame_ns = to_ns
+            only = ALL_FRAMES
+        for arbitration_id, data in controller.frames_due(to_ns, only):
+            if self.owner_runs:
+                self._hear(arbitration_id, data, to_ns)
+        if self.owner_runs:
+            self._take_step(to_ns)
+        self._collect()
+
+    def _collect(self) -> None:
+        for truth in self.controller.drain_truth():
+            self.run.truths.append(truth)
+            self._disturbed()
+        self.world.drain_truth()
+
+    # ------------------------------------------------------------ what travels
+
+    def _push(
+        self,
+        at_ns: int,
+        arbitration_id: int,
+        what: bytes | LatchReceipt | DischargeLimitRequest | RelayRequest,
+    ) -> None:
+        self._serial += 1
+        heapq.heappush(self._queue, (at_ns, self._serial, arbitration_id, what))
+
+    def _to_console(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
+        if self.owner_runs:
+            self._push(now_ns + BUS_NS, arbitration_id, data)
+
+    def _arrive(
+        self,
+        arbitration_id: int,
+        what: bytes | LatchReceipt | DischargeLimitRequest | RelayRequest,
+        now_ns: int,
+    ) -> None:
+        match what:
+            case bytes():
+                if arbitration_id in FROM_CONSOLE:
+                    self._deliver_to_controller(arbitration_id, what, now_ns)
+                elif self.owner_runs:
+                    self._hear(arbitration_id, what, now_ns)
+            case LatchReceipt():
+                self._receipts.append(what)
+            case DischargeLimitRequest():
+                self.world.set_discharge_limit(what.power_w)
+            case RelayRequest():
+                self.world.set_relay(what.circuit, what.closed)
+
+    def _deliver_to_controller(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
+        tampered = data if self.to_controller is None else self.to_controller(arbitration_id, data, now_ns)
+        if tampered is not None:
+            self.controller.receive(arbitration_id, tampered, now_ns)
+
+    def _hear(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
+        tampered = data if self.to_console is None else self.to_console(arbitration_id, data, now_ns)
+        if tampered is None:
+            return
+        reading = self.link.receive(arbitration_id, tampered, now_ns)
+        if reading is None:
+            return
+        self._readings.append(reading)
+        if matters(reading, self.state):
+            self._step_at_ns = min(self._step_at_ns, now_ns + self._lateness_ns(now_ns))
+
+    def _lateness_ns(self, now_ns: int) -> int:
+        drawn = uniform(self.seed, "lateness", now_ns, (0.0, float(len(LATENESS_NS))))
+        return LATENESS_NS[min(len(LATENESS_NS) - 1, int(drawn))]
+
+    # ------------------------------------------------------------ the core
+
+    def _take_step(self, now_ns: int) -> None:
+        if self.polling and now_ns - self._polled_ns >= POLL_NS:
+            self._polled_ns = now_ns
+            self._readings.extend(slow_readings.poll(self.world, now_ns))
+        if now_ns - self._health_ns >= 200 * MS:
+            self._health_ns = now_ns
+            self._readings.append(self.link.health(now_ns))
+        self._sequence += 1
+        observation = Observation(
+            self._sequence, tuple(self._readings), tuple(self._orders), tuple(self._receipts)
+        )
+        self._readings, self._orders, self._receipts = [], [], []
+        if self._record:
+            self.run.observations.append((now_ns, observation))
+        before = self.state
+        result = self._step(self.settings, before, observation, now_ns)
+        self.state = result.state
+        self.run.steps += 1
+        self.run.events.extend(result.events)
+        if result.state.last_transfer is not before.last_transfer and result.state.last_transfer is not None:
+            self.run.transfers.append(result.state.last_transfer)
+        if result.state.islanding.mode is not before.islanding.mode:
+            self.run.modes.append((now_ns, result.state.islanding.mode))
+            self._disturbed()
+        for command in result.commands:
+            match command:
+                case PersistLatch():
+                    self._persist(command, now_ns)
+                case DischargeLimitRequest() | RelayRequest():
+                    self._push(now_ns + REQUEST_NS, 0, command)
+                case ControlRequest():
+                    self._control = command
+                    self.link.request(command, now_ns)
+                case _:
+                    self.link.request(command, now_ns)
+        for arbitration_id, data in self.link.frames_due(now_ns):
+            self._push(now_ns + BUS_NS, arbitration_id, data)
+        self._deadline_ns = result.deadline_ns
+        self._step_at_ns = min(now_ns + TICK_NS, result.wake_at_ns, max(now_ns + 1, self.link.wake_at_ns()))
+
+    def _persist(self, command: PersistLatch, now_ns: int) -> None:
+        if self.storage.failing:
+            return
+        delay_ms = uniform(self.seed, "fsync", command.sequence, FSYNC_MS)
+        self.storage.sequence, self.storage.locked = command.sequence, command.locked
+        self._push(now_ns + round(delay_ms * MS), 0, LatchReceipt(command.sequence, command.locked))
+
+
+def _settled(state: State, now_ns: int) -> State:
+    """A core that has long been tied: what a scenario starts with."""
+    return replace(state, islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns))
+
+
+def play(site: VirtualSite, scenario: Scenario) -> Run:
+    """The whole scenario."""
+    for line in scenario.steps:
+        site.advance(int(line.s * S))
+        site.do(line.do, line.params)
+    site.advance(int(scenario.duration_s * S))
+    return site.run

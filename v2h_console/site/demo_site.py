@@ -1,0 +1,29 @@
+"""The settings of the demo's house, without devices: what virtual time and the benchmarks run on."""
+
+from __future__ import annotations
+
+from importlib import resources
+
+from v2h_console.core.settings import Settings
+from v2h_console.site import reader
+from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
+
+_COMM = """
+site = "Demo house"
+[controller]
+interface = "udp_multicast"
+[inverter]
+host = "127.0.0.1"
+[grid]
+enter_service_delay_s = {delay_s}
+"""
+
+
+def settings(enter_service_s: float) -> Settings:
+    """What the demo's installer wrote, with this enter-service delay in seconds. Raises ConfigError out of range."""
+    folder = resources.files("v2h_console.site") / "demo"
+    return reader.settings_of(
+        reader.parse("comm_stack.conf", _COMM.format(delay_s=float(enter_service_s)), CommStack),
+        reader.parse("limits.conf", (folder / "limits.conf").read_text("utf-8"), LimitsFile),
+        reader.parse("loads.conf", (folder / "loads.conf").read_text("utf-8"), LoadsFile),
+    )
