@@ -49,8 +49,13 @@ def take_receipts(state: LatchState, receipts: tuple[LatchReceipt, ...]) -> Latc
 
 
 def want(state: LatchState, locked: bool, reason: str) -> tuple[LatchState, PersistLatch | None]:
-    """Ask for the lock to be set or cleared; a request that already stands asks for nothing (idempotent)."""
-    if state.wanted_locked == locked:
+    """Ask for the lock to be set or cleared; a request that already stands asks for nothing (idempotent).
+
+    A record found otherwise than it is wanted, with none on its way, is written again: a crash after the clearing
+    leaves a clear record to the next start, which wants it locked.
+    """
+    contradicted = state.durable_sequence == state.sequence and state.durable_locked != locked
+    if state.wanted_locked == locked and not contradicted:
         return state, None
     following = replace(state, wanted_locked=locked, sequence=state.sequence + 1, reason=reason)
     return following, PersistLatch(following.sequence, locked, reason)

@@ -25,7 +25,7 @@ from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import PERIODS_NS, LogicController
 from v2h_console.twin.house import House
 from v2h_console.twin.physics.streams import uniform
-from v2h_console.twin.scenario import OWNER_VERBS, Params, Scenario
+from v2h_console.twin.scenario import OWNER_VERBS, Params
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -126,11 +126,14 @@ class VirtualSite:
         fixed: bool = False,
         record: bool = False,
         step_function: StepFunction = step,
+        witness: Callable[[Truth], None] | None = None,
     ) -> None:
         self.settings = settings
         self.seed = seed
         self.world = World(house, seed, start_ns=0, boot=booting)
-        self.world.witness = self._witnessed
+        self._witness = witness
+        #: Called after every instant that was lived through.
+        self.after: Callable[[], None] | None = None
         self.storage = Storage()
         self.run = Run()
         self.to_console: Tamper | None = None
@@ -148,6 +151,7 @@ class VirtualSite:
         self._fine_until_ns = FINE_AFTER_NS
         self.owner_runs = True
         self._begin_owner(settled=not booting)
+        self.world.witness = self._witnessed
 
     # ------------------------------------------------------------ the owner's life
 
@@ -218,6 +222,8 @@ class VirtualSite:
                 self._hop(min(to_ns, self.world.now_ns + SYNC_HOP_NS), syncing=True)
             else:
                 self._hop(self._quiet_target(to_ns), syncing=False)
+            if self.after is not None:
+                self.after()
 
     def _is_fine(self, to_ns: int) -> bool:
         now_ns = self.world.now_ns
@@ -247,6 +253,8 @@ class VirtualSite:
 
     def _witnessed(self, truth: Truth) -> None:
         self.run.truths.append(truth)
+        if self._witness is not None:
+            self._witness(truth)
         if truth.truth not in CALM_TRUTHS:
             self._disturbed()
 
@@ -403,12 +411,3 @@ class VirtualSite:
 def _settled(state: State, now_ns: int) -> State:
     """A core that has long been tied: what a scenario starts with."""
     return replace(state, islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns))
-
-
-def play(site: VirtualSite, scenario: Scenario) -> Run:
-    """The whole scenario."""
-    for line in scenario.steps:
-        site.advance(int(line.s * S))
-        site.do(line.do, line.params)
-    site.advance(int(scenario.duration_s * S))
-    return site.run

@@ -1,0 +1,230 @@
+"""One scenario in virtual time, judged: what happened, what was broken, how the house ended."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+from v2h_console.core.settings import Settings
+from v2h_console.core.step import step
+from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
+from v2h_console.proving.judge import Judge, Violation
+from v2h_console.proving.virtual import MS, Run, StepFunction, VirtualSite
+from v2h_console.site import demo_site
+from v2h_console.twin import scenario as scenarios
+from v2h_console.twin.house import House
+from v2h_console.twin.scenario import Scenario, ScenarioError
+from v2h_console.twin.scene import scene
+from v2h_console.twin.truth import Truth
+
+S = 1_000_000_000
+#: Between events the judge looks at the house this often while time passes finely.
+LOOK_NS = 5 * MS
+
+
+def names() -> list[str]:
+    """The scenarios that come with the program."""
+    folder = resources.files("v2h_console.proving") / "scenarios"
+    return sorted(
+        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
+    )
+
+
+def find(name_or_path: str) -> Scenario:
+    """A scenario by its name or its file. Raises ScenarioError with one line."""
+    path = Path(name_or_path)
+    if path.suffix == ".toml" or path.is_file():
+        return scenarios.read(path)
+    if name_or_path not in names():
+        raise ScenarioError(f"no scenario file or name {name_or_path!r}; names are {', '.join(names())}")
+    text = (resources.files("v2h_console.proving") / "scenarios" / f"{name_or_path}.toml").read_text("utf-8")
+    return scenarios.parse(text, f"{name_or_path}.toml")
+
+
+@dataclass(slots=True)
+class Course:
+    """What a judged run gave."""
+
+    scenario: Scenario
+    seed: int
+    run: Run
+    site: VirtualSite
+    violations: list[Violation]
+    wall_s: float
+
+    @property
+    def trace(self) -> str:
+        """A digest of everything that happened: truth, events and modes, with their instants."""
+        digest = hashlib.blake2b(digest_size=16)
+        for truth in self.run.truths:
+            digest.update(f"{truth.at_ns} {truth.truth} {sorted(truth.detail.items())}\n".encode())
+        for event in self.run.events:
+            digest.update(f"{event.at_ns} {event.code} {event.text}\n".encode())
+        return digest.hexdigest()
+
+    def document(self) -> dict[str, Any]:
+        """The contract's JSON for one scenario."""
+        state = self.site.state
+        return {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "simulated_s": self.scenario.duration_s,
+            "wall_s": round(self.wall_s, 3),
+            "trace": self.trace,
+            "transfers": [_transfer(transfer) for transfer in self.run.transfers],
+            "events": [
+                {
+                    "at_s": round(event.at_ns / S, 4),
+                    "code": event.code,
+                    "severity": event.severity.value,
+                    "text": event.text,
+                }
+                for event in self.run.events
+            ],
+            "violations": [violation_document(violation) for violation in self.violations],
+            "end": {
+                "mode": state.islanding.mode.value,
+                "mid": _mid(self.site),
+                "soc_pct": round(self.site.world.car.soc_pct, 2),
+                "heatsink_c": round(self.site.world.thermal.heatsink_c, 1),
+                "house_v": [round(self.site.world.rms_v("house", leg), 1) for leg in (1, 2)],
+                "alarms": [alarm.code for alarm in state.alarms],
+            },
+            "loads": self._loads(),
+        }
+
+    def _loads(self) -> list[dict[str, Any]]:
+        end_ns = self.site.world.now_ns
+        since: dict[str, int] = {
+            circuit.id: 0
+            for circuit in self.site.world.house.circuits
+            if circuit.wants_on and not self.scenario.start.boot
+        }
+        energised_ns: dict[str, int] = {}
+        opened: dict[str, int] = {}
+        for truth in self.run.truths:
+            name = str(truth.detail.get("circuit", ""))
+            if truth.truth == "circuit.energised":
+                since.setdefault(name, truth.at_ns)
+            elif truth.truth == "circuit.deenergised" and name in since:
+                energised_ns[name] = energised_ns.get(name, 0) + truth.at_ns - since.pop(name)
+            elif truth.truth == "circuit.switch_opened":
+                opened[name] = opened.get(name, 0) + 1
+        for name, began_ns in since.items():
+            energised_ns[name] = energised_ns.get(name, 0) + end_ns - began_ns
+        return [
+            {
+                "id": circuit.id,
+                "energised_s": round(energised_ns.get(circuit.id, 0) / S, 1),
+                "shed_count": opened.get(circuit.id, 0),
+            }
+            for circuit in self.site.world.circuits
+        ]
+
+
+def _mid(site: VirtualSite) -> str:
+    poles = [site.world.mid.main_closed(1), site.world.mid.main_closed(2)]
+    return "closed" if all(poles) else "open" if not any(poles) else "unknown"
+
+
+def _transfer(transfer: Transfer) -> dict[str, Any]:
+    def offset_ms(at_ns: int | None) -> float | None:
+        return None if at_ns is None else round((at_ns - transfer.fell_ns) / MS, 2)
+
+    total_ms = transfer.total_ms
+    return {
+        "class": transfer.transfer_class,
+        "cause": transfer.cause,
+        "at_s": round(transfer.fell_ns / S, 4),
+        "detected_ms": offset_ms(transfer.commanded_ns),
+        "commanded_ms": offset_ms(transfer.commanded_ns),
+        "opened_ms": offset_ms(transfer.opened_ns),
+        "proven_ms": offset_ms(transfer.proven_ns),
+        "formed_ms": offset_ms(transfer.formed_ns),
+        "total_ms": None if total_ms is None else round(total_ms, 2),
+        "budget_ms": transfer.budget_ms,
+        "uncertainty_ms": UNCERTAINTY_MS,
+        "ok": total_ms is not None and total_ms <= transfer.budget_ms,
+    }
+
+
+def violation_document(violation: Violation) -> dict[str, Any]:
+    """One violation as JSON."""
+    return {
+        "invariant": violation.invariant,
+        "at_s": round(violation.at_ns / S, 4),
+        "detail": violation.detail,
+    }
+
+
+def settings_for(scenario: Scenario) -> Settings:
+    """The demo's site with the scenario's enter-service delay."""
+    return demo_site.settings(scenario.start.enter_service_s)
+
+
+class JudgedSite:
+    """A virtual site with a judge at its side."""
+
+    def __init__(
+        self,
+        scenario: Scenario,
+        seed: int,
+        *,
+        house: House | None = None,
+        fixed: bool = False,
+        record: bool = False,
+        step_function: StepFunction = step,
+    ) -> None:
+        self.scenario = scenario
+        self.seed = seed
+        self.judge = Judge(scenario.start.enter_service_s, settled=not scenario.start.boot)
+        self.site = VirtualSite(
+            settings_for(scenario),
+            scenario.house(house or House()),
+            seed=seed,
+            booting=scenario.start.boot,
+            fixed=fixed,
+            record=record,
+            step_function=step_function,
+            witness=self._saw,
+        )
+        self._looked_ns = 0
+        #: Somebody else who looks at the house after every instant.
+        self.also: Callable[[], None] | None = None
+        self.site.after = self._look
+        self.judge.look(scene(self.site.world))
+
+    def _saw(self, truth: Truth) -> None:
+        self.judge.saw(truth, scene(self.site.world))
+
+    def _look(self) -> None:
+        now_ns = self.site.world.now_ns
+        if now_ns - self._looked_ns >= LOOK_NS:
+            self._looked_ns = now_ns
+            self.judge.look(scene(self.site.world))
+        if self.also is not None:
+            self.also()
+
+    def do(self, name: str, params: scenarios.Params) -> None:
+        """One line of the scenario; the judge hears of the owner's end, too."""
+        if name == "owner.restart":
+            self.judge.owner_ended(self.site.world.now_ns)
+            self.site.do(name, params)
+            self.judge.owner_began()
+            return
+        self.site.do(name, params)
+
+    def play(self) -> Course:
+        """The whole scenario."""
+        began = time.perf_counter()
+        for line in self.scenario.steps:
+            self.site.advance(int(line.s * S))
+            self.do(line.do, line.params)
+        self.site.advance(int(self.scenario.duration_s * S))
+        wall_s = time.perf_counter() - began
+        return Course(self.scenario, self.seed, self.site.run, self.site, self.judge.violations, wall_s)

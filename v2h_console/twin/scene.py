@@ -1,0 +1,66 @@
+"""How the house truly stands at one instant: what a judge looks at, apart from what anybody has measured."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from v2h_console.twin.world import World
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """True values at ``at_ns``. Voltages are where each leg is going, per unit; ``phase_deg`` house minus grid,
+    ``None`` while a side is dead. ``poles``: conducting; ``contacts_open``: both auxiliary contacts as wired."""
+
+    at_ns: int
+    poles: tuple[bool, bool]
+    contacts_open: bool
+    coil_on: bool
+    gate_on: bool
+    form_on: bool
+    mode: str
+    raising: bool
+    grid_pu: tuple[float, float]
+    house_pu: tuple[float, float]
+    grid_hz: float
+    phase_deg: float | None
+    soc_pct: float
+    dc_voltage_v: float
+    dc_current_a: float
+    power_w: float
+    limit_w: float
+    heatsink_c: float
+
+
+def scene(world: World) -> Scene:
+    """The house as it stands now."""
+    now_ns, nodes, mid, inverter = world.now_ns, world.nodes, world.mid, world.inverter
+    house = nodes["house", 0].steady(now_ns), nodes["house", 1].steady(now_ns)
+    grid = nodes["grid", 0].steady(now_ns), nodes["grid", 1].steady(now_ns)
+    phase_deg: float | None = None
+    across = (house[0] - house[1]) * (grid[0] - grid[1]).conjugate()
+    if abs(across) > 0.05:
+        phase_deg = math.degrees(math.atan2(across.imag, across.real))
+    return Scene(
+        at_ns=now_ns,
+        poles=(mid.main_closed(1), mid.main_closed(2)),
+        contacts_open=mid.nc_closed and not mid.no_closed,
+        coil_on=mid.coil_on,
+        gate_on=inverter.gate_on,
+        form_on=inverter.form_on,
+        mode=inverter.mode,
+        raising=inverter.raising,
+        grid_pu=(abs(grid[0]), abs(grid[1])),
+        house_pu=(abs(house[0]), abs(house[1])),
+        grid_hz=nodes["grid", 0].omega / (2.0 * math.pi),
+        phase_deg=phase_deg,
+        soc_pct=world.car.soc_pct,
+        dc_voltage_v=world.car.dc_voltage_v,
+        dc_current_a=world.car.dc_current_a,
+        power_w=inverter.power_w,
+        limit_w=inverter.max_discharge_w,
+        heatsink_c=world.thermal.heatsink_c,
+    )
