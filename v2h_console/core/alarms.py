@@ -8,22 +8,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
+from v2h_console.core import lockouts
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.grid_monitor import GridCondition
-from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
-from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import LinkState
 
 #: Devices are still connecting in the first seconds; saying so as an alarm would only teach to ignore alarms.
 START_GRACE_NS = 3 * NS_PER_S
+#: A derating is said from this much on, and until it is quite over.
+DERATED_BY_W = 200.0
 #: A limit that the inverter does not take up within this is a limit ignored.
 LIMIT_CONFIRM_NS = 5 * NS_PER_S
-
-#: While the relay travels, one contact has moved and the other not yet: no contradiction.
-TRAVEL_NS = 100 * NS_PER_MS
 
 Condition = tuple[str, Severity, str]
 
@@ -44,7 +43,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
             Severity.LOCKOUT,
             f"MID not proven open: {state.proof.doubt or 'proof holds now'}.",
         )
-    elif state.proof.position is Position.DISAGREE and now_ns - state.proof.since_ns >= TRAVEL_NS:
+    elif lockouts.contacts_contradict(state, now_ns):
         yield "MID_CONTACTS_DISAGREE", Severity.ALARM, "The MID's two contacts contradict each other."
     if islanding.lk_close:
         yield "CLOSING_LOCKED_OUT", Severity.LOCKOUT, f"Closing is locked out: {islanding.lk_close}."
@@ -53,6 +52,10 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     if state.openings.last_ms is not None and state.openings.last_ms > settings.mid.alarm_open_ms:
         took = f"{state.openings.last_ms:.0f} ms, alarm at {settings.mid.alarm_open_ms:.0f} ms"
         yield "MID_SLOW", Severity.WARNING, f"The MID's last opening took {took}."
+    for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
+        if held.stuck:
+            text = f"{circuit.name}: its switch does not follow; counted as on."
+            yield f"LOAD_SWITCH_STUCK_{_code_of(circuit.id)}", Severity.ALARM, text
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)
     yield from _inverter(settings, state, now_ns, settled)
@@ -100,7 +103,7 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
     if inverter is not None and inverter.fault:
         yield "INVERTER_FAULT", Severity.ALARM, "The inverter reports a fault."
     if not state.islanding.gate_in_tied:
-        yield "INVERTER_STANDS_BY", Severity.WARNING, "The inverter stands by: it did not follow the grid."
+        yield "INVERTER_STANDS_BY", Severity.WARNING, "The inverter stands by: its gate is held off."
     if settled and state.thermal.blind:
         yield (
             "INVERTER_TEMPERATURE_UNKNOWN",
@@ -108,7 +111,10 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
             "Heatsink temperature unknown: taken as hot, 1 kW at most.",
         )
     limit_w = state.thermal.limit_w
-    if not state.thermal.blind and limit_w is not None and limit_w < settings.inverter.max_discharge_w:
+    # Noise of a tenth of a kelvin is 25 W: it must not ring the bell.
+    held = any(alarm.code == "INVERTER_DERATED" for alarm in state.alarms)
+    bound_w = settings.inverter.max_discharge_w - (0.0 if held else DERATED_BY_W)
+    if not state.thermal.blind and limit_w is not None and limit_w < bound_w:
         yield "INVERTER_DERATED", Severity.WARNING, f"Heat limits the inverter to {limit_w / 1000:.1f} kW."
     status = state.senses.inverter
     asked_w = state.requested_limit_w

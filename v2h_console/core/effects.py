@@ -94,6 +94,14 @@ def _source_lost_closing(view: View, state: State) -> Outcome:
     return Outcome(outcome.state, (event,))
 
 
+def _proven(view: View, state: State) -> Outcome:
+    """Proven open after a start: what must not be on while islanded drops before the first forming."""
+    if view.state.islanding.mode is not Mode.BOOT_OPEN:
+        return Outcome(state)
+    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
+    return Outcome(replace(state, loads=loads))
+
+
 def _proving(_view: View, state: State) -> Outcome:
     record = transfer.opened(state.transfer, state.proof.opened_at_ns)
     openings = state.openings
@@ -177,7 +185,9 @@ def _fault_over(view: View, state: State) -> Outcome:
         if state.transfer.opened_ns is None:
             openings = OpeningRecord(openings.count + 1, took_ms, max(took_ms, openings.worst_ms or 0.0))
     event = _event(view, "MID_PROVEN_OPEN_LATE", Severity.WARNING, "The MID is proven open at last.")
-    return Outcome(replace(state, islanding=islanding, transfer=record, openings=openings), (event,))
+    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
+    following = replace(state, islanding=islanding, transfer=record, openings=openings, loads=loads)
+    return Outcome(following, (event,))
 
 
 def _reset(view: View, state: State) -> Outcome:
@@ -295,6 +305,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("seen_open", Mode.OPENING): _opening,
     ("source_lost", Mode.OPENING): _source_lost_closing,
     ("opened", Mode.PROVING): _proving,
+    ("proven", Mode.DARK): _proven,
     ("not_open", Mode.FAULT_OPEN): _NOT_OPEN,
     ("disagree", Mode.FAULT_OPEN): _DISAGREE,
     ("unbidden", Mode.FAULT_OPEN): _UNBIDDEN,

@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
-from v2h_console.core.load_manager import confirmed_off
+from v2h_console.core.load_manager import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import (
     GRID_FAST_LIMIT_MS,
@@ -48,8 +48,14 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the inverter is not heard"
     if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
         return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
+    if inverter.gate_on:
+        # Else the voltage that an earlier start left behind would pass for this one's.
+        return "the gate is not confirmed off"
     if not confirmed_off(state.loads, state.senses, now_ns):
         return "heavy loads are not confirmed off"
+    stuck = cold_pickup_refusal(settings, state.loads, settings.inverter.max_discharge_w)
+    if stuck:
+        return stuck
     mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
     if mid is None or not mid.interlock_ok:
         return "the interlock is open"

@@ -14,15 +14,19 @@ from v2h_drivers.capabilities import LegCurrents
 
 #: A shed for overload is tried again after this, with headroom.
 READMIT_NS = 60 * NS_PER_S
+#: A switch that has not followed by then is at fault (fault class 49).
+FOLLOW_NS = 1 * NS_PER_S
 #: Over the limit for this long before anything is shed: an inrush within the inverter's 10 s rating is no overload.
 OVERLOAD_HOLD_NS = 2 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class CircuitState:
-    """``shed``: held off by us; ``reason`` in words; ``until_ns``: earliest return, ``None`` = not by time."""
+    """``shed``: held off by us; ``stuck``: its switch did not follow, so it counts as on; ``reason`` in words;
+    ``until_ns``: earliest return, ``None`` = not by time."""
 
     shed: bool = False
+    stuck: bool = False
     reason: str = ""
     until_ns: int | None = None
     off_since_ns: int | None = None
@@ -36,6 +40,11 @@ class LoadState:
     next_admission_ns: int = 0
     over_since_ns: int | None = None
     drop_more_tiers: int = 0
+
+    @property
+    def stuck_mask(self) -> int:
+        """Bit = circuit whose switch did not follow."""
+        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.stuck)
 
     @property
     def mask(self) -> int:
@@ -112,7 +121,38 @@ def update_island(
 def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
     """Whether the controller's feedback shows every held circuit's switch open (I13)."""
     feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
-    return feedback is not None and feedback.closed_mask & state.mask == 0
+    return feedback is not None and feedback.closed_mask & state.mask & ~state.stuck_mask == 0
+
+
+def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
+    """A switch that has not followed SHED within a second is at fault: its circuit counts as on from now on."""
+    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
+    if feedback is None or not state.mask:
+        return state
+    circuits = tuple(
+        replace(held, stuck=_does_not_follow(held, feedback.closed_mask >> index & 1, now_ns))
+        for index, held in enumerate(state.circuits)
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
+
+
+def _does_not_follow(held: CircuitState, closed: int, now_ns: int) -> bool:
+    if not held.shed or not closed:
+        return False
+    return held.stuck or (held.off_since_ns is not None and now_ns - held.off_since_ns >= FOLLOW_NS)
+
+
+def cold_pickup_refusal(settings: Settings, state: LoadState, limit_w: float) -> str:
+    """Why the circuits that could not be dropped may not be started with the house; "" when they may."""
+    stuck = [
+        circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
+    ]
+    for leg in (0, 1):
+        running_va = sum(_leg_va(circuit, leg) for circuit in stuck)
+        if running_va > limit_w / 2.0 * settings.loads.planning_share:
+            names = ", ".join(circuit.name for circuit in stuck)
+            return f"the switch of {names} does not open, and the inverter cannot start it"
+    return ""
 
 
 def deadlines_ns(state: LoadState) -> list[int]:
@@ -128,7 +168,7 @@ def deadlines_ns(state: LoadState) -> list[int]:
 def _hold(held: CircuitState, reason: str, until_ns: int | None, now_ns: int) -> CircuitState:
     if held.shed:
         return held
-    return CircuitState(True, reason, until_ns, now_ns)
+    return CircuitState(True, False, reason, until_ns, now_ns)
 
 
 def _shed_tiers_from(settings: Settings, state: LoadState, tier: int, reason: str, now_ns: int) -> LoadState:
@@ -163,7 +203,7 @@ def _shed_one(
     index = (enough[0] if enough else lowest[-1])[2]
     circuits = list(state.circuits)
     reason = f"leg {leg + 1} was over its {leg_limit_va:.0f} VA"
-    circuits[index] = CircuitState(True, reason, now_ns + READMIT_NS, now_ns)
+    circuits[index] = CircuitState(True, False, reason, now_ns + READMIT_NS, now_ns)
     return replace(state, circuits=tuple(circuits))
 
 

@@ -16,6 +16,7 @@ from v2h_console.core import (
     islanding,
     latch,
     load_manager,
+    lockouts,
     mid_proof,
     synchronism,
     thermal,
@@ -24,6 +25,7 @@ from v2h_console.core import (
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.islanding import View
+from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.senses import absorb
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, Settings
@@ -46,6 +48,7 @@ MAX_EDGES = 8
 LIMIT_STEP_W = 50.0
 HALF_CYCLE_NS = 8_333_333
 
+_CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
 
 
@@ -67,7 +70,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     commands: list[Command] = []
     state = _sense(settings, state, observation, now_ns)
     state, open_ordered, reset_ordered = _take_orders(settings, state, observation, now_ns, events, commands)
-    state = islanding.observe(state, now_ns)
+    state = lockouts.update(islanding.observe(state, now_ns), now_ns)
     for _ in range(MAX_EDGES):
         view = View(settings, state, now_ns, open_ordered, reset_ordered)
         edge = islanding.next_edge(view)
@@ -84,7 +87,9 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     if persist is not None:
         commands.append(persist)
     state, alarm_events = alarms.update(settings, state, now_ns)
-    events.extend(alarm_events)
+    # What an edge has said already need not be said again by the alarm that it raised.
+    said = {event.code for event in events}
+    events.extend(event for event in alarm_events if event.code not in said)
     state, limit = _limit_discharge(settings, state, now_ns)
     commands.extend(limit)
     commands.extend(_fast_requests(settings, state, now_ns))
@@ -129,9 +134,9 @@ def _take_orders(
                 open_ordered = True
                 if not state.islanding.operator_hold:
                     state = replace(state, islanding=replace(state.islanding, operator_hold=True))
-                    events.append(
-                        Event(now_ns, "MID_HELD_OPEN", Severity.INFO, "MID held open until closed by hand.")
-                    )
+                    if state.islanding.mode not in _CLOSED_MODES:
+                        text = "MID held open until closed by hand."
+                        events.append(Event(now_ns, "MID_HELD_OPEN", Severity.INFO, text))
             case OrderKind.CLOSE_MID:
                 if state.islanding.operator_hold:
                     state = replace(state, islanding=replace(state.islanding, operator_hold=False))
@@ -153,12 +158,19 @@ def _take_orders(
 
 
 def _reset_lockouts(state: State, now_ns: int, events: list[Event]) -> State:
-    if not state.proof.proven and state.islanding.mode is not Mode.TIED:
+    contradicted = state.proof.position is Position.DISAGREE
+    if contradicted or (not state.proof.proven and state.islanding.mode is not Mode.TIED):
         text = f"Not reset: {state.proof.doubt}."
         events.append(Event(now_ns, "LOCKOUT_RESET_REFUSED", Severity.WARNING, text))
         return state
     cleared = replace(
-        state.islanding, lk_form="", lk_close="", form_tries=0, form_not_before_ns=0, close_tries=0
+        state.islanding,
+        lk_form="",
+        lk_close="",
+        form_tries=0,
+        form_not_before_ns=0,
+        close_tries=0,
+        gate_in_tied=True,
     )
     if cleared != state.islanding:
         events.append(Event(now_ns, "LOCKOUT_RESET", Severity.INFO, "Lockouts reset by a person."))
@@ -216,6 +228,7 @@ def allowed_power_w(settings: Settings, state: State) -> tuple[float, str]:
 
 
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
+    state = replace(state, loads=load_manager.find_stuck(state.loads, state.senses, now_ns))
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, _ = allowed_power_w(settings, state)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from v2h_console.core.senses import TEMPERATURES_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
+from v2h_drivers.capabilities import Temperatures
 
 #: With no believable temperature: assume hot, this much at most (fault class 11).
 BLIND_LIMIT_W = 1_000.0
@@ -36,7 +37,7 @@ def update(
 ) -> ThermalState:
     """Judge the heatsink's temperature; an unknown one counts as hot, fan on."""
     reading = fresh(senses.temperatures, now_ns, TEMPERATURES_LIMIT_MS)
-    if reading is None or reading.heatsink_c is None:
+    if reading is None or reading.heatsink_c is None or _implausible(reading):
         if now_ns - started_ns < START_GRACE_NS:
             return state
         return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
@@ -49,6 +50,14 @@ def update(
     else:
         limit_w = min(target_w, limit_w + RELAX_W_PER_S * (now_ns - state.relaxed_at_ns) / NS_PER_S)
     return ThermalState(fan_on, limit_w, now_ns, blind=False, stopped=heatsink_c >= settings.stop_c)
+
+
+def _implausible(reading: Temperatures) -> bool:
+    """A heatsink colder than the air around it, or beyond what a thermistor can say, is a broken sensor."""
+    heatsink_c, ambient_c = reading.heatsink_c, reading.ambient_c
+    if heatsink_c is None or not -30.0 <= heatsink_c <= 130.0:
+        return True
+    return ambient_c is not None and heatsink_c < ambient_c - 10.0
 
 
 def allowed_w(settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float) -> float:

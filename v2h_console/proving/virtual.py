@@ -236,7 +236,6 @@ class VirtualSite:
             return False
         return (
             mode not in SETTLED_MODES
-            or self.state.transfer is not None
             or (self._deadline_ns is not None and self._deadline_ns - now_ns < FINE_BEFORE_NS)
             or to_ns - now_ns < 2 * MS
         )

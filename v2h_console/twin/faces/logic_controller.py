@@ -354,8 +354,11 @@ class LogicController:
         thermal = self._world.thermal
         heatsink: float | None = thermal.heatsink_c + self._noise("heatsink", TEMPERATURE_NOISE_C)
         fault = self._world.sense_fault("inverter_temp")
-        if fault in ("off", "garbage"):
+        if fault == "off":
             heatsink = None
+        elif fault == "stuck":
+            # A broken thermistor reads its rail.
+            heatsink = -40.0
         return frames.temperatures(heatsink, thermal.ambient_c, thermal.fan_rpm)
 
     def _noise(self, channel: str, sigma: float) -> float:

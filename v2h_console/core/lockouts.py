@@ -1,0 +1,33 @@
+"""Lockouts that no edge of the islanding table sets: what has contradicted itself is not trusted until a person resets it.
+
+A contact that lies while the MID is closed would pass for half a proof of open later; so the contradiction locks
+forming and closing at once, while the house stays on the grid.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from v2h_console.core.mid_proof import Position
+from v2h_console.core.settings import NS_PER_MS
+from v2h_console.core.state import Mode, State
+
+#: While the relay travels, one contact has moved and the other not yet.
+TRAVEL_NS = 100 * NS_PER_MS
+CONTRADICTED = "the MID's contacts contradicted each other"
+
+
+def contacts_contradict(state: State, now_ns: int) -> bool:
+    """Whether the two contacts have disagreed for longer than the relay travels."""
+    return state.proof.position is Position.DISAGREE and now_ns - state.proof.since_ns >= TRAVEL_NS
+
+
+def update(state: State, now_ns: int) -> State:
+    """Lock forming and closing, and take the gate off, on contacts that contradict each other on the grid."""
+    islanding = state.islanding
+    if islanding.mode is not Mode.TIED or islanding.lk_form == CONTRADICTED:
+        return state
+    if not contacts_contradict(state, now_ns):
+        return state
+    locked = replace(islanding, lk_form=CONTRADICTED, lk_close=CONTRADICTED, gate_in_tied=False)
+    return replace(state, islanding=locked)
