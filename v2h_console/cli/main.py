@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from v2h_console.cli import bench, console, demo, simulate, twin
+from v2h_console.cli import bench, campaign, console, demo, simulate, twin
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -42,6 +42,7 @@ def build_parser() -> argparse.ArgumentParser:
     demo.add_parser(commands, [common])
     twin.add_parser(commands, [common])
     simulate.add_parser(commands, [common])
+    campaign.add_parser(commands, [common])
     bench.add_parser(commands, [common])
     return parser
 

@@ -6,9 +6,10 @@ no rule can take silence for health (I4).
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from typing import TypeVar
+from dataclasses import dataclass, fields, replace
+from typing import TypeVar, get_args
 
 from v2h_console.core.settings import NS_PER_MS
 from v2h_drivers.capabilities import (
@@ -82,6 +83,30 @@ _FIELD_OF: dict[type, str] = {
 }
 
 _MAX_CIRCUITS = 32
+
+_FLOATS_OF: dict[type, tuple[str, ...]] = {
+    kind: tuple(one.name for one in fields(kind) if "float" in str(one.type)) for kind in get_args(Reading)
+}
+
+
+def screen(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
+    """The readings as the core may use them: NaN and infinity are a fault of the whole reading, and unknown (I4).
+
+    Comparisons with NaN are false whichever way they are asked, so that one behind a driver's back would pass for
+    "inside its limits".
+    """
+    return tuple(map(_screened, readings))
+
+
+def _screened(reading: Reading) -> Reading:
+    lost: dict[str, object] = {}
+    for name in _FLOATS_OF[type(reading)]:
+        value = getattr(reading, name)
+        if value is not None and not math.isfinite(value):
+            lost[name] = None
+    if not lost:
+        return reading
+    return replace(reading, quality=Quality.BAD, **lost)  # type: ignore[arg-type]  # names are the reading's own
 
 
 def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:

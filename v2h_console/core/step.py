@@ -27,7 +27,7 @@ from v2h_console.core.events import Event, Severity
 from v2h_console.core.islanding import View
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
-from v2h_console.core.senses import absorb
+from v2h_console.core.senses import absorb, screen
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import (
@@ -68,6 +68,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     """One step of the whole core. Never raises on any content of the observation."""
     events: list[Event] = []
     commands: list[Command] = []
+    observation = replace(observation, readings=screen(observation.readings))
     state = _sense(settings, state, observation, now_ns)
     state, open_ordered, reset_ordered = _take_orders(settings, state, observation, now_ns, events, commands)
     state = lockouts.update(islanding.observe(state, now_ns), now_ns)

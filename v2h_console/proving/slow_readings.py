@@ -73,7 +73,7 @@ def _car(world: World, at_ns: int) -> CarStatus:
         at_ns=at_ns,
         quality=Quality.GOOD,
         device="Inverter",
-        soc_pct=car.soc_pct,
+        soc_pct=car.reported_soc_pct,
         soh_pct=car.soh_pct,
         capacity_wh=car.capacity_wh,
         dc_voltage_v=car.dc_voltage_v,

@@ -25,7 +25,7 @@ from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import PERIODS_NS, LogicController
 from v2h_console.twin.house import House
 from v2h_console.twin.physics.streams import uniform
-from v2h_console.twin.scenario import OWNER_VERBS, Params
+from v2h_console.twin.scenario import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -77,7 +77,7 @@ EVERY_FRAME_NS = 200 * MS
 QUIET_HOP_NS = 1 * S
 SETTLED_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
 #: Truth that tells of slow drifts and bookkeeping, not of a discontinuity.
-CALM_TRUTHS = frozenset(("fault.injected", "fault.cleared", "solar.available"))
+CALM_TRUTHS = frozenset(("fault.injected", "fault.cleared", "solar.available", "inverter.limit"))
 ORDER_LIFE_NS = 2 * S
 
 _ORDERS = {
@@ -167,6 +167,7 @@ class VirtualSite:
         self._polled_ns = now_ns - POLL_NS
         self._every_frame_ns = now_ns
         self._control: ControlRequest | None = None
+        self._stalled_until_ns = 0
         self._sequence = 0
         self._deadline_ns: int | None = None
         self._step_at_ns = now_ns
@@ -197,19 +198,43 @@ class VirtualSite:
         value_w = 1000.0 * float(kw) if isinstance(kw, float | int) else 0.0
         nonce = f"{name}@{self.world.now_ns}"
         self._orders.append(CoreOrder(_ORDERS[name], nonce, self.world.now_ns + ORDER_LIFE_NS, "", value_w))
-        self._step_at_ns = min(self._step_at_ns, self.world.now_ns + TICK_NS)
+        soon_ns = max(self.world.now_ns + TICK_NS, self._stalled_until_ns)
+        self._step_at_ns = min(self._step_at_ns, soon_ns)
         self._disturbed()
 
     def do(self, name: str, params: Params) -> None:
         """One line of a scenario, now."""
+        fault = str(params.get("fault", ""))
         if name == "owner.restart":
             self.kill_owner()
             self.start_owner()
+        elif fault in SITE_FAULTS:
+            self._site_fault(fault, params, begins=name == "fault.inject")
         elif name in OWNER_VERBS:
             self.order(name, params)
         else:
             self.world.do(name, params)
             self._disturbed()
+
+    def _site_fault(self, fault: str, params: Params, *, begins: bool) -> None:
+        """What happens around the house: on its bus, in its storage, in the owner's own process."""
+        self.world.tell("fault.injected" if begins else "fault.cleared", fault=fault)
+        match fault:
+            case "can.bus_off":
+                self.to_console = self.to_controller = _lose if begins else None
+            case "can.frames_lost":
+                self.to_console = _damage if begins else None
+            case "lc.frozen":
+                self.to_console = _Frozen() if begins else None
+            case "modbus.timeout":
+                self.polling = not begins
+            case "storage.full":
+                self.storage.failing = begins
+            case "control.tick_overrun" if begins:
+                stall_s = params.get("for_s", 0.5)
+                self._stalled_until_ns = self.world.now_ns + int(float(stall_s) * S)
+                self._step_at_ns = self._stalled_until_ns
+        self._disturbed()
 
     # ------------------------------------------------------------ time
 
@@ -351,7 +376,8 @@ class VirtualSite:
             return
         self._readings.append(reading)
         if matters(reading, self.state):
-            self._step_at_ns = min(self._step_at_ns, now_ns + self._lateness_ns(now_ns))
+            soon_ns = max(now_ns + self._lateness_ns(now_ns), self._stalled_until_ns)
+            self._step_at_ns = min(self._step_at_ns, soon_ns)
 
     def _lateness_ns(self, now_ns: int) -> int:
         drawn = uniform(self.seed, "lateness", now_ns, (0.0, float(len(LATENESS_NS))))
@@ -410,3 +436,23 @@ class VirtualSite:
 def _settled(state: State, now_ns: int) -> State:
     """A core that has long been tied: what a scenario starts with."""
     return replace(state, islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns))
+
+
+def _lose(_arbitration_id: int, _data: bytes, _now_ns: int) -> bytes | None:
+    """A bus that carries nothing."""
+    return None
+
+
+def _damage(_arbitration_id: int, data: bytes, _now_ns: int) -> bytes | None:
+    """Every frame arrives with a bit turned over."""
+    return bytes((data[0] ^ 0x10, *data[1:]))
+
+
+class _Frozen:
+    """A controller that repeats itself: the first frame of each id again and again, the same counter with it."""
+
+    def __init__(self) -> None:
+        self._first: dict[int, bytes] = {}
+
+    def __call__(self, arbitration_id: int, data: bytes, _now_ns: int) -> bytes | None:
+        return self._first.setdefault(arbitration_id, data)

@@ -110,12 +110,30 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "grid_sense.off": {},
     "grid_sense.stuck": {},
     "grid_sense.garbage": {},
+    "ct.off": {},
     "inverter_temp.stuck": {},
     "fan.dead": {},
     "inverter.trips": {},
     "inverter.wont_form": {},
     "load.switch_stuck": {"load": Load()},
+    "load.locked_rotor": {"load": Load()},
+    "load.uncontrolled": {"va": Number(0.0, 20_000.0, "VA"), "leg": Choice((1, 2))},
+    "dc_bus.out_of_range": {"volts": Number(-400.0, 600.0, "V")},
     "ev.silent": {},
+    "ev.soc_jumps": {"pct": Number(-100.0, 100.0, "%")},
+    "ev.soc_low": {"pct": Number(0.0, 100.0, "%")},
+    "aux_supply.low": {"volts": Number(0.0, 30.0, "V")},
+}
+
+#: Faults of the site around the house (its bus, its storage, its owner): virtual time injects them, the house alone
+#: knows nothing of them.
+SITE_FAULTS: Mapping[str, Mapping[str, Kind]] = {
+    "can.bus_off": {},
+    "can.frames_lost": {},
+    "modbus.timeout": {},
+    "control.tick_overrun": {"for_s": Number(0.05, 10.0, "s")},
+    "storage.full": {},
+    "lc.frozen": {},
 }
 
 _LOAD: Mapping[str, Kind] = {"load": Load()}
@@ -130,8 +148,8 @@ WORLD_VERBS: Mapping[str, Mapping[str, Kind]] = {
     "grid.frequency": {"hz": Number(45.0, 70.0, "Hz", required=True)},
     "load.on": _LOAD,
     "load.off": _LOAD,
-    "fault.inject": {"fault": Choice(tuple(FAULTS), required=True)},
-    "fault.clear": {"fault": Choice(tuple(FAULTS), required=True)},
+    "fault.inject": {"fault": Choice((*FAULTS, *SITE_FAULTS), required=True)},
+    "fault.clear": {"fault": Choice((*FAULTS, *SITE_FAULTS), required=True)},
     "ev.plug": {},
     "ev.unplug": {},
     "ev.limit": {"kw": Number(0.0, 50.0, "kW", required=True)},
@@ -161,7 +179,7 @@ def check(
     kinds = dict(verbs[name])
     if name in ("fault.inject", "fault.clear") and isinstance(fault := params.get("fault"), str):
         # `clear` takes what `inject` takes, so that a line can be copied; it needs the fault's name only.
-        kinds |= FAULTS.get(fault, {})
+        kinds |= FAULTS.get(fault, SITE_FAULTS.get(fault, {}))
     for key in params:
         if key not in kinds:
             allowed = ", ".join(kinds) or "none"

@@ -158,7 +158,9 @@ class World:
                     self.tell("grid.backfed", leg=leg + 1, pu=pu)
                 else:
                     self.tell("grid.not_backfed", leg=leg + 1)
-        fading = self.network.paralleled or any(circuit.starting(now) for circuit in self.circuits)
+        fading = self.network.paralleled or any(
+            circuit.starting(now) and not circuit.locked for circuit in self.circuits
+        )
         if fading and not self.agenda.has("refresh"):
             self.agenda.put("refresh", now + _REFRESH_NS, self.react)
 

@@ -309,6 +309,8 @@ class LogicController:
                 phase, slip, difference = measured
                 return frames.sync(phase + self._noise("phase", PHASE_NOISE_DEG), slip, difference, time_ms)
             case frames.CURRENTS:
+                if world.sense_fault("ct"):
+                    return frames.currents(None, None, None)
                 l1_a, l2_a, n_a = world.leg_currents_a()
                 return frames.currents(
                     l1_a + self._noise("ct1", CURRENT_NOISE_A),

@@ -265,8 +265,8 @@ def _storage(world: World) -> Image:
     image = Image(713, 7)
     connected = car.connected
     image.u16(2, car.capacity_wh if connected else None, 1)
-    image.u16(3, car.capacity_wh * car.soc_pct / 100.0 if connected else None, 1)
-    image.u16(4, car.soc_pct if connected else None, -1)
+    image.u16(3, car.capacity_wh * car.reported_soc_pct / 100.0 if connected else None, 1)
+    image.u16(4, car.reported_soc_pct if connected else None, -1)
     image.u16(5, car.soh_pct if connected else None, -1)
     image.u16(6, 0)
     image.scale(7, 1)

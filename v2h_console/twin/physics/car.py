@@ -24,6 +24,9 @@ class Car:
         self.soh_pct = data.soh_pct
         self.capacity_wh = data.capacity_wh
         self.dc_current_a = 0.0
+        #: Injected: what its terminals are off, and what its report of the charge is off.
+        self.offset_v = 0.0
+        self.reported_offset_pct = 0.0
         self.max_discharge_w = data.max_discharge_w
         #: Ampere hours, so that a full pack at its mean voltage holds ``capacity_wh``.
         self._capacity_ah = data.capacity_wh * data.soh_pct / 100.0 / (0.5 * (data.empty_v + data.full_v))
@@ -46,6 +49,7 @@ class Car:
             self.open_circuit_v(self.soc_pct)
             - self.dc_current_a * self._data.resistance_ohm
             - self._rc_at(self._now_ns)
+            + self.offset_v
         )
 
     def open_circuit_v(self, soc_pct: float) -> float:
@@ -60,6 +64,17 @@ class Car:
         settled = self.dc_current_a * self._data.rc_ohm
         return settled + (self._rc_v - settled) * math.exp((self._at_ns - at_ns) * 1e-9 / self._data.rc_tau_s)
 
+    def set_soc(self, at_ns: int, soc_pct: float) -> None:
+        """Another charge from ``at_ns`` on: what a test needs in seconds and a night takes hours for."""
+        self._rc_v = self._rc_at(at_ns)
+        self._at_ns = self._now_ns = at_ns
+        self._soc = soc_pct
+
+    @property
+    def reported_soc_pct(self) -> float:
+        """The charge as the car reports it."""
+        return min(100.0, max(0.0, self.soc_pct + self.reported_offset_pct))
+
     def draw(self, at_ns: int, power_w: float) -> None:
         """From ``at_ns`` the inverter takes ``power_w`` (negative = charges) at the DC terminals.
 
@@ -70,7 +85,7 @@ class Car:
         if not self.connected or power_w == 0.0:
             self.dc_current_a = 0.0
             return
-        inner_v = self.open_circuit_v(self._soc) - self._rc_v
+        inner_v = self.open_circuit_v(self._soc) - self._rc_v + self.offset_v
         r = self._data.resistance_ohm
         # Beyond the most that the pack can give the two are no longer solvable: half the voltage is the limit.
         discriminant = max(0.0, inner_v * inner_v - 4.0 * r * power_w)

@@ -39,6 +39,8 @@ class Circuit:
         self.relay_closed = True
         self.shed = False
         self.stuck = False
+        #: A rotor that does not turn draws its starting current for as long as it is connected.
+        self.locked = False
         self.energised = False
         self.started_ns: int | None = None
         self._volts = volts
@@ -70,6 +72,8 @@ class Circuit:
 
     def starting(self, at_ns: int) -> float:
         """What is left of the start, 1 → 0; 0 when it no longer matters."""
+        if self.locked and self.inrush_multiple > 1.0:
+            return 1.0
         if self.started_ns is None or self.inrush_s <= 0.0 or self.inrush_multiple <= 1.0:
             return 0.0
         times = _START_TIME_CONSTANTS * (at_ns - self.started_ns) * 1e-9 / self.inrush_s

@@ -51,10 +51,10 @@ class Network:
         self._solar = solar
         self._circuits = circuits
         self._nodes = nodes
-        self._base = tuple(
+        self._base = [
             load_admittance(va, house.uncontrolled_power_factor, house.nominal_v)
             for va in house.uncontrolled_va
-        )
+        ]
         self.load = [0j, 0j]
         self.to_neutral = [0j, 0j]
         self.pole = [0j, 0j]
@@ -90,6 +90,11 @@ class Network:
                 currents[leg] = self._apart(at_ns, leg, forming, jump, moves)
         self._account(at_ns, forming, currents)
         return moves
+
+    def add_uncontrolled(self, leg: int, va: float) -> None:
+        """More (or less) of what no table lists, on leg 0 or 1."""
+        added = load_admittance(abs(va), self._house.uncontrolled_power_factor, self._house.nominal_v)
+        self._base[leg] += added if va >= 0.0 else -added
 
     def _remember(self, at_ns: int) -> None:
         """The inverter's loop follows the house while there is something to follow."""

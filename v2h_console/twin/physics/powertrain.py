@@ -69,6 +69,7 @@ class Powertrain:
         limit = min(inverter.rated_w, max(0.0, power_w))
         if limit != inverter.max_discharge_w:
             inverter.max_discharge_w = limit
+            self._world.tell("inverter.limit", power_w=limit)
             self._world.react()
 
     # -- mode ---------------------------------------------------------------------------------------------------

@@ -31,6 +31,8 @@ class Supply:
         self._data = data
         self.voltage_v = data.voltage_v
         self.hold_up_min = data.hold_up_min
+        #: Injected: what a failing supply gives whatever the house has.
+        self.forced_v: float | None = None
 
     def pass_second(self, mains: bool) -> None:
         """One second goes by with or without mains; the battery charges ten times slower than it empties."""
@@ -40,3 +42,5 @@ class Supply:
         else:
             self.hold_up_min = max(0.0, self.hold_up_min - 1.0 / 60.0)
             self.voltage_v = self._data.on_battery_v if self.hold_up_min > 0.0 else 0.0
+        if self.forced_v is not None:
+            self.voltage_v = self.forced_v

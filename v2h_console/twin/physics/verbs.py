@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from v2h_console.twin.scenario import WORLD_VERBS, Params, ScenarioError, check
+from v2h_console.twin.scenario import SITE_FAULTS, WORLD_VERBS, Params, ScenarioError, check
 
 if TYPE_CHECKING:
     from v2h_console.twin.physics.circuits import Circuit
@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _SLOW_MS = 140.0
+_UNCONTROLLED_VA = 3_000.0
+_DC_STEP_V = 70.0
+_LOW_SOC_PCT = 20.4
+_SOC_JUMP_PCT = 12.0
+_LOW_SUPPLY_V = 20.5
 
 
 class Verbs:
@@ -50,6 +55,12 @@ class Verbs:
             "inverter.trips": self._inverter_trips,
             "inverter.wont_form": self._wont_form,
             "load.switch_stuck": self._switch_stuck,
+            "load.locked_rotor": self._locked_rotor,
+            "load.uncontrolled": self._uncontrolled,
+            "dc_bus.out_of_range": self._dc_out_of_range,
+            "ev.soc_low": self._soc_low,
+            "ev.soc_jumps": self._soc_jumps,
+            "aux_supply.low": self._supply_low,
         }
 
     def do(self, name: str, params: Mapping[str, object]) -> None:
@@ -170,6 +181,8 @@ class Verbs:
 
     def _inject(self, params: Params) -> None:
         fault = str(params["fault"])
+        if fault in SITE_FAULTS:
+            raise ScenarioError(f"fault.inject: {fault} is a fault of the site, not of the house alone")
         if fault in self._undo:
             raise ScenarioError(f"fault.inject: {fault} is injected already: clear it first")
         detail = {key: value for key, value in params.items() if key != "fault"}
@@ -267,6 +280,64 @@ class Verbs:
         world, circuit = self._world, self._circuit(params)
         world.switching.set_stuck(circuit, True)
         return lambda: world.switching.set_stuck(circuit, False)
+
+    def _locked_rotor(self, params: Params) -> Callable[[], None]:
+        world, circuit = self._world, self._circuit(params)
+        circuit.locked = True
+        world.react()
+
+        def undo() -> None:
+            circuit.locked = False
+            world.react()
+
+        return undo
+
+    def _uncontrolled(self, params: Params) -> Callable[[], None]:
+        world = self._world
+        leg = int(params.get("leg", 1)) - 1
+        world.network.add_uncontrolled(leg, float(params.get("va", _UNCONTROLLED_VA)))
+        world.react()
+
+        def undo() -> None:
+            world.network.add_uncontrolled(leg, -float(params.get("va", _UNCONTROLLED_VA)))
+            world.react()
+
+        return undo
+
+    def _dc_out_of_range(self, params: Params) -> Callable[[], None]:
+        world = self._world
+        world.car.offset_v = float(params.get("volts", -_DC_STEP_V))
+        world.react()
+
+        def undo() -> None:
+            world.car.offset_v = 0.0
+            world.react()
+
+        return undo
+
+    def _soc_low(self, params: Params) -> Callable[[], None]:
+        world = self._world
+        world.car.set_soc(world.now_ns, float(params.get("pct", _LOW_SOC_PCT)))
+        world.react()
+        return _nothing
+
+    def _soc_jumps(self, params: Params) -> Callable[[], None]:
+        car = self._world.car
+        car.reported_offset_pct = float(params.get("pct", _SOC_JUMP_PCT))
+
+        def undo() -> None:
+            car.reported_offset_pct = 0.0
+
+        return undo
+
+    def _supply_low(self, params: Params) -> Callable[[], None]:
+        supply = self._world.supply
+        supply.forced_v = float(params.get("volts", _LOW_SUPPLY_V))
+
+        def undo() -> None:
+            supply.forced_v = None
+
+        return undo
 
 
 def _nothing() -> None:

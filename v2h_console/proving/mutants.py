@@ -1,0 +1,191 @@
+"""The core broken on purpose, one rule at a time: each break must be caught by the judge.
+
+A mutant replaces one function of the core for the length of its runs. It is run over plans with the faults that bring
+its rule into play until the judge finds a violation of its invariant; a mutant that nobody finds shows that the judge
+or the campaign is blind there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from types import ModuleType
+from typing import Any
+
+from v2h_console.core import (
+    car_reserve,
+    guards,
+    islanding,
+    load_manager,
+    mid_proof,
+    step,
+    synchronism,
+    thermal,
+)
+from v2h_console.core.car_reserve import CarState
+from v2h_console.core.load_manager import LoadState
+from v2h_console.core.mid_proof import Position, ProofState
+from v2h_console.core.state import Mode, State
+from v2h_console.proving.campaign import run_plan
+from v2h_console.proving.plans import plan
+from v2h_drivers.capabilities import ControlRequest
+
+Replacement = Callable[..., Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Mutant:
+    """``invariants``: any of these counts as caught. ``replacements``: (module, name, function)."""
+
+    name: str
+    invariants: tuple[str, ...]
+    faults: tuple[str, ...]
+    replacements: tuple[tuple[ModuleType | type, str, Replacement], ...]
+
+
+def _no_refusal(*_args: Any) -> str:
+    return ""
+
+
+def _proof_of_the_command(settings: Any, state: ProofState, senses: Any, now_ns: int) -> ProofState:
+    """Believes the command: once told to open it is open."""
+    return replace(
+        _true_proof(settings, state, senses, now_ns),
+        position=Position.OPEN,
+        proven=True,
+        doubt="",
+        opened_at_ns=now_ns - 20_000_000,
+    )
+
+
+def _always_forms(state: State) -> ControlRequest:
+    """Asks for forming whatever the mode."""
+    return replace(_true_control(state), gate=True, form=True)
+
+
+def _keeps_the_gate(state: State) -> ControlRequest:
+    request = _true_control(state)
+    return replace(request, gate=True) if state.islanding.mode is not Mode.TIED else request
+
+
+def _forms_into_the_close(state: State) -> ControlRequest:
+    """The hand-back never ends."""
+    if state.islanding.mode in (Mode.HANDBACK, Mode.TIED):
+        return ControlRequest(open_mid=False, close_mid=False, gate=True, form=True)
+    return _true_control(state)
+
+
+def _car_is_fine(*_args: Any) -> CarState:
+    return CarState(refusal="", known_soc_pct=80.0)
+
+
+def _nothing_drops(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+    return state
+
+
+def _everything_stays(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+    return state
+
+
+def _admits_all(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+    return load_manager.release_all(state)
+
+
+def _never_hot(_settings: Any, _inverter: Any, state: Any, *_args: Any) -> Any:
+    return replace(state, limit_w=20_000.0, stopped=False, blind=False)
+
+
+def _unlimited(*_args: Any) -> tuple[float, str]:
+    return 50_000.0, "none"
+
+
+def _any_phase(*_args: Any) -> bool:
+    return True
+
+
+def _no_unbidden(_view: Any) -> bool:
+    return False
+
+
+_true_proof = mid_proof.update
+_true_control = islanding.control_request
+
+MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "closes without the delay",
+        ("I1",),
+        ("grid.flaps",),
+        ((guards, "closing_refusal", _no_refusal), (islanding, "_left_window", _no_unbidden)),
+    ),
+    Mutant(
+        "closes at any angle",
+        ("I1",),
+        ("grid.out_of_phase",),
+        ((synchronism.SyncState, "held", lambda *_: True),),
+    ),
+    Mutant(
+        "believes the command, not the contacts",
+        ("I2a", "I2b"),
+        ("mid.slow", "mid.welded"),
+        ((mid_proof, "update", _proof_of_the_command),),
+    ),
+    Mutant(
+        "forms into the close", ("I2a", "I14"), (), ((islanding, "control_request", _forms_into_the_close),)
+    ),
+    Mutant("heavy loads stay on", ("I10",), (), ((load_manager, "drop_for_forming", _nothing_drops),)),
+    Mutant("admits everything at once", ("I8", "I10"), (), ((load_manager, "update_island", _admits_all),)),
+    Mutant(
+        "never sheds",
+        ("I8",),
+        ("load.locked_rotor", "load.uncontrolled"),
+        ((load_manager, "update_island", _everything_stays),),
+    ),
+    Mutant("drains the car", ("I7",), ("ev.soc_low",), ((car_reserve, "update", _car_is_fine),)),
+    Mutant("knows no DC window", ("I9",), ("dc_bus.out_of_range",), ((car_reserve, "update", _car_is_fine),)),
+    Mutant(
+        "ignores heat",
+        ("I11",),
+        ("fan.dead",),
+        ((thermal, "update", _never_hot), (step, "allowed_power_w", _unlimited)),
+    ),
+)
+
+
+@contextmanager
+def applied(mutant: Mutant) -> Iterator[None]:
+    """The core with this break in it."""
+    kept = [(module, name, getattr(module, name)) for module, name, _ in mutant.replacements]
+    try:
+        for module, name, function in mutant.replacements:
+            setattr(module, name, function)
+        yield
+    finally:
+        for module, name, function in kept:
+            setattr(module, name, function)
+
+
+def run_one(mutant: Mutant, seeds: int, first: int = 0) -> dict[str, Any]:
+    """Run until it is caught, at most ``seeds`` runs."""
+    with applied(mutant):
+        for seed in range(first, first + seeds):
+            outcome, _ = run_plan(plan(seed, mutant.faults))
+            for violation in outcome.violations:
+                if violation.invariant in mutant.invariants:
+                    return _result(mutant, caught=True, by=violation.invariant, seed=seed)
+    return _result(mutant, caught=False, by=None, seed=None)
+
+
+def _result(mutant: Mutant, *, caught: bool, by: str | None, seed: int | None) -> dict[str, Any]:
+    return {
+        "name": mutant.name,
+        "invariant": "/".join(mutant.invariants),
+        "caught": caught,
+        "by": by,
+        "seed": seed,
+    }
+
+
+def run_all(seeds: int, first: int = 0) -> list[dict[str, Any]]:
+    """Every mutant in turn."""
+    return [run_one(mutant, seeds, first) for mutant in MUTANTS]

@@ -1,0 +1,244 @@
+"""What a campaign's run is made of: drawn from its seed alone, so that the seed is the whole story."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from v2h_console.twin.scenario import Params, Scenario, Start, Step
+
+DELAYS_S = (15.0, 60.0, 300.0)
+LOADS = ("fridge", "furnace_fan", "hvac", "range", "evse", "lights", "garage_door", "well_pump")
+
+Draw = random.Random
+Lines = list[Step]
+
+
+@dataclass(frozen=True, slots=True)
+class Mishap:
+    """One fault class in a run: its lines, and when its reaction is to be looked for."""
+
+    name: str
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run: the scenario with the faults' lines in it."""
+
+    seed: int
+    scenario: Scenario
+    mishaps: tuple[Mishap, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Times:
+    """The run's backbone: on the grid until ``loss_s``, on the car until ``return_s``, then back."""
+
+    loss_s: float
+    return_s: float
+    end_s: float
+    delay_s: float
+
+
+#: A fault's onset and its lines, drawn within the backbone.
+Maker = Callable[[Draw, Times], tuple[float, Lines]]
+
+
+def _inject(fault: str, at_s: float, for_s: float | None, params: Params | None = None) -> Lines:
+    extra = params or {}
+    lines = [Step(at_s, "fault.inject", {"fault": fault, **extra})]
+    if for_s is not None:
+        lines.append(Step(at_s + for_s, "fault.clear", {"fault": fault}))
+    return lines
+
+
+def _tied(fault: str, *, stays: bool = False, params: Callable[[Draw], Params] | None = None) -> Maker:
+    """On the grid, before the loss."""
+
+    def make(draw: Draw, times: Times) -> tuple[float, Lines]:
+        at_s = draw.uniform(1.5, times.loss_s - 2.0)
+        for_s = None if stays or draw.random() < 0.5 else draw.uniform(5.0, 120.0)
+        return at_s, _inject(fault, at_s, for_s, params(draw) if params else None)
+
+    return make
+
+
+def _island(fault: str, *, stays: bool = False, params: Callable[[Draw], Params] | None = None) -> Maker:
+    """On the car, once the island stands."""
+
+    def make(draw: Draw, times: Times) -> tuple[float, Lines]:
+        at_s = draw.uniform(times.loss_s + 3.0, times.return_s)
+        for_s = None if stays or draw.random() < 0.5 else draw.uniform(5.0, 120.0)
+        return at_s, _inject(fault, at_s, for_s, params(draw) if params else None)
+
+    return make
+
+
+def _either(fault: str, params: Callable[[Draw], Params] | None = None) -> Maker:
+    first, second = _tied(fault, params=params), _island(fault, params=params)
+    return lambda draw, times: (first if draw.random() < 0.5 else second)(draw, times)
+
+
+def _line(phase: str, do: str, params: Callable[[Draw], Params]) -> Maker:
+    """A line of the house itself instead of an injected fault."""
+
+    def make(draw: Draw, times: Times) -> tuple[float, Lines]:
+        if phase == "tied":
+            at_s = draw.uniform(1.5, times.loss_s - 2.0)
+        else:
+            at_s = draw.uniform(times.loss_s + 3.0, times.return_s)
+        return at_s, [Step(at_s, do, params(draw))]
+
+    return make
+
+
+def _leg_lost(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = draw.uniform(1.5, times.loss_s - 2.0)
+    return at_s, [Step(at_s, "grid.loss", {"leg": float(draw.choice((1, 2)))})]
+
+
+def _brownout(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = draw.uniform(1.5, times.loss_s - 2.0)
+    return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(0.55, 0.86), "for_s": draw.uniform(1.0, 60.0)})]
+
+
+def _backfeed(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = draw.uniform(1.5, times.loss_s - 2.0)
+    return at_s, [Step(at_s, "grid.loss", {"backfeed": True})]
+
+
+def _flaps(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """The grid leaves its window for a moment, again and again, while its delay runs."""
+    lines: Lines = []
+    at_s = times.return_s + draw.uniform(0.2, 0.9) * times.delay_s
+    for _ in range(draw.randint(1, 4)):
+        lines.append(
+            Step(at_s, "grid.sag", {"pu": draw.uniform(0.3, 0.88), "for_s": draw.uniform(0.05, 0.2)})
+        )
+        at_s += draw.uniform(0.3, 1.02) * times.delay_s
+    return lines[0].s, [line for line in lines if line.s < times.end_s - 1.0]
+
+
+def _overvoltage(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = times.return_s + draw.uniform(0.5, 1.1 * times.delay_s)
+    return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(1.06, 1.09), "for_s": draw.uniform(5.0, 100.0)})]
+
+
+def _out_of_phase(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = times.return_s + times.delay_s + draw.uniform(0.0, 8.0)
+    return at_s, [
+        Step(at_s + nth * draw.uniform(0.2, 2.0), "grid.phase_jump", {"deg": draw.uniform(-180.0, 180.0)})
+        for nth in range(draw.randint(1, 3))
+    ]
+
+
+def _motor(draw: Draw) -> Params:
+    return {"load": draw.choice(("fridge", "furnace_fan"))}
+
+
+def _heavy(draw: Draw) -> Params:
+    return {"load": draw.choice(("hvac", "well_pump", "range"))}
+
+
+def _nothing(_draw: Draw) -> Params:
+    return {}
+
+
+MAKERS: dict[str, Maker] = {
+    "grid_sense.off": _either("grid_sense.off"),
+    "grid_sense.stuck": _either("grid_sense.stuck"),
+    "grid_sense.garbage": _either("grid_sense.garbage"),
+    "grid.leg_lost": _leg_lost,
+    "grid.brownout": _brownout,
+    "grid.motor_backfeed": _backfeed,
+    "grid.flaps": _flaps,
+    "grid.out_of_phase": _out_of_phase,
+    "grid.overvoltage": _overvoltage,
+    "ct.off": _either("ct.off"),
+    "inverter_temp.stuck": _either("inverter_temp.stuck"),
+    "mid.welded": _tied("mid.welded", stays=True, params=lambda draw: {"pole": float(draw.choice((1, 2)))}),
+    "mid.slow": _tied("mid.slow", stays=True, params=lambda draw: {"latency_ms": draw.uniform(60.0, 400.0)}),
+    "mid.fails_to_close": _island("mid.fails_to_close"),
+    "mid.aux_wrong": _tied(
+        "mid.aux_wrong",
+        stays=True,
+        params=lambda draw: {"contact": draw.choice(("nc", "no")), "reads": "open"},
+    ),
+    "mid.uncommanded_close": _island("mid.uncommanded_close"),
+    "inverter.trips": _either("inverter.trips"),
+    "inverter.wont_form": _tied("inverter.wont_form"),
+    "load.switch_stuck": _tied("load.switch_stuck", params=_heavy),
+    "load.locked_rotor": _island("load.locked_rotor", params=_motor),
+    "load.uncontrolled": _island(
+        "load.uncontrolled",
+        params=lambda draw: {"va": draw.uniform(500.0, 3_000.0), "leg": draw.choice((1.0, 2.0))},
+    ),
+    "fan.dead": _tied("fan.dead", stays=True),
+    "dc_bus.out_of_range": _island(
+        "dc_bus.out_of_range", params=lambda draw: {"volts": draw.choice((-80.0, 520.0))}
+    ),
+    "ev.silent": _either("ev.silent"),
+    "ev.ends_session": _line("island", "ev.unplug", _nothing),
+    "ev.soc_low": _island("ev.soc_low", stays=True, params=lambda draw: {"pct": draw.uniform(19.0, 20.9)}),
+    "ev.soc_jumps": _island("ev.soc_jumps", params=lambda draw: {"pct": draw.uniform(4.0, 30.0)}),
+    "can.bus_off": _either("can.bus_off"),
+    "can.frames_lost": _either("can.frames_lost"),
+    "lc.frozen": _either("lc.frozen"),
+    "modbus.timeout": _island("modbus.timeout"),
+    "control.tick_overrun": _either("control.tick_overrun", lambda draw: {"for_s": draw.uniform(0.25, 2.0)}),
+    "storage.full": _island("storage.full", stays=True),
+    "aux_supply.low": _either("aux_supply.low"),
+}
+
+
+def plan(seed: int, faults: Sequence[str]) -> Plan:
+    """The run of this seed: a loss and a return, loads, charge and weather, and none to two of ``faults``."""
+    draw = random.Random(seed)
+    delay_s = draw.choice(DELAYS_S)
+    loss_s = draw.uniform(8.0, 30.0)
+    return_s = loss_s + draw.uniform(20.0, 240.0)
+    end_s = return_s + delay_s + draw.uniform(40.0, 240.0)
+    times = Times(loss_s, return_s, end_s, delay_s)
+    start = Start(
+        soc_pct=draw.choice((draw.uniform(30.0, 95.0), draw.uniform(20.0, 30.0))),
+        ambient_c=draw.uniform(-20.0, 50.0),
+        pv_kw=draw.choice((0.0, draw.uniform(0.0, 3.0))),
+        loads_on=tuple(load for load in LOADS if draw.random() < 0.5),
+        boot=draw.random() < 0.1,
+        enter_service_s=delay_s,
+    )
+    lines: Lines = [
+        Step(loss_s, "grid.loss", {"backfeed": draw.random() < 0.1}),
+        Step(return_s, "grid.return", {}),
+    ]
+    if draw.random() < 0.2:
+        again_s = draw.uniform(return_s + delay_s, end_s - 20.0)
+        lines += [Step(again_s, "grid.loss", {}), Step(again_s + draw.uniform(1.0, 15.0), "grid.return", {})]
+    lines += _people(draw, times)
+    mishaps: list[Mishap] = []
+    if faults:
+        for name in draw.sample(
+            list(faults), min(len(faults), draw.choice((0, 1, 1, 2)) if len(faults) > 2 else 1)
+        ):
+            at_s, made = MAKERS[name](draw, times)
+            mishaps.append(Mishap(name, at_s))
+            lines += made
+    ordered = tuple(sorted((line for line in lines if line.s < end_s), key=lambda line: line.s))
+    return Plan(seed, Scenario(f"seed {seed}", end_s, start, ordered), tuple(mishaps))
+
+
+def _people(draw: Draw, times: Times) -> Lines:
+    """Loads that come and go, and now and then somebody who orders what the rules may not allow."""
+    lines: Lines = []
+    for _ in range(draw.randint(0, 4)):
+        at_s = draw.uniform(1.0, times.end_s - 1.0)
+        lines.append(Step(at_s, draw.choice(("load.on", "load.off")), {"load": draw.choice(LOADS)}))
+    if draw.random() < 0.25:
+        at_s = draw.uniform(1.0, times.end_s - 1.0)
+        orders = ("operator.open_mid", "operator.close_mid", "operator.reset_lockout")
+        lines.append(Step(at_s, draw.choice(orders), {}))
+    if draw.random() < 0.1:
+        lines.append(Step(draw.uniform(1.0, times.end_s - 1.0), "owner.restart", {}))
+    return lines

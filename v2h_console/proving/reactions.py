@@ -1,0 +1,136 @@
+"""What each fault class must lead to, and within which time: judged on the twin's truth after the fault's onset.
+
+The bounds are those of the fault table, plus what lies between the core and the truth: one period of the command
+frame where the logic controller's own time-out is what reacts. A class whose precondition does not hold at its onset
+(a blind sensor on an island that nobody wants to close) must only break no invariant.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from v2h_console.twin.scene import Scene
+from v2h_console.twin.truth import Truth
+
+MS = 1_000_000
+S = 1_000_000_000
+
+#: Milliseconds from the onset to the reaction; ``None`` = it has not come.
+Reaction = Callable[[int, Scene, Sequence[Truth]], float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """``applies`` to the scene at the onset; then ``reaction`` within ``within_ms``."""
+
+    applies: Callable[[Scene], bool]
+    reaction: Reaction
+    within_ms: float
+
+
+def _tied(scene: Scene) -> bool:
+    return all(scene.poles) and scene.mode != "forming"
+
+
+def _islanded(scene: Scene) -> bool:
+    return scene.mode == "forming" and not any(scene.poles) and min(scene.house_pu) > 0.8
+
+
+def _always(_scene: Scene) -> bool:
+    return True
+
+
+def _never(_scene: Scene) -> bool:
+    return False
+
+
+def _first(*names: str) -> Reaction:
+    """The first of these truths."""
+
+    def reaction(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+        for truth in after:
+            if truth.truth in names:
+                return (truth.at_ns - onset_ns) / MS
+        return None
+
+    return reaction
+
+
+def _none_of(*names: str) -> Reaction:
+    """None of these may come at all: the reaction is at once, or fails."""
+
+    def reaction(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+        return None if any(truth.truth in names for truth in after) else 0.0
+
+    return reaction
+
+
+def _limit_below(watts: float) -> Reaction:
+    """The inverter's discharge limit is set under this."""
+
+    def reaction(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
+        if scene.limit_w <= watts:
+            return 0.0
+        for truth in after:
+            limit = truth.detail.get("power_w")
+            if truth.truth == "inverter.limit" and isinstance(limit, float) and limit <= watts:
+                return (truth.at_ns - onset_ns) / MS
+        return None
+
+    return reaction
+
+
+def _no_overload(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """The inverter's own overload trip never has to act."""
+    tripped = any(t.truth == "inverter.tripped" and t.detail.get("fault") == "overload" for t in after)
+    return None if tripped else 0.0
+
+
+def _closes_at_most(times: int) -> Reaction:
+    def reaction(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+        return 0.0 if sum(truth.truth == "coil.on" for truth in after) <= times else None
+
+    return reaction
+
+
+_OPENS = _first("coil.off", "mid.opened")
+_GATE = _first("gate.off", "inverter.tripped")
+
+#: By the names of the fault table.
+EXPECTED: dict[str, Expected] = {
+    "grid_sense.off": Expected(_tied, _OPENS, 100.0),
+    "grid_sense.stuck": Expected(_tied, _OPENS, 200.0),
+    "grid_sense.garbage": Expected(_tied, _OPENS, 25.0),
+    "grid.leg_lost": Expected(_tied, _OPENS, 100.0),
+    "grid.brownout": Expected(_tied, _OPENS, 100.0),
+    "grid.motor_backfeed": Expected(_tied, _OPENS, 100.0),
+    "grid.flaps": Expected(_never, _OPENS, 0.0),
+    "grid.out_of_phase": Expected(_never, _OPENS, 0.0),
+    "grid.overvoltage": Expected(_never, _OPENS, 0.0),
+    "ct.off": Expected(_always, _limit_below(3_801.0), 500.0),
+    "inverter_temp.stuck": Expected(_always, _limit_below(1_001.0), 1_000.0),
+    "mid.welded": Expected(_tied, _none_of("form.on"), 0.0),
+    "mid.slow": Expected(_never, _OPENS, 0.0),
+    "mid.fails_to_close": Expected(_islanded, _closes_at_most(3), 0.0),
+    "mid.aux_wrong": Expected(_tied, _none_of("form.on"), 0.0),
+    "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
+    "inverter.trips": Expected(_islanded, _GATE, 100.0),
+    "inverter.wont_form": Expected(_never, _OPENS, 0.0),
+    "load.switch_stuck": Expected(_never, _OPENS, 0.0),
+    "load.locked_rotor": Expected(_islanded, _no_overload, 0.0),
+    "load.uncontrolled": Expected(_islanded, _no_overload, 0.0),
+    "fan.dead": Expected(_never, _OPENS, 0.0),
+    "dc_bus.out_of_range": Expected(_islanded, _GATE, 100.0),
+    "ev.silent": Expected(_islanded, _GATE, 500.0),
+    "ev.ends_session": Expected(_islanded, _GATE, 500.0),
+    "ev.soc_low": Expected(_islanded, _GATE, 1_000.0),
+    "ev.soc_jumps": Expected(_never, _OPENS, 0.0),
+    "can.bus_off": Expected(_islanded, _GATE, 105.0),
+    "can.frames_lost": Expected(_tied, _OPENS, 100.0),
+    "lc.frozen": Expected(_tied, _OPENS, 100.0),
+    "modbus.timeout": Expected(_islanded, _GATE, 1_050.0),
+    "control.tick_overrun": Expected(_tied, _OPENS, 200.0),
+    "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
+    "aux_supply.low": Expected(_never, _OPENS, 0.0),
+}
