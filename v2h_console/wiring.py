@@ -9,8 +9,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any
 
+from v2h_console.outlets.service import Outlet, Outlets
 from v2h_console.runtime.owner import Owner
 from v2h_console.session.local import LocalSession
+from v2h_console.session.snapshot import OutletView
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import Site, config_path, read_site
 from v2h_console.twin.launch import TwinProcess
@@ -32,21 +34,27 @@ class Running:
 
     owner: Owner
     twin: TwinProcess | None = None
+    outlets: Outlets | None = None
 
     def session(self) -> LocalSession:
         """A session for one screen."""
         return self.owner.session()
 
     def stop(self) -> None:
-        """The owner first: its heartbeat ends, the controller opens the MID; then the twin."""
+        """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
         self.owner.stop()
+        if self.outlets is not None:
+            self.outlets.stop()
+            self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
 
 
 def start_site(root: Path) -> Running:
     """The owner on a real site. Raises ConfigError or StartFailed."""
-    return Running(_start_owner(root, read_site(root), None))
+    site = read_site(root)
+    owner = _start_owner(root, site, None)
+    return Running(owner, outlets=_start_outlets(root, site.comm, owner))
 
 
 def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
@@ -54,11 +62,12 @@ def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: floa
     twin = TwinProcess(["--scenario", scenario] if scenario else [])
     try:
         write_demo_site(root, twin.addresses, enter_service_s)
-        owner = _start_owner(root, read_site(root), twin)
+        site = read_site(root)
+        owner = _start_owner(root, site, twin)
     except BaseException:
         twin.stop()
         raise
-    return Running(owner, twin)
+    return Running(owner, twin, _start_outlets(root, site.comm, owner))
 
 
 def write_demo_site(root: Path, addresses: dict[str, Any], enter_service_s: float) -> None:
@@ -140,6 +149,51 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     )
     owner.start()
     return owner
+
+
+def _start_outlets(root: Path, comm: CommStack, owner: Owner) -> Outlets:
+    """What other tools read, in a thread of its own. Its libraries load there: nothing waits for them."""
+    outlets = Outlets(lambda: _outlets(root, comm, owner))
+    owner.outlets = lambda: tuple(
+        OutletView(one.name, one.address, one.state, one.reason) for one in outlets.health
+    )
+    outlets.start()
+    return outlets
+
+
+def _outlets(root: Path, comm: CommStack, owner: Owner) -> list[Outlet]:
+    from v2h_console.outlets.energy_state import EnergyStateFile
+    from v2h_console.outlets.service import FileOutlet
+
+    file = FileOutlet(EnergyStateFile(root), owner.snapshot)
+    made = [Outlet(file.health, file.run)]
+    if comm.http.enabled:
+        from v2h_console.outlets.http import HttpOutlet
+
+        http = HttpOutlet(comm.http.address, comm.http.port, owner.snapshot, owner.age_ms)
+        made.append(Outlet(http.health, http.run))
+    if comm.mqtt is not None:
+        from v2h_console.outlets.mqtt import MqttOutlet, MqttTarget
+
+        mqtt = comm.mqtt
+        target = MqttTarget(
+            host=mqtt.host,
+            port=mqtt.port,
+            username=mqtt.username,
+            password_file=_below(root, mqtt.password_file),
+            tls=mqtt.tls,
+            ca_file=_below(root, mqtt.ca_file),
+            topic_prefix=mqtt.topic_prefix,
+            discovery_prefix=mqtt.discovery_prefix,
+        )
+        publisher = MqttOutlet(target, owner.snapshot)
+        made.append(Outlet(publisher.health, publisher.run))
+    return made
+
+
+def _below(root: Path, name: str) -> Path | None:
+    """A path of the configuration, below the root; ``None`` where none is given."""
+    return root / name.lstrip("/") if name else None
 
 
 def _slow_devices(

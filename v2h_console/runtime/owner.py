@@ -20,7 +20,7 @@ from v2h_console.runtime.latch_file import LatchWriter, read_latch
 from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
-from v2h_console.session.snapshot import EventView, LaneView, Snapshot
+from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice
 
@@ -67,6 +67,8 @@ class Owner:
         self._seen_nonces: deque[str] = deque(maxlen=256)
         self._newest = Snapshot()
         self._newest_from: int = -1
+        #: How the ways out for other tools are doing; whoever starts them says so here.
+        self.outlets: Callable[[], tuple[OutletView, ...]] = tuple
 
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
@@ -88,6 +90,10 @@ class Owner:
         """A session for a screen in this process."""
         return LocalSession(self.snapshot, self.order, has_trainer=self._trainer is not None)
 
+    def age_ms(self) -> float:
+        """How long ago the core made its last step."""
+        return (time.monotonic_ns() - self.lane.published_ns) / 1e6
+
     def snapshot(self) -> Snapshot:
         """The picture of the newest state; built once a state, by whoever asks first."""
         with self._lock:
@@ -107,6 +113,7 @@ class Owner:
                 self._helm,
                 self._lane_view(),
                 tuple(self._events),
+                self.outlets(),
             )
             self._newest = snapshots.build(self._settings, lane.published, around)
             self._newest_from = published_ns

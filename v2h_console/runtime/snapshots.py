@@ -27,6 +27,7 @@ from v2h_console.session.snapshot import (
     Limits,
     LoadView,
     MidView,
+    OutletView,
     SideView,
     Snapshot,
     TransferView,
@@ -64,6 +65,7 @@ class Surroundings:
     helm: str
     lane: LaneView
     events: Sequence[EventView]
+    outlets: tuple[OutletView, ...] = ()
 
     def wall_of(self, at_ns: int) -> float:
         """The wall clock's time of a monotonic instant: informs only."""
@@ -101,6 +103,7 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
         alarms=tuple(_alarm(alarm, around) for alarm in state.alarms),
         events=tuple(around.events),
         devices=_devices(state, now_ns),
+        outlets=around.outlets,
         lane=around.lane,
         limits=_limits(settings),
     )

@@ -168,6 +168,15 @@ class DeviceView(msgspec.Struct, frozen=True):
     identity: str = ""
 
 
+class OutletView(msgspec.Struct, frozen=True):
+    """A way out for other tools (energy_state, HTTP, MQTT). ``state``: starting | ok | failing."""
+
+    name: str
+    address: str
+    state: str
+    reason: str = ""
+
+
 class LaneView(msgspec.Struct, frozen=True):
     """The fast lane's own measure of itself: lateness in ms, ticks over 10 ms late, step cost."""
 
@@ -226,5 +235,6 @@ class Snapshot(msgspec.Struct, frozen=True):
     alarms: tuple[AlarmView, ...] = ()
     events: tuple[EventView, ...] = ()
     devices: tuple[DeviceView, ...] = ()
+    outlets: tuple[OutletView, ...] = ()
     lane: LaneView = LaneView()
     limits: Limits = Limits()

@@ -62,6 +62,27 @@ class Mid(Struct, frozen=True, forbid_unknown_fields=True):
     closing_time_ms: Annotated[float, Meta(gt=0, le=100)] = 31.0
 
 
+class Http(Struct, frozen=True, forbid_unknown_fields=True):
+    """Port 8080: ``/state``, ``/metrics``, ``/healthz``, read-only. Loopback unless the site says otherwise."""
+
+    enabled: bool = True
+    address: Name = "127.0.0.1"
+    port: Annotated[int, Meta(ge=0, le=65535)] = 8080
+
+
+class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
+    """The broker that telemetry and events go to. ``password_file`` holds the password alone."""
+
+    host: Name
+    port: Port = 1883
+    username: Annotated[str, Meta(max_length=64)] = ""
+    password_file: str = ""
+    tls: bool = False
+    ca_file: str = ""
+    topic_prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,64}$")] = "v2h"
+    discovery_prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,64}$")] = "homeassistant"
+
+
 class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     """comm_stack.conf."""
 
@@ -72,6 +93,8 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     load_centre: LoadCentre | None = None
     grid: Grid = Grid()
     mid: Mid = Mid()
+    http: Http = Http()
+    mqtt: Mqtt | None = None
     twin: bool = False
 
 

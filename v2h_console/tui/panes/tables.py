@@ -106,7 +106,20 @@ def links_view(picture: Picture) -> list[Row]:
         f"missed {lane.missed}   step {number(lane.step_mean_us, 0)} us   lost frames {lane.frames_dropped}"
     )
     rows.append(Row(picture.width).at(1, "CONTROL", "title").at(10, fit(text, picture.width - 11)))
+    rows += _outlet_rows(picture)
     return rows[: picture.height]
+
+
+def _outlet_rows(picture: Picture) -> list[Row]:
+    """What other tools read, and why one of them gets nothing."""
+    rows = []
+    for nth, outlet in enumerate(picture.snapshot.outlets):
+        row = Row(picture.width).at(1, "READERS" if nth == 0 else "", "title")
+        row.at(10, fit(f"{outlet.name} {outlet.address}", 40))
+        said = f"{outlet.state}: {outlet.reason}" if outlet.reason else outlet.state
+        row.at(51, fit(said, picture.width - 52), "ok" if outlet.state == "ok" else "warn")
+        rows.append(row)
+    return rows
 
 
 def log_view(picture: Picture) -> list[Row]:

@@ -1,0 +1,65 @@
+"""The picture as other tools read it."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+
+from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
+from v2h_console.outlets import document, metrics
+
+
+def test_the_document_carries_the_contracts_keys_and_the_house() -> None:
+    read = json.loads(document.encoded(ISLANDED))
+    assert {"at", "age_ms", "mode", "mid", "grid", "house", "inverter", "car", "loads", "alarms"} <= set(read)
+    assert (read["mode"], read["mid"]) == ("islanded", "open")
+    assert read["grid"]["l1_v"] == 0.2
+    assert read["grid"]["in_window"] is False
+    assert read["house"]["l1_v"] == 119.8
+    assert read["inverter"]["temperature_c"] == 38.6
+    assert read["car"]["soc_pct"] == 64.0
+    assert read["loads"][0]["state"] == "held"
+    assert read["alarms"][0]["code"] == "SOC_LOW"
+    assert read["age_ms"] == 9.0
+
+
+def test_the_time_has_its_zone() -> None:
+    at = datetime.fromisoformat(document.document(ISLANDED)["at"])
+    assert at.tzinfo is not None
+    assert at.timestamp() == WALL_S
+
+
+def test_what_is_unknown_is_null_and_never_zero() -> None:
+    read = document.document(UNKNOWN)
+    assert read["age_ms"] is None
+    assert read["grid"]["in_window"] is None
+    for side in ("grid", "house"):
+        assert [read[side][key] for key in ("l1_v", "l2_v", "l1l2_v", "frequency_hz")] == [None] * 4
+    assert read["car"]["soc_pct"] is None
+    assert read["house_dark"] is None
+    assert document.document(ISLANDED)["house"]["l2_a"] is None
+
+
+def test_one_line_of_json_without_a_raw_control_character() -> None:
+    encoded = document.encoded(ISLANDED)
+    assert b"\n" not in encoded
+    assert b"\x1b" not in encoded
+    assert "\x1b" not in json.loads(encoded)["loads"][0]["name"]
+
+
+def test_metrics_leave_out_what_is_unknown() -> None:
+    text = metrics.exposition(ISLANDED).decode()
+    assert 'v2h_voltage_volts{leg="l1",side="house"} 119.84' in text
+    assert 'v2h_current_amperes{leg="l1"} 21.4' in text
+    assert 'v2h_current_amperes{leg="l2"}' not in text
+    assert 'v2h_frequency_hertz{side="grid"}' not in text
+    assert 'v2h_mode{mode="islanded"} 1.0' in text
+    assert 'v2h_alarm{code="SOC_LOW",severity="warning"} 1.0' in text
+    assert "v2h_car_soc_percent" not in metrics.exposition(UNKNOWN).decode()
+
+
+def test_prometheus_own_parser_reads_the_metrics() -> None:
+    from prometheus_client.parser import text_string_to_metric_families
+
+    families = {family.name for family in text_string_to_metric_families(metrics.exposition(ISLANDED).decode())}
+    assert {"v2h_mode", "v2h_transfers", "v2h_voltage_volts", "v2h_alarm"} <= families

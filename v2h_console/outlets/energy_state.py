@@ -1,0 +1,84 @@
+"""``/dev/shm/energy_state``: the picture as a file that `cat`, `jq` and any program can read. Never read as a command.
+
+The file is replaced whole by a rename, so that a reader sees the old one or the new one. The name may have been taken
+by somebody else (/dev/shm is open to all): a symbolic link is never followed, another one's file is never trusted.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+ENERGY_STATE = Path("dev/shm/energy_state")
+MODE = 0o644
+
+
+class EnergyStateFailed(Exception):
+    """The file could not be written. ``str()`` is one line."""
+
+
+class EnergyStateFile:
+    """Writes one file. ``write`` is called from one thread."""
+
+    def __init__(self, root: Path) -> None:
+        self.path = root / ENERGY_STATE
+
+    def write(self, content: bytes) -> None:
+        """Replace the file's content. Raises EnergyStateFailed; what stood there then stays."""
+        try:
+            self._check_owner()
+            self._replace(content)
+        except OSError as error:
+            raise EnergyStateFailed(f"{self.path}: {error.strerror or error}") from None
+
+    def remove(self) -> None:
+        """At the owner's end: a picture that nobody renews must not be taken for the present one."""
+        try:
+            self._check_owner()
+            self.path.unlink(missing_ok=True)
+        except OSError as error:
+            raise EnergyStateFailed(f"{self.path}: {error.strerror or error}") from None
+
+    def _check_owner(self) -> None:
+        try:
+            found = os.lstat(self.path)
+        except FileNotFoundError:
+            return
+        if not stat.S_ISREG(found.st_mode):
+            raise EnergyStateFailed(f"{self.path}: is no regular file; remove it")
+        if found.st_uid != os.geteuid():
+            raise EnergyStateFailed(f"{self.path}: belongs to user {found.st_uid}; remove it")
+
+    def _replace(self, content: bytes) -> None:
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        new = self.path.with_name(f".energy_state.{os.getpid()}")
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        try:
+            descriptor = os.open(new, flags, MODE)
+        except FileExistsError:
+            # Left over by an earlier process with this number; a link of that name goes, never its target.
+            os.unlink(new)
+            descriptor = os.open(new, flags, MODE)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                os.fchmod(file.fileno(), MODE)
+                file.write(content)
+            os.rename(new, self.path)
+        except OSError:
+            os.unlink(new)
+            raise
+
+
+def read(root: Path, *, trusted_uids: frozenset[int]) -> bytes:
+    """The file's bytes for a reader that wants to know whose they are. Raises EnergyStateFailed."""
+    path = root / ENERGY_STATE
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode) or found.st_uid not in trusted_uids:
+                raise EnergyStateFailed(f"{path}: belongs to user {found.st_uid}, not to the owner")
+            return file.read()
+    except OSError as error:
+        raise EnergyStateFailed(f"{path}: {error.strerror or error}") from None
