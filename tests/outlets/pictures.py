@@ -39,7 +39,9 @@ ISLANDED = Snapshot(
     house=SideView(v(119.84, 9.0), v(120.06), v(239.9), v(60.0)),
     mid=MidView(position="open", proof="aux+volts"),
     legs=(LegView(v(21.4), 31.7), LegView(v(None, 900.0), 31.7)),
-    inverter=InverterView(mode="forming", power_w=v(4130.0), set_w=7600.0, rated_w=10_000.0, heatsink_c=v(38.6)),
+    inverter=InverterView(
+        mode="forming", power_w=v(4130.0), set_w=7600.0, rated_w=10_000.0, heatsink_c=v(38.6)
+    ),
     car=CarView(soc_pct=v(64.0), dc_v=v(412.0), dc_a=v(10.4), power_w=v(4280.0), runtime_s=24_000.0),
     loads=(LoadView("hvac", "HVAC\x1b[2J", "L12", 3, "held", v(0.0), 18.0, "first 60 s"),),
     alarms=(AlarmView("SOC_LOW", "warning", "The car is at 24 %.", WALL_S - 60),),

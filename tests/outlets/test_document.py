@@ -61,5 +61,7 @@ def test_metrics_leave_out_what_is_unknown() -> None:
 def test_prometheus_own_parser_reads_the_metrics() -> None:
     from prometheus_client.parser import text_string_to_metric_families
 
-    families = {family.name for family in text_string_to_metric_families(metrics.exposition(ISLANDED).decode())}
+    families = {
+        family.name for family in text_string_to_metric_families(metrics.exposition(ISLANDED).decode())
+    }
     assert {"v2h_mode", "v2h_transfers", "v2h_voltage_volts", "v2h_alarm"} <= families

@@ -43,7 +43,9 @@ async def exchange(outlet: HttpOutlet, request: bytes) -> bytes:
 
 async def test_state_is_the_document() -> None:
     async with listening() as outlet:
-        head, _, body = (await exchange(outlet, b"GET /state HTTP/1.1\r\nHost: x\r\n\r\n")).partition(b"\r\n\r\n")
+        head, _, body = (await exchange(outlet, b"GET /state HTTP/1.1\r\nHost: x\r\n\r\n")).partition(
+            b"\r\n\r\n"
+        )
     assert head.startswith(b"HTTP/1.1 200 OK")
     assert b"Cache-Control: no-store" in head
     assert json.loads(body)["mode"] == "islanded"
@@ -51,7 +53,9 @@ async def test_state_is_the_document() -> None:
 
 async def test_head_has_no_body() -> None:
     async with listening() as outlet:
-        _, _, body = (await exchange(outlet, b"HEAD /state HTTP/1.1\r\nHost: x\r\n\r\n")).partition(b"\r\n\r\n")
+        _, _, body = (await exchange(outlet, b"HEAD /state HTTP/1.1\r\nHost: x\r\n\r\n")).partition(
+            b"\r\n\r\n"
+        )
     assert body == b""
 
 
@@ -90,7 +94,9 @@ async def test_a_request_that_never_ends_is_cut_short() -> None:
 
 async def test_more_clients_than_there_are_places_for_are_turned_away() -> None:
     async with listening() as outlet:
-        held = [await asyncio.open_connection("127.0.0.1", outlet.listening) for _ in range(http.MAX_CONNECTIONS)]
+        held = [
+            await asyncio.open_connection("127.0.0.1", outlet.listening) for _ in range(http.MAX_CONNECTIONS)
+        ]
         for _, writer in held:
             writer.write(b"GET /state HTTP/1.1\r\n")
             await writer.drain()

@@ -54,7 +54,9 @@ class Broker:
         folder.chmod(0o755)
         text = (examples / "mosquitto.conf").read_text("utf-8")
         text = text.replace("listener 1883 ", f"listener {self.port} ")
-        text = text.replace("/etc/mosquitto/v2h.passwd", str(passwords)).replace("/etc/mosquitto/v2h.acl", str(acl))
+        text = text.replace("/etc/mosquitto/v2h.passwd", str(passwords)).replace(
+            "/etc/mosquitto/v2h.acl", str(acl)
+        )
         self.config = folder / "mosquitto.conf"
         self.config.write_text(text + "\nuser root\n")
         self.process: subprocess.Popen[bytes] | None = None
@@ -85,7 +87,17 @@ class Broker:
 
     def subscribed(self, topic: str, count: int, *extra: str, wait_s: int = 10) -> list[tuple[str, str]]:
         """What a reader sees by mosquitto_sub: topic and payload."""
-        command = ["mosquitto_sub", "-h", "127.0.0.1", "-p", str(self.port), "-u", "homeassistant", "-P", PASSWORD]
+        command = [
+            "mosquitto_sub",
+            "-h",
+            "127.0.0.1",
+            "-p",
+            str(self.port),
+            "-u",
+            "homeassistant",
+            "-P",
+            PASSWORD,
+        ]
         command += ["-t", topic, "-C", str(count), "-W", str(wait_s), "-F", "%t %p", *extra]
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=wait_s + 10)
         lines = done.stdout.splitlines()
@@ -161,7 +173,17 @@ async def test_a_reader_cannot_write_and_nothing_is_listened_to(broker: Broker) 
     outlet = MqttOutlet(broker.target(), house.watch)
     task = asyncio.create_task(outlet.run())
     await until(lambda: outlet.health.state == "ok")
-    command = ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(broker.port), "-u", "homeassistant", "-P", PASSWORD]
+    command = [
+        "mosquitto_pub",
+        "-h",
+        "127.0.0.1",
+        "-p",
+        str(broker.port),
+        "-u",
+        "homeassistant",
+        "-P",
+        PASSWORD,
+    ]
     command += ["-t", "v2h/demo_house/state", "-m", '{"mode": "forged"}', "-r", "-q", "1"]
     await asyncio.to_thread(subprocess.run, command, capture_output=True, check=False)
     seen = await asyncio.to_thread(broker.subscribed, "v2h/demo_house/state", 2)
