@@ -1,9 +1,11 @@
 """One house, its logic controller, the driver's link and the core in virtual time: no threads, sockets or sleeps.
 
 The frames are real bytes on both sides; only what carries them is a queue. Around every discontinuity time passes
-exactly as it would (frames by their periods, hops with the lateness that a real lane shows); while nothing moves and
-no deadline is near, a hop brings one frame of each kind and one step. Which of the two holds depends only on what has
-happened, and every random number is named by what it is for, so that the same seed gives the same trace.
+exactly as it would: frames by their periods, steps with the lateness that a real lane shows. While nothing moves and
+no deadline is near, a hop looks ahead: the newest frame of each kind before its end, and one step. Only when that step
+would have asked for nothing new does the hop hold; otherwise it is taken back and the time is lived through. Whatever
+recurs (ticks, polls, heartbeats) keeps to a raster of the clock, and every random number is named by what it is for,
+so that hops change neither what happens nor when.
 """
 
 from __future__ import annotations
@@ -12,7 +14,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from v2h_console.core.commands import PersistLatch
+from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
 from v2h_console.core.settings import Settings
@@ -20,16 +22,17 @@ from v2h_console.core.state import IslandingState, Mode, State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.core.transfer import Transfer
 from v2h_console.proving import slow_readings
+from v2h_console.proving.memory import Memory
 from v2h_console.runtime.fast_lane import TICK_NS, matters
 from v2h_console.twin.faces import lc_frames
-from v2h_console.twin.faces.logic_controller import PERIODS_NS, LogicController
+from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.house import House
 from v2h_console.twin.physics.streams import uniform
 from v2h_console.twin.scenario import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import ControlRequest, DischargeLimitRequest, Reading, RelayRequest
+from v2h_drivers.capabilities import DischargeLimitRequest, Reading, RelayRequest
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -49,33 +52,26 @@ LATENESS_NS = (
     3_000_000,
     5_300_000,
 )
+#: The raster of CMD.
+COMMAND_NS = 20 * MS
 #: fsync of one small file, least and most.
 FSYNC_MS = (2.0, 12.0)
-#: A polled device is asked this often, and takes a request after that.
+#: A polled device is asked this often; it takes a request after ``REQUEST_NS``.
 POLL_NS = 300 * MS
 REQUEST_NS = 60 * MS
+#: Polls keep to a raster that no whole second falls on.
+POLL_PHASE_NS = 137 * MS
+HEALTH_NS = 200 * MS
 #: Time passes finely for so long after a discontinuity, and before a deadline.
-FINE_AFTER_NS = 1 * S
-FINE_BEFORE_NS = 500 * MS
-#: While the island is brought in phase: what moves is looked at this often.
-SYNC_HOP_NS = 10 * MS
-SYNC_FRAMES = frozenset(
-    (
-        lc_frames.SYNC,
-        lc_frames.GRID_FAST,
-        lc_frames.HOUSE_FAST,
-        lc_frames.MID_STATE,
-        lc_frames.INV_STATE,
-        lc_frames.HB_LC,
-        lc_frames.GRID_CYC,
-    )
-)
-ALL_FRAMES = frozenset(PERIODS_NS)
-FROM_CONSOLE = (lc_frames.CMD, lc_frames.INV_SET, lc_frames.SHED, lc_frames.FAN)
-EVERY_FRAME_NS = 200 * MS
-#: The longest hop while nothing happens.
+FINE_AFTER_NS = 300 * MS
+FINE_BEFORE_NS = 20 * MS
+#: The longest hop while nothing happens, and the shortest that is worth its look ahead.
 QUIET_HOP_NS = 1 * S
+LEAST_HOP_NS = 40 * MS
+FROM_CONSOLE = frozenset((lc_frames.CMD, lc_frames.INV_SET, lc_frames.SHED, lc_frames.FAN))
 SETTLED_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
+#: A voltage as near as this to a threshold crosses it with its noise (6 standard deviations).
+NOISE_REACH_PU = 0.0025
 #: Truth that tells of slow drifts and bookkeeping, not of a discontinuity.
 CALM_TRUTHS = frozenset(("fault.injected", "fault.cleared", "solar.available", "inverter.limit"))
 ORDER_LIFE_NS = 2 * S
@@ -149,6 +145,10 @@ class VirtualSite:
         ] = []
         self._serial = 0
         self._fine_until_ns = FINE_AFTER_NS
+        self._hop_ns = QUIET_HOP_NS
+        #: Something reached the controller since it last looked around.
+        self._touched = True
+        self._thresholds_pu = _thresholds_pu(settings)
         self.owner_runs = True
         self._begin_owner(settled=not booting)
         self.world.witness = self._witnessed
@@ -161,12 +161,13 @@ class VirtualSite:
         self.state = boot(self.settings, now_ns)
         if settled:
             self.state = _settled(self.state, now_ns)
-        self._readings: list[Reading] = []
+        #: What was heard on the bus, with the instant at which it arrived, and what the slow lane brought.
+        self._heard: list[tuple[int, Reading]] = []
+        self._polled: list[Reading] = []
+        self._commands: tuple[Command, ...] = ()
         self._orders: list[CoreOrder] = []
         self._receipts = [LatchReceipt(self.storage.sequence, self.storage.locked)]
-        self._polled_ns = now_ns - POLL_NS
-        self._every_frame_ns = now_ns
-        self._control: ControlRequest | None = None
+        self._poll_ns = now_ns + (POLL_PHASE_NS - now_ns) % POLL_NS
         self._stalled_until_ns = 0
         self._sequence = 0
         self._deadline_ns: int | None = None
@@ -178,8 +179,8 @@ class VirtualSite:
             for arbitration_id, data in self.controller.frames_due(now_ns + 10 * MS):
                 reading = self.link.receive(arbitration_id, data, now_ns)
                 if reading is not None:
-                    self._readings.append(reading)
-            self._readings.extend(slow_readings.poll(self.world, now_ns))
+                    self._heard.append((now_ns, reading))
+            self._polled.extend(slow_readings.poll(self.world, now_ns))
             self._take_step(now_ns)
 
     def kill_owner(self) -> None:
@@ -198,8 +199,6 @@ class VirtualSite:
         value_w = 1000.0 * float(kw) if isinstance(kw, float | int) else 0.0
         nonce = f"{name}@{self.world.now_ns}"
         self._orders.append(CoreOrder(_ORDERS[name], nonce, self.world.now_ns + ORDER_LIFE_NS, "", value_w))
-        soon_ns = max(self.world.now_ns + TICK_NS, self._stalled_until_ns)
-        self._step_at_ns = min(self._step_at_ns, soon_ns)
         self._disturbed()
 
     def do(self, name: str, params: Params) -> None:
@@ -241,36 +240,23 @@ class VirtualSite:
     def advance(self, to_ns: int) -> None:
         """Live until ``to_ns``."""
         while self.world.now_ns < to_ns:
-            if self._is_fine(to_ns):
+            hopped = self._may_hop() and self._hop(to_ns)
+            # A hop ends before what falls on its last instant; what is done to the house there comes after that.
+            if not hopped or self.world.now_ns == to_ns:
                 self._live_fine(to_ns)
-            elif self.owner_runs and self.state.islanding.mode is Mode.SYNCING:
-                self._hop(min(to_ns, self.world.now_ns + SYNC_HOP_NS), syncing=True)
-            else:
-                self._hop(self._quiet_target(to_ns), syncing=False)
             if self.after is not None:
                 self.after()
 
-    def _is_fine(self, to_ns: int) -> bool:
+    def _may_hop(self) -> bool:
         now_ns = self.world.now_ns
         if self._fixed or now_ns < self._fine_until_ns or self._queue:
-            return True
+            return False
         if not self.owner_runs:
-            return False
-        mode = self.state.islanding.mode
-        if mode is Mode.SYNCING:
-            return False
+            return True
         return (
-            mode not in SETTLED_MODES
-            or (self._deadline_ns is not None and self._deadline_ns - now_ns < FINE_BEFORE_NS)
-            or to_ns - now_ns < 2 * MS
+            self.state.islanding.mode in SETTLED_MODES
+            and self._step_at_ns >= now_ns - now_ns % TICK_NS + TICK_NS
         )
-
-    def _quiet_target(self, to_ns: int) -> int:
-        now_ns = self.world.now_ns
-        target_ns = min(to_ns, now_ns + QUIET_HOP_NS, max(now_ns + 1, self.world.next_event_ns()))
-        if self._deadline_ns is not None and self.owner_runs:
-            target_ns = min(target_ns, max(now_ns + 1, self._deadline_ns - FINE_BEFORE_NS))
-        return target_ns
 
     def _disturbed(self) -> None:
         self._fine_until_ns = max(self._fine_until_ns, self.world.now_ns + FINE_AFTER_NS)
@@ -285,42 +271,95 @@ class VirtualSite:
     def _live_fine(self, to_ns: int) -> None:
         """To the next instant at which anything happens, and everything that happens then."""
         world, controller = self.world, self.controller
-        due_ns = min(to_ns, controller.wake_at_ns(), world.next_event_ns())
+        wake_ns = controller.wake_at_ns()
+        due_ns = min(to_ns, wake_ns, world.next_event_ns())
         if self._queue:
             due_ns = min(due_ns, self._queue[0][0])
         if self.owner_runs:
-            due_ns = min(due_ns, self._step_at_ns)
+            due_ns = min(due_ns, self._step_at_ns, self._poll_ns)
         now_ns = max(world.now_ns, due_ns)
+        lived = world.agenda.taken
         world.advance(now_ns)
         while self._queue and self._queue[0][0] <= now_ns:
             _, _, arbitration_id, what = heapq.heappop(self._queue)
             self._arrive(arbitration_id, what, now_ns)
-        if self.owner_runs and self._step_at_ns <= now_ns:
-            self._take_step(now_ns)
-        for arbitration_id, data in controller.frames_due(now_ns):
-            self._to_console(arbitration_id, data, now_ns)
+        if self.owner_runs:
+            if self._poll_ns <= now_ns:
+                self._poll_ns += POLL_NS
+                if self.polling:
+                    self._polled.extend(slow_readings.poll(world, now_ns))
+            if self._step_at_ns <= now_ns:
+                self._take_step(now_ns)
+        # The controller has something to do only when its time has come or something has moved.
+        if wake_ns <= now_ns or world.agenda.taken != lived or self._touched:
+            self._touched = False
+            for arbitration_id, data in controller.frames_due(now_ns):
+                self._hear(arbitration_id, data, now_ns + BUS_NS)
         self._collect()
 
-    def _hop(self, to_ns: int, *, syncing: bool) -> None:
-        """A longer way over which nothing happens: one frame of each kind, one step."""
-        world, controller = self.world, self.controller
-        world.advance(to_ns)
-        if self.owner_runs:
-            # The heartbeat went on all the while; what it says now is what it has said.
-            if self._control is not None:
-                self.link.request(self._control, to_ns)
-            for arbitration_id, data in self.link.frames_due(to_ns):
-                self._deliver_to_controller(arbitration_id, data, to_ns)
-        only = SYNC_FRAMES
-        if not syncing or to_ns - self._every_frame_ns >= EVERY_FRAME_NS:
-            self._every_frame_ns = to_ns
-            only = ALL_FRAMES
-        for arbitration_id, data in controller.frames_due(to_ns, only):
-            if self.owner_runs:
-                self._hear(arbitration_id, data, to_ns)
-        if self.owner_runs:
-            self._take_step(to_ns)
+    def _hop(self, to_ns: int) -> bool:
+        """Pass over time in which nothing happens; False when something would, or the way is too short."""
+        world, now_ns = self.world, self.world.now_ns
+        end_ns = min(to_ns, world.next_event_ns(), now_ns + self._hop_ns)
+        if not self.owner_runs:
+            end_ns -= end_ns % TICK_NS
+            if end_ns - now_ns < LEAST_HOP_NS:
+                return False
+            world.look_at(end_ns)
+            self.controller.pass_over(end_ns)
+            return True
+        if self._deadline_ns is not None:
+            end_ns = min(end_ns, self._deadline_ns - FINE_BEFORE_NS)
+        end_ns -= end_ns % TICK_NS
+        if end_ns - now_ns < LEAST_HOP_NS or self._noise_decides(now_ns):
+            return False
+        if not self._look_ahead(end_ns):
+            self._hop_ns = (end_ns - now_ns) // 2
+            if self._hop_ns < LEAST_HOP_NS:
+                self._fine_until_ns = end_ns + TICK_NS
+                self._hop_ns = QUIET_HOP_NS
+            return False
+        self._hop_ns = QUIET_HOP_NS
         self._collect()
+        return True
+
+    def _look_ahead(self, end_ns: int) -> bool:
+        """Hear what will have been heard by ``end_ns`` and step; all of it taken back when that asks for anything new."""
+        world, now_ns = self.world, self.world.now_ns
+        memory = Memory(self.link)
+        heard, polled, poll_ns, health_ns = self._heard.copy(), self._polled, self._poll_ns, self._health_ns
+        for due_ns, arbitration_id, data in self.controller.newest_before(end_ns):
+            self._hear(arbitration_id, data, due_ns + BUS_NS)
+        if self._poll_ns <= end_ns:
+            self._poll_ns += (end_ns - self._poll_ns) // POLL_NS * POLL_NS
+            if self.polling:
+                world.look_at(self._poll_ns)
+                self._polled = [*polled, *slow_readings.poll(world, self._poll_ns)]
+            self._poll_ns += POLL_NS
+        observation = self._observe(end_ns, everything=True)
+        result = self._step(self.settings, self.state, observation, end_ns)
+        if (
+            result.events
+            or result.commands != self._commands
+            or result.state.islanding.mode is not self.state.islanding.mode
+        ):
+            memory.restore()
+            self._heard, self._polled, self._poll_ns, self._health_ns = heard, polled, poll_ns, health_ns
+            self._sequence -= 1
+            world.look_at(now_ns)
+            return False
+        world.look_at(end_ns)
+        self._follow(observation, result, end_ns, passed_over=True)
+        return True
+
+    def _noise_decides(self, now_ns: int) -> bool:
+        """Whether a voltage lies so near to a threshold that every single frame counts."""
+        for node in self.world.nodes.values():
+            level = abs(node.steady(now_ns))
+            for threshold in self._thresholds_pu:
+                if abs(level - threshold) < NOISE_REACH_PU:
+                    return True
+        return False
 
     def _collect(self) -> None:
         for truth in self.controller.drain_truth():
@@ -339,10 +378,6 @@ class VirtualSite:
         self._serial += 1
         heapq.heappush(self._queue, (at_ns, self._serial, arbitration_id, what))
 
-    def _to_console(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
-        if self.owner_runs:
-            self._push(now_ns + BUS_NS, arbitration_id, data)
-
     def _arrive(
         self,
         arbitration_id: int,
@@ -351,10 +386,7 @@ class VirtualSite:
     ) -> None:
         match what:
             case bytes():
-                if arbitration_id in FROM_CONSOLE:
-                    self._deliver_to_controller(arbitration_id, what, now_ns)
-                elif self.owner_runs:
-                    self._hear(arbitration_id, what, now_ns)
+                self._deliver_to_controller(arbitration_id, what, now_ns)
             case LatchReceipt():
                 self._receipts.append(what)
             case DischargeLimitRequest():
@@ -365,18 +397,22 @@ class VirtualSite:
     def _deliver_to_controller(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
         tampered = data if self.to_controller is None else self.to_controller(arbitration_id, data, now_ns)
         if tampered is not None:
+            self._touched = True
             self.controller.receive(arbitration_id, tampered, now_ns)
 
-    def _hear(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
-        tampered = data if self.to_console is None else self.to_console(arbitration_id, data, now_ns)
+    def _hear(self, arbitration_id: int, data: bytes, at_ns: int) -> None:
+        """A frame that reaches the console at ``at_ns``, soon: what it says waits for the step that comes after."""
+        if not self.owner_runs:
+            return
+        tampered = data if self.to_console is None else self.to_console(arbitration_id, data, at_ns)
         if tampered is None:
             return
-        reading = self.link.receive(arbitration_id, tampered, now_ns)
+        reading = self.link.receive(arbitration_id, tampered, at_ns)
         if reading is None:
             return
-        self._readings.append(reading)
+        self._heard.append((at_ns, reading))
         if matters(reading, self.state):
-            soon_ns = max(now_ns + self._lateness_ns(now_ns), self._stalled_until_ns)
+            soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
             self._step_at_ns = min(self._step_at_ns, soon_ns)
 
     def _lateness_ns(self, now_ns: int) -> int:
@@ -385,23 +421,37 @@ class VirtualSite:
 
     # ------------------------------------------------------------ the core
 
-    def _take_step(self, now_ns: int) -> None:
-        if self.polling and now_ns - self._polled_ns >= POLL_NS:
-            self._polled_ns = now_ns
-            self._readings.extend(slow_readings.poll(self.world, now_ns))
-        if now_ns - self._health_ns >= 200 * MS:
-            self._health_ns = now_ns
-            self._readings.append(self.link.health(now_ns))
+    def _observe(self, now_ns: int, *, everything: bool = False) -> Observation:
+        """What has come in by ``now_ns``; ``everything``: what is on the wire, too."""
+        heard = self._heard
+        count = len(heard)
+        if not everything:
+            while count and heard[count - 1][0] > now_ns:
+                count -= 1
+        readings = [reading for _, reading in heard[:count]]
+        del heard[:count]
+        readings += self._polled
+        self._polled = []
+        if now_ns >= self._health_ns:
+            self._health_ns = now_ns - now_ns % HEALTH_NS + HEALTH_NS
+            readings.append(self.link.health(now_ns))
         self._sequence += 1
-        observation = Observation(
-            self._sequence, tuple(self._readings), tuple(self._orders), tuple(self._receipts)
-        )
-        self._readings, self._orders, self._receipts = [], [], []
+        return Observation(self._sequence, tuple(readings), tuple(self._orders), tuple(self._receipts))
+
+    def _take_step(self, now_ns: int) -> None:
+        observation = self._observe(now_ns)
+        self._follow(observation, self._step(self.settings, self.state, observation, now_ns), now_ns)
+
+    def _follow(
+        self, observation: Observation, result: Step, now_ns: int, *, passed_over: bool = False
+    ) -> None:
+        """Take a step's result as what is, and carry out what it commands; ``passed_over``: it has all been said."""
+        before = self.state
+        self._orders, self._receipts = [], []
         if self._record:
             self.run.observations.append((now_ns, observation))
-        before = self.state
-        result = self._step(self.settings, before, observation, now_ns)
         self.state = result.state
+        self._commands = result.commands
         self.run.steps += 1
         self.run.events.extend(result.events)
         if result.state.last_transfer is not before.last_transfer and result.state.last_transfer is not None:
@@ -415,15 +465,19 @@ class VirtualSite:
                     self._persist(command, now_ns)
                 case DischargeLimitRequest() | RelayRequest():
                     self._push(now_ns + REQUEST_NS, 0, command)
-                case ControlRequest():
-                    self._control = command
-                    self.link.request(command, now_ns)
                 case _:
                     self.link.request(command, now_ns)
+        heard: tuple[int, int] | None = None
         for arbitration_id, data in self.link.frames_due(now_ns):
-            self._push(now_ns + BUS_NS, arbitration_id, data)
+            if not passed_over:
+                self._push(now_ns + BUS_NS, arbitration_id, data)
+            elif arbitration_id == lc_frames.CMD:
+                heard = (now_ns - now_ns % COMMAND_NS + BUS_NS, data[6])
+        if passed_over:
+            self.controller.pass_over(now_ns, heard)
         self._deadline_ns = result.deadline_ns
-        self._step_at_ns = min(now_ns + TICK_NS, result.wake_at_ns, max(now_ns + 1, self.link.wake_at_ns()))
+        next_tick_ns = now_ns - now_ns % TICK_NS + TICK_NS
+        self._step_at_ns = max(self._stalled_until_ns, min(next_tick_ns, max(now_ns + 1, result.wake_at_ns)))
 
     def _persist(self, command: PersistLatch, now_ns: int) -> None:
         if self.storage.failing:
@@ -431,6 +485,13 @@ class VirtualSite:
         delay_ms = uniform(self.seed, "fsync", command.sequence, FSYNC_MS)
         self.storage.sequence, self.storage.locked = command.sequence, command.locked
         self._push(now_ns + round(delay_ms * MS), 0, LatchReceipt(command.sequence, command.locked))
+
+
+def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
+    """Where a voltage means something else on the other side."""
+    window = settings.grid.enter_service
+    trips = [element.limit for element in settings.grid.trips if element.quantity == "v"]
+    return (0.05, 0.25, 0.5, 0.88, 0.9, window.v_lo_pu, window.v_hi_pu, *trips)
 
 
 def _settled(state: State, now_ns: int) -> State:

@@ -56,6 +56,8 @@ HEALTH_EVERY_NS = 200 * NS_PER_MS
 Item = TypeVar("Item")
 
 _QUIET_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
+#: A low grid asks for something at once only while a pole may be closed, or is about to be.
+_ON_THE_GRID = (Mode.TIED, Mode.SYNCING, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 
 
 @dataclass(slots=True)
@@ -195,7 +197,7 @@ def matters(reading: Reading, state: State) -> bool:
     if reading.quality is not Quality.GOOD:
         return True
     if isinstance(reading, GridFast):
-        return (
+        return state.islanding.mode in _ON_THE_GRID and (
             bool(reading.below_088_ms or reading.below_050_ms)
             or reading.l1_pu is None
             or reading.l2_pu is None

@@ -229,7 +229,8 @@ class LogicControllerLink:
                 continue
             if name == "CMD" and now_ns - self._control_ns > KEEP_ALIVE_NS:
                 continue
-            outgoing.due_ns = now_ns + outgoing.layout.period_ns
+            # A raster of its own, so that a change sent in between does not shift every heartbeat after it.
+            outgoing.due_ns = now_ns - now_ns % outgoing.layout.period_ns + outgoing.layout.period_ns
             outgoing.counter = (outgoing.counter + 1) & 0xFF
             body = outgoing.signals[:SIGNAL_BYTES] + bytes((outgoing.counter,))
             crc = frame_crc(outgoing.crc_register, body)

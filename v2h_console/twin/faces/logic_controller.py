@@ -6,7 +6,6 @@ never trusts a frame that is stale, replayed or broken.
 
 from __future__ import annotations
 
-from collections.abc import Container
 from dataclasses import dataclass
 
 from v2h_console.twin.faces import lc_frames as frames
@@ -46,6 +45,8 @@ VOLTAGE_NOISE = 0.0004
 CURRENT_NOISE_A = 0.02
 PHASE_NOISE_DEG = 0.1
 TEMPERATURE_NOISE_C = 0.04
+#: The noise of currents and temperatures wanders: it is drawn once for so long.
+SLOW_NOISE_NS = 1000 * MS
 
 
 @dataclass(slots=True)
@@ -78,6 +79,7 @@ class LogicController:
         self._due_ns = {
             arbitration_id: world.now_ns + index * 300_000 for index, arbitration_id in enumerate(PERIODS_NS)
         }
+        self._next_due_ns = min(self._due_ns.values())
         self._last_contacts = (world.mid.nc_closed, world.mid.no_closed)
         self._last_mid_sent_ns = 0
         self._last_feedback = -1
@@ -214,7 +216,7 @@ class LogicController:
 
     def wake_at_ns(self) -> int:
         """When ``frames_due`` next has something to do."""
-        wake = min(self._due_ns.values())
+        wake = self._next_due_ns
         if self._accepted.command is not None:
             wake = min(wake, self._accepted.at_ns + HEARTBEAT_LIMIT_NS + 1)
         if self._open_since_ns is not None:
@@ -223,22 +225,21 @@ class LogicController:
                 wake = min(wake, ripe)
         return wake
 
-    def frames_due(self, now_ns: int, only: Container[int] | None = None) -> list[tuple[int, bytes]]:
-        """Act on the time that has passed, then sample and pack what is due: by period, edges at once.
-
-        ``only``: of these ids (whoever steps coarsely may leave out what cannot have changed).
-        """
+    def frames_due(self, now_ns: int) -> list[tuple[int, bytes]]:
+        """Act on the time that has passed, then sample and pack what is due: by period, edges at once."""
         self._drive(now_ns)
         world = self._world
         contacts = (world.mid.nc_closed, world.mid.no_closed)
         if contacts != self._last_contacts and now_ns - self._last_mid_sent_ns >= EDGE_SPACING_NS:
-            self._due_ns[frames.MID_STATE] = now_ns
+            self._due_ns[frames.MID_STATE] = self._next_due_ns = now_ns
         feedback = self._feedback_mask()
         if feedback != self._last_feedback:
-            self._due_ns[frames.LOAD_FB] = now_ns
+            self._due_ns[frames.LOAD_FB] = self._next_due_ns = now_ns
         sent: list[tuple[int, bytes]] = []
+        if self._next_due_ns > now_ns:
+            return sent
         for arbitration_id, due_ns in self._due_ns.items():
-            if due_ns > now_ns or (only is not None and arbitration_id not in only):
+            if due_ns > now_ns:
                 continue
             if arbitration_id == frames.MID_STATE:
                 self._last_contacts, self._last_mid_sent_ns = contacts, now_ns
@@ -252,7 +253,45 @@ class LogicController:
             # Late frames are not made up for: the next one keeps to the raster.
             behind = (now_ns - due_ns) // period
             self._due_ns[arbitration_id] = due_ns + (behind + 1) * period
+        self._next_due_ns = min(self._due_ns.values())
         return sent
+
+    # ------------------------------------------------------------ passing over time in which nothing happens
+
+    def newest_before(self, to_ns: int) -> list[tuple[int, int, bytes]]:
+        """The newest frame of each kind that is due before ``to_ns``: (due, id, frame), in order of time.
+
+        Changes nothing but the instant that the world is looked at; true only while nothing happens until ``to_ns``.
+        """
+        found: list[tuple[int, int]] = []
+        for arbitration_id, due_ns in self._due_ns.items():
+            if due_ns < to_ns:
+                period = PERIODS_NS[arbitration_id]
+                found.append((due_ns + (to_ns - 1 - due_ns) // period * period, arbitration_id))
+        found.sort()
+        newest: list[tuple[int, int, bytes]] = []
+        for due_ns, arbitration_id in found:
+            self._world.look_at(due_ns)
+            passed = (due_ns - self._due_ns[arbitration_id]) // PERIODS_NS[arbitration_id] + 1
+            counter = (self._counters[arbitration_id] + passed) & 0xFF
+            signals = self._sample(arbitration_id, due_ns)
+            newest.append((due_ns, arbitration_id, frames.frame(arbitration_id, signals, counter)))
+        return newest
+
+    def pass_over(self, to_ns: int, heard: tuple[int, int] | None = None) -> None:
+        """Go on at ``to_ns`` as if every frame before it had been sent and the same command been heard all along.
+
+        ``heard``: when the newest CMD came, and its counter.
+        """
+        for arbitration_id, due_ns in self._due_ns.items():
+            if due_ns < to_ns:
+                period = PERIODS_NS[arbitration_id]
+                passed = (to_ns - 1 - due_ns) // period + 1
+                self._due_ns[arbitration_id] = due_ns + passed * period
+                self._counters[arbitration_id] = (self._counters[arbitration_id] + passed) & 0xFF
+        self._next_due_ns = min(self._due_ns.values())
+        if self._accepted.command is not None and heard is not None:
+            self._accepted.at_ns, self._accepted.counter = heard
 
     def _feedback_mask(self) -> int:
         mask = 0
@@ -278,7 +317,7 @@ class LogicController:
             case frames.MID_STATE:
                 mid = world.mid
                 since_ms = (now_ns - mid.last_edge_ns) / MS
-                pole_a = abs(world.pole_current_a() + self._noise("pole", CURRENT_NOISE_A))
+                pole_a = abs(world.pole_current_a() + self._slow_noise("pole", CURRENT_NOISE_A))
                 return frames.mid_state(
                     mid.nc_closed,
                     mid.no_closed,
@@ -313,8 +352,8 @@ class LogicController:
                     return frames.currents(None, None, None)
                 l1_a, l2_a, n_a = world.leg_currents_a()
                 return frames.currents(
-                    l1_a + self._noise("ct1", CURRENT_NOISE_A),
-                    l2_a + self._noise("ct2", CURRENT_NOISE_A),
+                    l1_a + self._slow_noise("ct1", CURRENT_NOISE_A),
+                    l2_a + self._slow_noise("ct2", CURRENT_NOISE_A),
                     n_a,
                 )
             case frames.GRID_CYC:
@@ -354,7 +393,7 @@ class LogicController:
 
     def _temperatures(self) -> int:
         thermal = self._world.thermal
-        heatsink: float | None = thermal.heatsink_c + self._noise("heatsink", TEMPERATURE_NOISE_C)
+        heatsink: float | None = thermal.heatsink_c + self._slow_noise("heatsink", TEMPERATURE_NOISE_C)
         fault = self._world.sense_fault("inverter_temp")
         if fault == "off":
             heatsink = None
@@ -365,3 +404,6 @@ class LogicController:
 
     def _noise(self, channel: str, sigma: float) -> float:
         return self._world.sensor_noise(channel, self._world.now_ns, sigma)
+
+    def _slow_noise(self, channel: str, sigma: float) -> float:
+        return self._world.sensor_noise(channel, self._world.now_ns // SLOW_NOISE_NS, sigma)

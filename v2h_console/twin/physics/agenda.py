@@ -12,12 +12,14 @@ NEVER_NS = 2**63 - 1
 class Agenda:
     """Appointments at integer nanoseconds; those of the same instant happen in the order they were made."""
 
-    __slots__ = ("_heap", "_live", "_serial")
+    __slots__ = ("_heap", "_live", "_serial", "taken")
 
     def __init__(self) -> None:
         self._heap: list[tuple[int, int, str, Callable[[], None]]] = []
         self._live: dict[str, int] = {}
         self._serial = 0
+        #: How many appointments have been kept: whoever cached something asks whether anything happened since.
+        self.taken = 0
 
     def put(self, name: str, at_ns: int, action: Callable[[], None]) -> None:
         """Do ``action`` at ``at_ns``; an earlier appointment ``name`` is dropped."""
@@ -49,4 +51,5 @@ class Agenda:
         """Remove the next appointment and give its action; only after ``next_ns`` has named a time."""
         _, _, name, action = heapq.heappop(self._heap)
         del self._live[name]
+        self.taken += 1
         return action

@@ -1,0 +1,65 @@
+"""Passing quickly over quiet time must change neither what happens nor when."""
+
+from __future__ import annotations
+
+import pytest
+
+from v2h_console.proving.course import JudgedSite
+from v2h_console.proving.memory import Memory
+from v2h_console.proving.virtual import MS, S, VirtualSite
+from v2h_console.site import demo_site
+from v2h_console.twin.faces import lc_frames
+from v2h_console.twin.house import House
+from v2h_console.twin.scenario import Scenario, Start, Step
+from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import ShedRequest
+
+COURSES = {
+    "an outage": (Step(3.0, "grid.loss"), Step(9.0, "load.on", {"load": "hvac"})),
+    "a restart between two hops": (Step(4.137, "owner.restart"),),
+    "a blind sensor that comes back": (
+        Step(2.0, "fault.inject", {"fault": "grid_sense.off"}),
+        Step(7.5, "fault.clear", {"fault": "grid_sense.off"}),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", COURSES)
+def test_hops_change_neither_what_happens_nor_when(name: str) -> None:
+    scenario = Scenario(name, 12.0, Start(enter_service_s=15.0), COURSES[name])
+    hopping, fixed = JudgedSite(scenario, 3).play(), JudgedSite(scenario, 3, fixed=True).play()
+    assert hopping.run.steps < fixed.run.steps / 2, "nothing was passed over: the comparison proves nothing"
+    assert [t for t in hopping.run.truths if t.truth == "coil.off"], "the MID never opened"
+    assert hopping.run.truths == fixed.run.truths
+    assert hopping.run.events == fixed.run.events
+
+
+def test_a_look_ahead_that_comes_to_nothing_leaves_no_mark_on_the_link() -> None:
+    site = VirtualSite(demo_site.settings(15.0), House(), booting=False)
+    site.advance(2 * S)
+    link = site.link
+    before = {name: repr(value) for name, value in vars(link).items()}
+    memory = Memory(link)
+    for at_ns, arbitration_id, data in site.controller.newest_before(site.world.now_ns + 1):
+        link.receive(arbitration_id, data, at_ns)
+    body = bytes(6) + b"\x01"
+    link.receive(lc_frames.SUPPLY, body + b"\x00", site.world.now_ns)
+    link.request(ShedRequest(0xFF), site.world.now_ns)
+    link.frames_due(site.world.now_ns + 100 * MS)
+    assert {name: repr(value) for name, value in vars(link).items()} != before
+    memory.restore()
+    assert {name: repr(value) for name, value in vars(link).items()} == before
+
+
+def test_every_kind_of_state_is_remembered() -> None:
+    link = LogicControllerLink("Controller", "virtual")
+    for value in vars(link).values():
+        for inner in value.values() if isinstance(value, dict) else [value]:
+            assert not hasattr(inner, "__dict__") or callable(inner), f"{inner!r} is deeper than a record"
+
+
+def test_passed_over_time_cannot_hide_an_event() -> None:
+    site = VirtualSite(demo_site.settings(15.0), House(), booting=False)
+    site.advance(2 * S)
+    with pytest.raises(ValueError, match="must be lived through"):
+        site.world.look_at(site.world.next_event_ns() + 1)
