@@ -6,11 +6,11 @@ Only changes become events. An acknowledged alarm stays listed until it clears.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import replace
 
 from v2h_console.core import lockouts
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
+from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings

@@ -6,10 +6,11 @@ One small function an event; the table itself stays free of side notes.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from v2h_console.core import grid_monitor, load_manager, transfer
 from v2h_console.core.events import Event, Severity
+from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.islanding import Edge, View
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S

@@ -7,9 +7,10 @@ with every excursion that a reading shows, each reading looked at, not only the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, EnterService, GridSettings, TripElement
 from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle

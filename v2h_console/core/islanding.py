@@ -8,9 +8,10 @@ off ``control_request`` without knowing how one got there. Deadlines are guards 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from v2h_console.core import guards
+from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh

@@ -8,9 +8,10 @@ A missing or corrupt record reads as locked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from v2h_console.core.commands import PersistLatch
+from v2h_console.core.frozen import replace
 from v2h_console.core.observation import LatchReceipt
 
 

@@ -6,8 +6,9 @@ circuit's index in the load table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Circuit, Settings
 from v2h_drivers.capabilities import LegCurrents

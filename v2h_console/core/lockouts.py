@@ -6,8 +6,7 @@ forming and closing at once, while the house stays on the grid.
 
 from __future__ import annotations
 
-from dataclasses import replace
-
+from v2h_console.core.frozen import replace
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode, State

@@ -7,9 +7,10 @@ prove nothing; anything but agreement is "not open".
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.senses import GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, MID_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, MidSettings
 from v2h_drivers.capabilities import GridFast, HouseFast, MidState

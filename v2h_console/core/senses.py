@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from typing import TypeVar, get_args
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS
 from v2h_drivers.capabilities import (
     CarStatus,
@@ -95,7 +96,12 @@ def screen(readings: tuple[Reading, ...]) -> tuple[Reading, ...]:
     Comparisons with NaN are false whichever way they are asked, so that one behind a driver's back would pass for
     "inside its limits".
     """
-    return tuple(map(_screened, readings))
+    for reading in readings:
+        for name in _FLOATS_OF[type(reading)]:
+            value = getattr(reading, name)
+            if value is not None and not math.isfinite(value):
+                return tuple(map(_screened, readings))
+    return readings
 
 
 def _screened(reading: Reading) -> Reading:

@@ -5,7 +5,7 @@ Integer nanoseconds of monotonic time only. The same stream of observations give
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from v2h_console.core import (
     alarms,
@@ -24,6 +24,7 @@ from v2h_console.core import (
 )
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event, Severity
+from v2h_console.core.frozen import replace
 from v2h_console.core.islanding import View
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind

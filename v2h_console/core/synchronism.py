@@ -6,8 +6,9 @@ at 0.3 Hz and 100 ms the angle moves 10.8°. The site's limits are tighter than 
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.senses import CYCLE_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, InverterSettings, MidSettings, SyncSettings
 from v2h_drivers.capabilities import InverterSetpoint

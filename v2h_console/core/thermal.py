@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.senses import TEMPERATURES_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
 from v2h_drivers.capabilities import Temperatures

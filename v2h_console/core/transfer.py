@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import itertools
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS
 
 #: Milliseconds from the grid's fall to the house's return, by class; ``None`` has no budget.
