@@ -407,6 +407,26 @@ class RelayRequest:
     closed: bool
 
 
+@dataclass(frozen=True, slots=True)
+class CaptureRequest:
+    """Record the voltages of both sides once; a capture that runs is given up for it."""
+
+
+@dataclass(frozen=True, slots=True)
+class WaveCapture:
+    """One window of the four leg voltages, evenly sampled, volts; ``None`` where the sensor gave nothing.
+
+    ``at_ns``: when it was asked for. ``samples`` of one channel are ``rate_hz`` apart.
+    """
+
+    at_ns: int
+    rate_hz: float
+    grid_l1_v: tuple[float | None, ...]
+    grid_l2_v: tuple[float | None, ...]
+    house_l1_v: tuple[float | None, ...]
+    house_l2_v: tuple[float | None, ...]
+
+
 FastRequest = ControlRequest | InverterSetpoint | ShedRequest | FanRequest
 SlowRequest = DischargeLimitRequest | RelayRequest
 
@@ -433,6 +453,12 @@ class FastDevice(Protocol):
 
     def wake_at_ns(self) -> int:
         """When ``frames_due`` next has something to send."""
+
+    def capture(self, now_ns: int) -> None:
+        """Begin to record a window of waveforms."""
+
+    def captured(self) -> WaveCapture | str | None:
+        """The window when it is whole, once; why it failed, once; ``None`` while it runs or none was asked for."""
 
     def health(self, now_ns: int) -> LinkHealth:
         """How the link is now."""

@@ -40,6 +40,7 @@ from v2h_drivers.capabilities import (
     Reading,
     RelayRequest,
     ShedRequest,
+    WaveCapture,
 )
 
 #: Frames that bring nothing urgent ride along with the next step, at latest after this.
@@ -55,6 +56,9 @@ HEALTH_EVERY_NS = 200 * NS_PER_MS
 
 Item = TypeVar("Item")
 
+#: Who asked for waveforms is told by this: the window, or in words why there is none. Must only queue.
+Captured = Callable[[WaveCapture | str], None]
+
 _QUIET_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
 #: A low grid asks for something at once only while a pole may be closed, or is about to be.
 _ON_THE_GRID = (Mode.TIED, Mode.SYNCING, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
@@ -67,6 +71,7 @@ class Inbox:
     readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=4096))
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
+    captures: deque[Captured] = field(default_factory=deque)
 
 
 class FastLane(threading.Thread):
@@ -101,6 +106,7 @@ class FastLane(threading.Thread):
         self.garbage = GarbagePlan()
         self.send_failures = 0
         self.failure: BaseException | None = None
+        self._capturing: Captured | None = None
 
     def stop(self) -> None:
         """Ask the lane to end; the controller opens the MID by itself when the heartbeat stops."""
@@ -139,6 +145,7 @@ class FastLane(threading.Thread):
             state = result.state
             for command in result.commands:
                 self._carry_out(command, now_ns)
+            self._capture(now_ns)
             self._send_due(now_ns)
             self.events.extend(result.events)
             self.published = state
@@ -172,6 +179,18 @@ class FastLane(threading.Thread):
             if wait_s == 0:
                 return readings, due_ns
         return readings, self._clock_ns()
+
+    def _capture(self, now_ns: int) -> None:
+        """One window of waveforms at a time, for whoever asked first."""
+        if self._capturing is None:
+            if not self._inbox.captures:
+                return
+            self._capturing = self._inbox.captures.popleft()
+            self._link.capture(now_ns)
+        captured = self._link.captured()
+        if captured is not None:
+            asked, self._capturing = self._capturing, None
+            asked(captured)
 
     def _carry_out(self, command: Command, now_ns: int) -> None:
         match command:

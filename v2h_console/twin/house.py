@@ -161,5 +161,8 @@ class House:
     circuits: tuple[CircuitData, ...] = CIRCUITS
     uncontrolled_va: tuple[float, float] = (110.0, 90.0)
     uncontrolled_power_factor: float = 0.95
+    #: (order, percent of the fundamental) of the street's voltage and of the inverter's own.
+    grid_harmonics_pct: tuple[tuple[int, float], ...] = ((3, 0.8), (5, 1.2), (7, 0.6), (11, 0.3))
+    inverter_harmonics_pct: tuple[tuple[int, float], ...] = ((3, 0.8), (5, 0.6), (7, 0.4), (13, 0.2))
     #: The time constant of a house that nothing holds up any more.
     decay_ms: float = 3.0

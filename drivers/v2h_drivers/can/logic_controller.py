@@ -12,6 +12,7 @@ from pathlib import Path
 from v2h_drivers.can.codec import COUNTER_BYTE, CRC_BYTE, FRAME_BYTES, SIGNAL_BYTES, FrameLayout, load_layouts
 from v2h_drivers.can.crc8 import frame_crc, id_register
 from v2h_drivers.can.readings import Builder, blank, builders
+from v2h_drivers.can.wave import WAVE_ID, WaveAssembler
 from v2h_drivers.capabilities import (
     ControllerHeartbeat,
     ControlRequest,
@@ -23,6 +24,7 @@ from v2h_drivers.capabilities import (
     Quality,
     Reading,
     ShedRequest,
+    WaveCapture,
 )
 
 MS = 1_000_000
@@ -41,7 +43,7 @@ HEARTBEAT_LATE_NS = 60 * MS
 SILENT_NS = 100 * MS
 RESTART_SAID_NS = 1_000 * MS
 #: Sends with a period shorter than this would be a burst, not a change.
-_COMMAND_FRAMES = ("CMD", "INV_SET", "SHED", "FAN")
+_COMMAND_FRAMES = ("CMD", "INV_SET", "SHED", "FAN", "WAVE_REQ")
 
 
 @dataclass(slots=True)
@@ -109,6 +111,7 @@ class LogicControllerLink:
         self._lc_time_ms: int | None = None
         self._still_heartbeats = 0
         self._frozen_ns: int | None = None
+        self._wave = WaveAssembler()
 
     # ------------------------------------------------------------ receiving
 
@@ -116,6 +119,8 @@ class LogicControllerLink:
         """One frame to at most one reading. Never raises."""
         incoming = self._incoming.get(arbitration_id)
         if incoming is None:
+            if arbitration_id == WAVE_ID:
+                self._wave.receive(data, now_ns)
             return None
         if len(data) != FRAME_BYTES:
             self.statistics.bad_length += 1
@@ -223,6 +228,8 @@ class LogicControllerLink:
         control = self._control
         if control is not None and control.close_token and now_ns - self._token_ns > TOKEN_LIFE_NS:
             self._encode_control(now_ns)
+        if self._wave.active:
+            self._ask_for_samples(now_ns)
         sent: list[tuple[int, bytes]] = []
         for name, outgoing in self._outgoing.items():
             if outgoing.signals is None or outgoing.due_ns > now_ns:
@@ -233,9 +240,26 @@ class LogicControllerLink:
             outgoing.due_ns = now_ns - now_ns % outgoing.layout.period_ns + outgoing.layout.period_ns
             outgoing.counter = (outgoing.counter + 1) & 0xFF
             body = outgoing.signals[:SIGNAL_BYTES] + bytes((outgoing.counter,))
+            if name == "WAVE_REQ":
+                # Said once: what does not come is asked for by a request of its own.
+                outgoing.signals = None
             crc = frame_crc(outgoing.crc_register, body)
             sent.append((outgoing.layout.arbitration_id, body + bytes((crc,))))
         return sent
+
+    def capture(self, now_ns: int) -> None:
+        """Begin to record a window of waveforms; one that runs is given up."""
+        self._wave.begin(now_ns)
+
+    def captured(self) -> WaveCapture | str | None:
+        """The window when it is whole, once; why it failed, once; else ``None``."""
+        return self._wave.take()
+
+    def _ask_for_samples(self, now_ns: int) -> None:
+        wanted = self._wave.wanted(now_ns)
+        if wanted is not None:
+            window, first, count = map(float, wanted)
+            self._put("WAVE_REQ", {"window": window, "first": first, "count": count}, now_ns, at_once=True)
 
     def wake_at_ns(self) -> int:
         """When something is due next; far away while there is nothing to send."""

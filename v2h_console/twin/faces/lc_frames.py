@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-CMD, INV_SET, SHED, FAN = 0x010, 0x138, 0x140, 0x220
+CMD, INV_SET, SHED, FAN, WAVE_REQ = 0x010, 0x138, 0x140, 0x220, 0x148
 MID_STATE, GRID_FAST, HOUSE_FAST, INV_STATE, SYNC, CURRENTS = 0x020, 0x100, 0x108, 0x110, 0x118, 0x120
 GRID_CYC, HOUSE_CYC, HB_LC, LOAD_FB, TEMPS, SUPPLY, CFG = 0x128, 0x130, 0x200, 0x208, 0x210, 0x218, 0x228
 
@@ -190,3 +190,8 @@ def unpack_setpoint(signals: int) -> tuple[float, float, float, float] | None:
         return None
     signed_power = power - 0x10000 if power & 0x8000 else power
     return frequency * 0.005 + 50.0, voltage * 0.1, signed_power * 10.0, share / 254.0
+
+
+def unpack_wave_request(signals: int) -> tuple[int, int, int]:
+    """WAVE_REQ: window number, first sample, count."""
+    return signals & 0xFF, signals >> 8 & 0xFFFF, signals >> 24 & 0xFFFF

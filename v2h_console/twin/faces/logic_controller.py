@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from v2h_console.twin.faces import lc_frames as frames
+from v2h_console.twin.faces.waves import Waves
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.world import World
 
@@ -84,6 +85,7 @@ class LogicController:
         self._last_mid_sent_ns = 0
         self._last_feedback = -1
         self._truth: list[Truth] = []
+        self._waves = Waves(world)
         self.rejected = 0
         if running:
             hold = frames.Command(False, False, True, False, 1, 0, nonce)
@@ -102,7 +104,7 @@ class LogicController:
 
     def receive(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
         """One frame from the bus. Anything not addressed to the controller, or not valid, changes nothing."""
-        if arbitration_id not in (frames.CMD, frames.INV_SET, frames.SHED, frames.FAN):
+        if arbitration_id not in (frames.CMD, frames.INV_SET, frames.SHED, frames.FAN, frames.WAVE_REQ):
             return
         if len(data) != 8 or frames.crc8(arbitration_id, data[:7]) != data[7]:
             self.rejected += 1
@@ -116,6 +118,8 @@ class LogicController:
             self._world.set_shed(signals & 0xFFFFFFFF)
         elif arbitration_id == frames.FAN:
             self._world.set_fan(min(100, signals & 0xFF))
+        elif arbitration_id == frames.WAVE_REQ:
+            self._waves.request(*frames.unpack_wave_request(signals), now_ns)
         else:
             setpoint = frames.unpack_setpoint(signals)
             if setpoint is not None:
@@ -216,7 +220,7 @@ class LogicController:
 
     def wake_at_ns(self) -> int:
         """When ``frames_due`` next has something to do."""
-        wake = self._next_due_ns
+        wake = min(self._next_due_ns, self._waves.due_ns)
         if self._accepted.command is not None:
             wake = min(wake, self._accepted.at_ns + HEARTBEAT_LIMIT_NS + 1)
         if self._open_since_ns is not None:
@@ -254,6 +258,10 @@ class LogicController:
             behind = (now_ns - due_ns) // period
             self._due_ns[arbitration_id] = due_ns + (behind + 1) * period
         self._next_due_ns = min(self._due_ns.values())
+        if self._waves.recording:
+            self._waves.record(now_ns)
+        if self._waves.due_ns <= now_ns:
+            sent.extend(self._waves.frames_due(now_ns))
         return sent
 
     # ------------------------------------------------------------ passing over time in which nothing happens

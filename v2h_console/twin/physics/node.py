@@ -59,6 +59,15 @@ class Node:
         """The complex voltage at ``at_ns``, per unit."""
         return self.segment.analytic(at_ns)
 
+    def value(self, at_ns: int) -> complex:
+        """The complex voltage at an instant that may lie up to half a cycle back."""
+        if at_ns >= self.segment.t0_ns:
+            return self.segment.analytic(at_ns)
+        for piece in reversed(self._history):
+            if piece.t0_ns <= at_ns:
+                return piece.analytic(at_ns)
+        return self._history[0].analytic(at_ns)
+
     def steady(self, at_ns: int) -> complex:
         """Where the voltage is going: the analytic value of the term that stays."""
         terms = self.segment.terms

@@ -1,0 +1,80 @@
+"""check-sync's judgement on two sides whose truth is known."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from tests.signals.test_spectrum import RATE_HZ, WINDOW, wave
+from v2h_console.signals.spectrum import NotAVoltage
+from v2h_console.signals.sync_check import Row, Side, SyncLimits, Verdict, difference, quality
+
+LIMITS = SyncLimits()
+
+
+def side(hertz: float = 60.0, degrees: float = 0.0, volts: float = 120.0, h5: float = 1.0) -> Side:
+    """A split-phase side."""
+    turned = math.radians(degrees)
+    return [
+        ("L1", wave(hertz, {1: volts, 5: h5}, turned)),
+        ("L2", wave(hertz, {1: volts, 5: h5}, turned + math.pi)),
+    ]
+
+
+def judged(source: Side, target: Side) -> dict[tuple[str, str], Row]:
+    """All rows by what and leg."""
+    rows, spectra = quality(source, RATE_HZ, LIMITS)
+    return {(row.what, row.leg): row for row in rows + difference(spectra, target, RATE_HZ, LIMITS)}
+
+
+def test_a_clean_house_in_phase_passes_everything() -> None:
+    rows = judged(side(), side(degrees=-4.0))
+    assert {row.verdict for row in rows.values()} == {Verdict.PASS}
+    assert rows["angle", "L1"].measured == pytest.approx(4.0, abs=0.3)
+
+
+def test_half_a_hertz_of_bias_is_refused() -> None:
+    rows = judged(side(60.5), side(60.0))
+    assert rows["slip", "L1"].verdict is Verdict.FAIL
+    assert rows["frequency", "L1"].verdict is Verdict.FAIL
+
+
+def test_thirty_degrees_of_bias_are_refused() -> None:
+    rows = judged(side(degrees=30.0), side())
+    assert rows["angle", "L2"].verdict is Verdict.FAIL
+    assert rows["slip", "L2"].verdict is Verdict.PASS
+
+
+def test_the_angle_that_counts_is_the_one_at_the_contact() -> None:
+    # 18.5 degrees now, turning away by 0.25 Hz: 21 degrees when the contacts meet 31 ms later.
+    rows = judged(side(60.25, degrees=18.5), side(60.0))
+    assert rows["angle", "L1"].verdict is Verdict.PASS
+    assert rows["at contact", "L1"].verdict is Verdict.FAIL
+
+
+def test_legs_swapped_on_one_side_show_as_180_degrees() -> None:
+    street = side()
+    rows = judged(side(), [("L1", street[1][1]), ("L2", street[0][1])])
+    measured = rows["angle", "L1"].measured
+    assert measured is not None
+    assert abs(measured) == pytest.approx(180.0, abs=0.5)
+    assert rows["angle", "L1"].verdict is Verdict.FAIL
+
+
+def test_thd_of_three_percent_fails_the_seeds_limit() -> None:
+    rows = judged(side(h5=3.7), side())
+    assert rows["THD", "L1"].verdict is Verdict.FAIL
+
+
+def test_a_dead_target_is_said_and_compared_with_nothing() -> None:
+    dead = [("L1", np.zeros(WINDOW)), ("L2", np.zeros(WINDOW))]
+    rows = judged(side(), dead)
+    assert rows["difference", "L1"].verdict is Verdict.NOT_COMPARED
+    assert rows["frequency", "L1"].verdict is Verdict.PASS
+
+
+def test_a_dead_source_names_its_leg() -> None:
+    with pytest.raises(NotAVoltage, match="L2"):
+        quality([side()[0], ("L2", np.zeros(WINDOW))], RATE_HZ, LIMITS)

@@ -1,0 +1,128 @@
+"""Whether one side's voltage is good enough, and near enough to the other's, to be joined: rows of measured and limit.
+
+Pure: windows in, rows out. Limits are the site's; their defaults say where they come from.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from v2h_console.signals.spectrum import NotAVoltage, Samples, Spectrum, analyse, frequency_hz, wrapped_deg
+
+NOMINAL_V = 120.0
+#: Under this share of the nominal voltage a side is dead.
+DEAD_PU = 0.05
+
+
+class Verdict(str, Enum):
+    """A row's verdict. ``NOT_COMPARED``: there was nothing to compare with."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    NOT_COMPARED = "--"
+
+
+@dataclass(frozen=True, slots=True)
+class SyncLimits:
+    """``thd_pct``: site setting (stricter than IEEE 1547). Differences: IEEE 1547-2018 for 0-500 kVA, to be confirmed
+    with the utility. ``close_ms``: coil to contact, for the predicted angle."""
+
+    nominal_hz: float = 60.0
+    frequency_hz: float = 0.05
+    drift_hz: float = 0.05
+    thd_pct: float = 3.0
+    legs_deg: float = 2.0
+    difference_hz: float = 0.3
+    difference_v_pct: float = 10.0
+    difference_deg: float = 20.0
+    close_ms: float = 31.0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One line of the result. ``measured`` ``None`` = nothing to measure."""
+
+    what: str
+    leg: str
+    measured: float | None
+    limit: float
+    unit: str
+    verdict: Verdict
+    note: str = ""
+
+
+#: One side: a leg's name and its samples in volts.
+Side = list[tuple[str, Samples]]
+
+
+def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], list[Spectrum]]:
+    """The source's own voltage: frequency, drift, THD, the legs' angle. Raises NotAVoltage naming the leg."""
+    rows: list[Row] = []
+    spectra: list[Spectrum] = []
+    for leg, samples in side:
+        try:
+            found = analyse(samples, rate_hz)
+            half = len(samples) // 2
+            drift = abs(frequency_hz(samples[half:], rate_hz) - frequency_hz(samples[:half], rate_hz))
+        except NotAVoltage as error:
+            raise NotAVoltage(f"{leg}: {error}") from None
+        spectra.append(found)
+        off = abs(found.frequency_hz - limits.nominal_hz)
+        rows += [
+            _row("frequency", leg, found.frequency_hz, limits.frequency_hz, "Hz", off <= limits.frequency_hz),
+            _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz),
+            _row("THD", leg, found.thd_pct, limits.thd_pct, "%", found.thd_pct < limits.thd_pct),
+        ]
+    if len(spectra) == 2:
+        apart = abs(wrapped_deg(spectra[1].phase_rad - spectra[0].phase_rad))
+        rows.append(
+            _row("legs apart", "L1-L2", apart, limits.legs_deg, "deg", abs(apart - 180.0) <= limits.legs_deg)
+        )
+    return rows, spectra
+
+
+def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: SyncLimits) -> list[Row]:
+    """How far the source is from the target, leg by leg, and where it will be when the contacts meet."""
+    rows: list[Row] = []
+    for (leg, samples), own in zip(target, source, strict=True):
+        try:
+            other = analyse(samples, rate_hz)
+        except NotAVoltage:
+            other = None
+        if other is None or other.rms < DEAD_PU * NOMINAL_V:
+            rows.append(Row("difference", leg, None, 0.0, "", Verdict.NOT_COMPARED, "the target is dead"))
+            continue
+        slip = own.frequency_hz - other.frequency_hz
+        volts_pct = 100.0 * (own.rms - other.rms) / NOMINAL_V
+        angle = wrapped_deg(own.phase_rad - other.phase_rad)
+        at_contact = _wrap(angle + 360.0 * slip * limits.close_ms / 1000.0)
+        rows += [
+            _row("slip", leg, slip, limits.difference_hz, "Hz", abs(slip) <= limits.difference_hz),
+            _row(
+                "voltage",
+                leg,
+                volts_pct,
+                limits.difference_v_pct,
+                "%",
+                abs(volts_pct) <= limits.difference_v_pct,
+            ),
+            _row("angle", leg, angle, limits.difference_deg, "deg", abs(angle) <= limits.difference_deg),
+            _row(
+                "at contact",
+                leg,
+                at_contact,
+                limits.difference_deg,
+                "deg",
+                abs(at_contact) <= limits.difference_deg,
+            ),
+        ]
+    return rows
+
+
+def _wrap(degrees: float) -> float:
+    return (degrees + 180.0) % 360.0 - 180.0
+
+
+def _row(what: str, leg: str, measured: float, limit: float, unit: str, holds: bool) -> Row:
+    return Row(what, leg, measured, limit, unit, Verdict.PASS if holds else Verdict.FAIL)
