@@ -6,6 +6,8 @@ sample, one that does not is asked for again, and a damaged one is one of 1,664.
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
+
 from v2h_drivers.capabilities import WaveCapture
 
 MS = 1_000_000
@@ -24,20 +26,20 @@ MAX_ASKED = 5
 LONGEST_NS = 12_000 * MS
 
 
+@dataclass(slots=True)
 class WaveAssembler:
     """``begin`` a window, ``receive`` its frames, ask ``wanted`` what to request, ``take`` it when it is whole."""
 
-    def __init__(self) -> None:
-        self._number = 0
-        self._samples: list[tuple[int, ...] | None] = []
-        self._missing = 0
-        self._began_ns = 0
-        self._heard_ns = 0
-        self._asked = 0
-        self._request: tuple[int, int, int] | None = None
-        self._done: WaveCapture | None = None
-        self.active = False
-        self.failure = ""
+    active: bool = False
+    failure: str = ""
+    _number: int = 0
+    _samples: list[tuple[int, ...] | None] = field(default_factory=list)
+    _missing: int = 0
+    _began_ns: int = 0
+    _heard_ns: int = 0
+    _asked: int = 0
+    _request: tuple[int, int, int] | None = None
+    _done: WaveCapture | None = None
 
     def begin(self, now_ns: int) -> None:
         """Start a new window; one that runs is forgotten."""

@@ -239,7 +239,7 @@ class LogicController:
         feedback = self._feedback_mask()
         if feedback != self._last_feedback:
             self._due_ns[frames.LOAD_FB] = self._next_due_ns = now_ns
-        sent: list[tuple[int, bytes]] = []
+        sent = self._waves_due(now_ns)
         if self._next_due_ns > now_ns:
             return sent
         for arbitration_id, due_ns in self._due_ns.items():
@@ -258,11 +258,12 @@ class LogicController:
             behind = (now_ns - due_ns) // period
             self._due_ns[arbitration_id] = due_ns + (behind + 1) * period
         self._next_due_ns = min(self._due_ns.values())
+        return sent
+
+    def _waves_due(self, now_ns: int) -> list[tuple[int, bytes]]:
         if self._waves.recording:
             self._waves.record(now_ns)
-        if self._waves.due_ns <= now_ns:
-            sent.extend(self._waves.frames_due(now_ns))
-        return sent
+        return self._waves.frames_due(now_ns) if self._waves.due_ns <= now_ns else []
 
     # ------------------------------------------------------------ passing over time in which nothing happens
 
