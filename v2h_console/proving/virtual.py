@@ -63,7 +63,7 @@ REQUEST_NS = 60 * MS
 POLL_PHASE_NS = 137 * MS
 HEALTH_NS = 200 * MS
 #: Time passes finely for so long after a discontinuity, and before a deadline.
-FINE_AFTER_NS = 300 * MS
+FINE_AFTER_NS = 150 * MS
 FINE_BEFORE_NS = 20 * MS
 #: The longest hop while nothing happens, and the shortest that is worth its look ahead.
 QUIET_HOP_NS = 1 * S
@@ -259,6 +259,7 @@ class VirtualSite:
         )
 
     def _disturbed(self) -> None:
+        self._touched = True
         self._fine_until_ns = max(self._fine_until_ns, self.world.now_ns + FINE_AFTER_NS)
 
     def _witnessed(self, truth: Truth) -> None:
@@ -291,9 +292,10 @@ class VirtualSite:
             if self._step_at_ns <= now_ns:
                 self._take_step(now_ns)
         # The controller has something to do only when its time has come or something has moved.
-        if wake_ns <= now_ns or world.agenda.taken != lived or self._touched:
+        moved = world.agenda.taken != lived or self._touched
+        if moved or wake_ns <= now_ns:
             self._touched = False
-            for arbitration_id, data in controller.frames_due(now_ns):
+            for arbitration_id, data in controller.frames_due(now_ns, moved=moved):
                 self._hear(arbitration_id, data, now_ns + BUS_NS)
         self._collect()
 

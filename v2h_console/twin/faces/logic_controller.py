@@ -76,6 +76,7 @@ class LogicController:
         self._token_seen_ns = 0
         self._closed_by_token_ns: int | None = None
         self._open_since_ns: int | None = None
+        self._drove_ns = world.now_ns
         self._counters = dict.fromkeys(PERIODS_NS, 0)
         self._due_ns = {
             arbitration_id: world.now_ns + index * 300_000 for index, arbitration_id in enumerate(PERIODS_NS)
@@ -157,6 +158,7 @@ class LogicController:
         """Put coil, gate and form where the last valid command and the controller's own proof say."""
         command = self._accepted.command
         world = self._world
+        self._drove_ns = now_ns
         self._watch_contacts()
         if command is None or not self._alive(now_ns):
             if self._state == RUN:
@@ -220,25 +222,34 @@ class LogicController:
 
     def wake_at_ns(self) -> int:
         """When ``frames_due`` next has something to do."""
-        wake = min(self._next_due_ns, self._waves.due_ns)
-        if self._accepted.command is not None:
-            wake = min(wake, self._accepted.at_ns + HEARTBEAT_LIMIT_NS + 1)
-        if self._open_since_ns is not None:
-            ripe = self._open_since_ns + PROOF_NS
-            if ripe > self._world.now_ns:
-                wake = min(wake, ripe)
-        return wake
+        return min(self._next_due_ns, self._waves.due_ns, self._act_at_ns())
 
-    def frames_due(self, now_ns: int) -> list[tuple[int, bytes]]:
-        """Act on the time that has passed, then sample and pack what is due: by period, edges at once."""
-        self._drive(now_ns)
+    def _act_at_ns(self) -> int:
+        """When time alone makes the controller act: the heartbeat's end, or its own proof."""
+        at_ns = 1 << 62
+        if self._accepted.command is not None:
+            at_ns = self._accepted.at_ns + HEARTBEAT_LIMIT_NS + 1
+        if self._open_since_ns is not None:
+            ripe_ns = self._open_since_ns + PROOF_NS
+            if self._drove_ns < ripe_ns < at_ns:
+                at_ns = ripe_ns
+        return at_ns
+
+    def frames_due(self, now_ns: int, *, moved: bool = True) -> list[tuple[int, bytes]]:
+        """Act on the time that has passed, then sample and pack what is due: by period, edges at once.
+
+        ``moved`` false: nothing has reached the controller and nothing has happened since the last call.
+        """
         world = self._world
+        if moved or now_ns >= self._act_at_ns():
+            self._drive(now_ns)
         contacts = (world.mid.nc_closed, world.mid.no_closed)
         if contacts != self._last_contacts and now_ns - self._last_mid_sent_ns >= EDGE_SPACING_NS:
             self._due_ns[frames.MID_STATE] = self._next_due_ns = now_ns
-        feedback = self._feedback_mask()
-        if feedback != self._last_feedback:
-            self._due_ns[frames.LOAD_FB] = self._next_due_ns = now_ns
+        if moved:
+            feedback = self._feedback_mask()
+            if feedback != self._last_feedback:
+                self._due_ns[frames.LOAD_FB] = self._next_due_ns = now_ns
         sent = self._waves_due(now_ns)
         if self._next_due_ns > now_ns:
             return sent
@@ -248,7 +259,7 @@ class LogicController:
             if arbitration_id == frames.MID_STATE:
                 self._last_contacts, self._last_mid_sent_ns = contacts, now_ns
             elif arbitration_id == frames.LOAD_FB:
-                self._last_feedback = feedback
+                self._last_feedback = self._feedback_mask()
             counter = self._counters[arbitration_id] = (self._counters[arbitration_id] + 1) & 0xFF
             sent.append(
                 (arbitration_id, frames.frame(arbitration_id, self._sample(arbitration_id, now_ns), counter))

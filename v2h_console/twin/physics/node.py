@@ -151,6 +151,8 @@ class Node:
     def rms(self, at_ns: int) -> float:
         """RMS over the half cycle that ends at ``at_ns``, per unit of the nominal RMS."""
         from_ns = at_ns - HALF_CYCLE_NS
+        if self.segment.t0_ns <= from_ns and len(self.segment.terms) <= 1:
+            return self._rms_of_one(from_ns)
         total = 0.0
         pieces = self.pieces(from_ns, at_ns)
         for i, piece in enumerate(pieces):
@@ -159,6 +161,22 @@ class Node:
             if piece.terms and end > begin:
                 total += square_integral(piece.terms, (begin - piece.t0_ns) * 1e-9, (end - begin) * 1e-9)
         return math.sqrt(max(0.0, 2.0 * total / (HALF_CYCLE_NS * 1e-9)))
+
+    def _rms_of_one(self, from_ns: int) -> float:
+        """`rms` within a segment of one lasting term (or none): its mean, and the ripple of a window that is not its half."""
+        if not self.segment.terms:
+            return 0.0
+        u, s = self.segment.terms[0]
+        if s.real != 0.0:
+            span = square_integral(
+                self.segment.terms, (from_ns - self.segment.t0_ns) * 1e-9, HALF_CYCLE_NS * 1e-9
+            )
+            return math.sqrt(max(0.0, 2.0 * span / (HALF_CYCLE_NS * 1e-9)))
+        # 2/T ∫ (Re a e^{jωτ})² dτ = |a|² + Re(a² (e^{2jωT} − 1) / 2jωT)
+        a = u * cmath.exp(s * ((from_ns - self.segment.t0_ns) * 1e-9))
+        turn = 2.0 * s * (HALF_CYCLE_NS * 1e-9)
+        ripple = a * a * (cmath.exp(turn) - 1.0) / turn
+        return math.sqrt(max(0.0, abs(u) ** 2 + ripple.real))
 
 
 def rms_between(one: Node, two: Node, at_ns: int) -> float:
