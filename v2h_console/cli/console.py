@@ -43,6 +43,10 @@ def run(arguments: argparse.Namespace) -> int:
     return run_screen(start)
 
 
+class Refusal(Exception):
+    """The command could not be run. ``str()`` is the one line that says why; ``main`` prints it."""
+
+
 def refuse(message: str) -> int:
     """One clear line on stderr, exit status 2."""
     print(f"v2h-console: {message}", file=sys.stderr)

@@ -13,8 +13,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from v2h_console.cli import console
-from v2h_console.cli.console import refuse
+from v2h_console.cli import console, script
+from v2h_console.cli.console import Refusal, refuse
 
 if TYPE_CHECKING:
     from v2h_console.session.snapshot import Snapshot
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     """Add ``demo`` to the command line."""
     parser = commands.add_parser("demo", parents=parents, help="the console on a simulated house")
-    parser.add_argument("--scenario", help="a scenario file that the twin plays in real time")
+    parser.add_argument(
+        "--scenario",
+        metavar="FILE|NAME",
+        help="a scenario that is played in real time: a file, or a shipped one",
+    )
     parser.add_argument("--headless", action="store_true", help="no screen: print what was seen")
     parser.add_argument(
         "--for", dest="for_s", type=float, default=10.0, metavar="S", help="seconds, with --headless"
@@ -36,20 +40,22 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run the demo with or without a screen."""
     root: Path | None = getattr(arguments, "root", None)
-    if arguments.scenario is not None and not Path(arguments.scenario).is_file():
-        return refuse(f"no scenario file {arguments.scenario!r}")
+    scenario = None if arguments.scenario is None else script.read(arguments.scenario)
     if arguments.headless:
         if not 0 < arguments.for_s <= 86_400:
             return refuse(f"--for takes 0 to 86400 seconds, not {arguments.for_s:g}")
-        return run_headless(root, arguments.scenario, arguments.for_s, as_json=arguments.json)
-    return run_screen(root, arguments.scenario)
+        return run_headless(root, scenario, arguments.for_s, as_json=arguments.json)
+    return run_screen(root, scenario)
 
 
 @contextmanager
 def private_root(root: Path | None) -> Iterator[Path]:
-    """The given root, or a private folder that goes with the demo."""
+    """The given root, or a private folder that goes with the demo. Raises Refusal."""
     if root is not None:
-        root.mkdir(parents=True, exist_ok=True)
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise Refusal(f"{root}: cannot be made: {error.strerror or error}") from None
         yield root
         return
     folder = Path(tempfile.mkdtemp(prefix="v2h-demo-"))
@@ -59,19 +65,27 @@ def private_root(root: Path | None) -> Iterator[Path]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def run_screen(root: Path | None, scenario: str | None) -> int:
+def run_screen(root: Path | None, scenario: script.Script | None) -> int:
     """The full-screen demo."""
     with private_root(root) as folder:
 
         def start() -> Running:
-            from v2h_console import wiring
-
-            return wiring.start_demo(folder, scenario=scenario)
+            return _start(folder, scenario)
 
         return console.run_screen(start)
 
 
-def run_headless(root: Path | None, scenario: str | None, for_s: float, *, as_json: bool) -> int:
+def _start(folder: Path, scenario: script.Script | None) -> Running:
+    """The demo; with a scenario, whatever in it is a person's to do is done here."""
+    from v2h_console import wiring
+
+    running = wiring.start_demo(folder, scenario=str(scenario.path) if scenario else None)
+    if scenario is not None:
+        scenario.play(running.owner.order)
+    return running
+
+
+def run_headless(root: Path | None, scenario: script.Script | None, for_s: float, *, as_json: bool) -> int:
     """Run the owner and the twin for a while and print the last picture. Exit 0 when every device answers."""
     from v2h_console import wiring
     from v2h_console.runtime import garbage
@@ -80,7 +94,7 @@ def run_headless(root: Path | None, scenario: str | None, for_s: float, *, as_js
 
     with private_root(root) as folder:
         try:
-            running = wiring.start_demo(folder, scenario=scenario)
+            running = _start(folder, scenario)
         except (ConfigError, TwinFailed, wiring.StartFailed) as error:
             return refuse(str(error))
         garbage.take_over()

@@ -60,6 +60,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     run = getattr(arguments, "run", console.run)
     try:
         return int(run(arguments))
+    except console.Refusal as refusal:
+        return console.refuse(str(refusal))
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:

@@ -25,22 +25,22 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when no invariant was broken, 1 when one was, 2 when it could not be run."""
-    from v2h_console.proving import course
+    from v2h_console.proving import course, scenario_files
     from v2h_console.site.errors import ConfigError
     from v2h_console.twin.scenario import ScenarioError
 
     if arguments.scenario is None:
         if arguments.json:
-            json.dump({"scenarios": course.names()}, sys.stdout, indent=2)
+            json.dump({"scenarios": scenario_files.names()}, sys.stdout, indent=2)
             print()
         else:
-            for name in course.names():
-                print(f"{name:<24} {course.find(name).name}")
+            for name in scenario_files.names():
+                print(f"{name:<24} {scenario_files.find(name).name}")
         return 0
     if not 0 <= arguments.seed < 2**63:
         return refuse(f"--seed takes 0 to {2**63 - 1}, not {arguments.seed}")
     try:
-        scenario = course.find(arguments.scenario)
+        scenario = scenario_files.find(arguments.scenario)
         judged = course.JudgedSite(scenario, arguments.seed)
     except (ScenarioError, ConfigError) as error:
         return refuse(str(error))

@@ -5,9 +5,9 @@ from __future__ import annotations
 import argparse
 import signal
 import sys
-from pathlib import Path
 from typing import Any
 
+from v2h_console.cli import script
 from v2h_console.cli.console import refuse
 
 
@@ -21,7 +21,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     parser.add_argument("--can-channel", default=None)
     parser.add_argument("--can-port", type=int, default=None, metavar="P")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--scenario", type=Path, default=None, metavar="FILE")
+    parser.add_argument("--scenario", default=None, metavar="FILE|NAME")
     parser.set_defaults(run=run)
 
 
@@ -41,7 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
         can_channel=arguments.can_channel or DEFAULT_GROUP,
         can_port=arguments.can_port,
         seed=arguments.seed,
-        scenario=arguments.scenario,
+        scenario=None if arguments.scenario is None else script.read(arguments.scenario).path,
     )
     try:
         server = TwinServer(options, sys.stdout)

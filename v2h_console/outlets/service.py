@@ -25,7 +25,7 @@ class Outlet:
     """One way out and what runs it."""
 
     health: OutletHealth
-    run: Callable[[], Awaitable[None]]
+    run: Callable[[], Awaitable[object]]
 
 
 class FileOutlet:
@@ -81,7 +81,12 @@ class Outlets(threading.Thread):
     async def _main(self) -> None:
         self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
-        self.outlets = self._build()
+        try:
+            self.outlets = self._build()
+        except Exception as error:  # noqa: BLE001  (a broken installation must not end in a traceback on the screen)
+            broken = OutletHealth("Outlets", "")
+            broken.failing(f"{type(error).__name__}: {error}")
+            self.outlets = [Outlet(broken, asyncio.Event().wait)]
         tasks = [asyncio.create_task(_keep(outlet), name=outlet.health.name) for outlet in self.outlets]
         self.ready.set()
         if not self._stopped:

@@ -6,8 +6,6 @@ import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib import resources
-from pathlib import Path
 from typing import Any
 
 from v2h_console.core.settings import Settings
@@ -18,32 +16,13 @@ from v2h_console.proving.virtual import MS, Run, StepFunction, VirtualSite
 from v2h_console.site import demo_site
 from v2h_console.twin import scenario as scenarios
 from v2h_console.twin.house import House
-from v2h_console.twin.scenario import Scenario, ScenarioError
+from v2h_console.twin.scenario import Scenario
 from v2h_console.twin.scene import scene
 from v2h_console.twin.truth import Truth
 
 S = 1_000_000_000
 #: Between events the judge looks at the house this often while time passes finely.
 LOOK_NS = 5 * MS
-
-
-def names() -> list[str]:
-    """The scenarios that come with the program."""
-    folder = resources.files("v2h_console.proving") / "scenarios"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
-
-
-def find(name_or_path: str) -> Scenario:
-    """A scenario by its name or its file. Raises ScenarioError with one line."""
-    path = Path(name_or_path)
-    if path.suffix == ".toml" or path.is_file():
-        return scenarios.read(path)
-    if name_or_path not in names():
-        raise ScenarioError(f"no scenario file or name {name_or_path!r}; names are {', '.join(names())}")
-    text = (resources.files("v2h_console.proving") / "scenarios" / f"{name_or_path}.toml").read_text("utf-8")
-    return scenarios.parse(text, f"{name_or_path}.toml")
 
 
 @dataclass(slots=True)

@@ -86,7 +86,9 @@ def parse(path: str, text: str, kind: type[File]) -> File:
     except tomllib.TOMLDecodeError as error:
         said, _, at = str(error).partition(" (at ")
         line_found = re.match(r"line (\d+)", at)
-        place = f"{path}, line {line_found.group(1)}" if line_found else path
+        # "end of document": the file stops where something was still to come.
+        number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
+        place = f"{path}, line {number}"
         raise ConfigError(f"{place}: not valid TOML: {_one_line(said)}") from None
     try:
         return msgspec.convert(data, kind)

@@ -128,7 +128,10 @@ class TwinServer:
 
     def _loop(self) -> None:
         world, controller, bus = self._world, self._controller, self._bus
-        script = list(self._scenario.steps) if self._scenario else []
+        # What a person does in it is not the house's to do.
+        script = (
+            [line for line in self._scenario.steps if line.do not in OWNER_VERBS] if self._scenario else []
+        )
         # The house begins now: what was spent on getting here is no frame's lateness.
         self._began_ns = time.monotonic_ns() - world.now_ns
         young_gc_ns = full_gc_ns = self._now_ns()

@@ -1,0 +1,328 @@
+"""The twin as any other program meets it: addresses, truth and commands in lines, registers by public clients."""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import shutil
+import struct
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.terminals import MAIN
+from v2h_console import wiring
+from v2h_console.session.snapshot import Snapshot
+from v2h_console.twin.launch import TwinProcess
+
+pytestmark = pytest.mark.live
+
+MBPOLL = shutil.which("mbpoll")
+needs_mbpoll = pytest.mark.skipif(MBPOLL is None, reason="mbpoll is not installed here")
+
+
+def until(holds: Callable[[], object], what: str, limit_s: float = 15.0) -> None:
+    """Other processes do things in their own time: wait for them."""
+    ends_s = time.monotonic() + limit_s
+    while not holds():
+        assert time.monotonic() < ends_s, f"{what} did not come within {limit_s:.0f} s"
+        time.sleep(0.01)
+
+
+@pytest.fixture
+def twin() -> Iterator[TwinProcess]:
+    """A twin alone."""
+    process = TwinProcess()
+    yield process
+    process.stop()
+
+
+@pytest.fixture(scope="module")
+def house(tmp_path_factory: pytest.TempPathFactory) -> Iterator[wiring.Running]:
+    """A whole demo in this process, lit and with every device heard."""
+    running = wiring.start_demo(tmp_path_factory.mktemp("demo"))
+    session = running.session()
+    until(
+        lambda: (
+            session.watch().mode == "islanded"
+            and session.watch().devices
+            and all(device.state == "ok" for device in session.watch().devices)
+        ),
+        "a lit house",
+    )
+    yield running
+    running.stop()
+
+
+def test_the_first_line_says_where_everything_is(twin: TwinProcess) -> None:
+    addresses = twin.addresses
+    assert addresses["twin"] is True
+    assert addresses["can"]["interface"] == "udp_multicast"
+    assert 0 < addresses["modbus_tcp"]["port"] < 65536
+    assert addresses["modbus_tcp"]["units"] == {"inverter": 1, "solar": 2}
+    assert Path(addresses["load_centre"]["tty"]).exists()
+    ids = [circuit["id"] for circuit in addresses["house"]["circuits"]]
+    assert set(addresses["load_centre"]["units"]["meters"]) == set(ids)
+    assert len(ids) == 8
+
+
+def test_truth_follows_commands_line_by_line(twin: TwinProcess) -> None:
+    twin.do("load.off", {"load": "fridge"})
+    twin.do("grid.loss", {})
+    twin.do("grid.return", {})
+    seen: list[str] = []
+
+    def returned() -> bool:
+        seen.extend(str(line.get("truth")) for line in twin.drain())
+        return "grid.returned" in seen
+
+    until(returned, "the grid's return")
+    assert seen.index("grid.lost") < seen.index("grid.returned")
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('{"do": "grid.loss"', "JSON"),
+        ('{"leg": 1}', '"do"'),
+        ("grid.explode", "grid.explode"),
+        ("load.on load=sauna", "sauna"),
+        ("grid.sag pu=9 for_s=1", "pu"),
+        ("operator.open_mid", "owner"),
+        ("x" * 3000, "2000"),
+    ],
+)
+def test_a_command_that_makes_no_sense_is_answered_and_changes_nothing(
+    twin: TwinProcess, line: str, says: str
+) -> None:
+    process = twin._process
+    assert process.stdin is not None
+    process.stdin.write(line + "\n")
+    process.stdin.flush()
+    answers: list[str] = []
+
+    def answered() -> bool:
+        answers.extend(line["error"] for line in twin.drain() if "error" in line)
+        return bool(answers)
+
+    until(answered, "the answer")
+    assert says in answers[0]
+    assert "\n" not in answers[0]
+    assert twin.alive()
+
+
+def test_it_ends_with_its_stdin(twin: TwinProcess) -> None:
+    process = twin._process
+    assert process.stdin is not None
+    process.stdin.close()
+    assert process.wait(5) == 0
+
+
+# ------------------------------------------------------------ public clients
+
+
+def sunspec(running: wiring.Running, unit: int) -> dict[int, dict[str, object]]:
+    """Every model of a unit as pysunspec2's own client reads it."""
+    from sunspec2.modbus.client import SunSpecModbusClientDeviceTCP
+
+    assert running.twin is not None
+    where = running.twin.addresses["modbus_tcp"]
+    device = SunSpecModbusClientDeviceTCP(
+        slave_id=unit, ipaddr=where["host"], ipport=where["port"], timeout=5
+    )
+    device.scan()
+    models: dict[int, dict[str, object]] = {}
+    for number, found in device.models.items():
+        if isinstance(number, int):
+            model = found[0]
+            model.read()
+            models[number] = {name: point.cvalue for name, point in model.points.items()}
+            for group in model.groups.values():
+                for nth, one in enumerate(group if isinstance(group, list) else [group]):
+                    points = {f"{one.gname}[{nth}].{n}": p.cvalue for n, p in one.points.items()}
+                    models[number].update(points)
+    device.close()
+    return models
+
+
+def near(
+    running: wiring.Running, read: Callable[[], float], shown: Callable[[Snapshot], float | None], step: float
+) -> None:
+    """A peer's value and the screen's are the same within a register's step and what moves between two polls."""
+    session = running.session()
+    for _ in range(20):
+        value, screen = read(), shown(session.watch())
+        if screen is not None and abs(value - screen) <= step:
+            return
+        time.sleep(0.2)
+    raise AssertionError(f"the peer reads {value}, the screen shows {screen}")
+
+
+def test_pysunspec2_finds_the_models_and_reads_what_the_screen_shows(house: wiring.Running) -> None:
+    models = sunspec(house, 1)
+    assert {1, 701, 702, 703, 704, 713, 714, 715} <= set(models)
+    assert models[701]["ACType"] == 1  # split phase
+    near(house, lambda: float(sunspec(house, 1)[701]["W"]), lambda s: s.inverter.power_w.value, 60.0)  # type: ignore[arg-type]
+    near(house, lambda: float(sunspec(house, 1)[713]["SoC"]), lambda s: s.car.soc_pct.value, 0.2)  # type: ignore[arg-type]
+    near(house, lambda: float(sunspec(house, 1)[701]["VL1"]), lambda s: s.house.l1_v.value, 0.7)  # type: ignore[arg-type]
+    near(house, lambda: float(sunspec(house, 1)[701]["Hz"]), lambda s: s.house.frequency_hz.value, 0.03)  # type: ignore[arg-type]
+    solar = sunspec(house, 2)
+    assert {1, 701} <= set(solar)
+
+
+def mbpoll(*arguments: str) -> list[str]:
+    """The values that mbpoll prints."""
+    assert MBPOLL is not None
+    done = subprocess.run(
+        [MBPOLL, "-1", "-q", *arguments], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return re.findall(r"^\[\d+\]:\s+(\S+)", done.stdout, re.MULTILINE)
+
+
+@needs_mbpoll
+def test_mbpoll_reads_the_sunspec_marker_over_tcp(house: wiring.Running) -> None:
+    assert house.twin is not None
+    where = house.twin.addresses["modbus_tcp"]
+    words = mbpoll(
+        "-m",
+        "tcp",
+        "-p",
+        str(where["port"]),
+        "-a",
+        "1",
+        "-0",
+        "-r",
+        "40000",
+        "-c",
+        "2",
+        "-t",
+        "4:hex",
+        where["host"],
+    )
+    assert bytes.fromhex("".join(word.removeprefix("0x") for word in words)) == b"SunS"
+
+
+@needs_mbpoll
+def test_an_absent_unit_stays_silent_or_is_refused(house: wiring.Running) -> None:
+    assert house.twin is not None
+    assert MBPOLL is not None
+    where = house.twin.addresses["modbus_tcp"]
+    command = [
+        MBPOLL,
+        "-1",
+        "-q",
+        "-m",
+        "tcp",
+        "-p",
+        str(where["port"]),
+        "-a",
+        "77",
+        "-0",
+        "-r",
+        "40000",
+        "-o",
+        "0.5",
+    ]
+    done = subprocess.run([*command, where["host"]], capture_output=True, text=True, check=False, timeout=20)
+    assert done.returncode != 0
+
+
+@needs_mbpoll
+def test_mbpoll_reads_a_circuit_meter_over_rtu_while_the_owner_rests(tmp_path: Path) -> None:
+    # A serial line has one master: this reads a twin whose line nobody else holds.
+    twin = TwinProcess()
+    try:
+        centre = twin.addresses["load_centre"]
+        unit = centre["units"]["meters"]["fridge"]
+        words = mbpoll(
+            "-m",
+            "rtu",
+            "-b",
+            "9600",
+            "-P",
+            "none",
+            "-a",
+            str(unit),
+            "-0",
+            "-r",
+            "0",
+            "-c",
+            "2",
+            "-t",
+            "3:hex",
+            centre["tty"],
+        )
+        volts = struct.unpack(">f", bytes.fromhex("".join(word.removeprefix("0x") for word in words)))[0]
+        assert math.isfinite(volts)
+        relays = mbpoll(
+            "-m",
+            "rtu",
+            "-b",
+            "9600",
+            "-P",
+            "none",
+            "-a",
+            "1",
+            "-0",
+            "-r",
+            "0",
+            "-c",
+            "8",
+            "-t",
+            "0",
+            centre["tty"],
+        )
+        assert len(relays) == 8
+    finally:
+        twin.stop()
+
+
+# ------------------------------------------------------------ the demo without a screen
+
+
+def test_the_headless_demo_prints_the_contracts_document() -> None:
+    done = subprocess.run(
+        [*MAIN, "demo", "--headless", "--for", "4", "--json"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stderr
+    document = json.loads(done.stdout)
+    assert {"mode", "mid", "readings", "devices"} <= set(document)
+    assert document["mode"] in ("islanded", "syncing")
+    assert document["mid"] == "open"
+    names = {device["name"]: device for device in document["devices"]}
+    assert set(names) == {"Controller", "Inverter", "Solar", "Load centre"}
+    for device in names.values():
+        assert {"name", "protocol", "address", "ok", "last_age_ms"} <= set(device)
+        assert device["ok"] is True
+
+
+def test_a_shipped_scenario_plays_in_real_time_by_its_name() -> None:
+    done = subprocess.run(
+        [*MAIN, "demo", "--headless", "--for", "3", "--json", "--scenario", "first-morning"],
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=40,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["mid"] == "open"
+
+
+def test_a_scenario_that_needs_virtual_time_says_which_command_plays_it() -> None:
+    done = subprocess.run(
+        [*MAIN, "demo", "--headless", "--scenario", "restart-in-the-dark"],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "simulate" in done.stderr
