@@ -20,6 +20,13 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     parser.add_argument("--faults", default="all", metavar="all|none|a,b")
     parser.add_argument("--jobs", type=int, default=1, metavar="J", help="processes")
     parser.add_argument(
+        "--recheck",
+        type=float,
+        default=1.0,
+        metavar="PCT",
+        help="so many runs again with every frame lived through: they must leave the same trace",
+    )
+    parser.add_argument(
         "--mutants", action="store_true", help="break the core on purpose; each must be caught"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -37,6 +44,8 @@ def run(arguments: argparse.Namespace) -> int:
         return refuse(f"--first takes 0 to {2**53 - 1}, not {arguments.first}")
     if not 1 <= arguments.jobs <= 256:
         return refuse(f"--jobs takes 1 to 256, not {arguments.jobs}")
+    if not 0.0 <= arguments.recheck <= 100.0:
+        return refuse(f"--recheck takes 0 to 100 percent, not {arguments.recheck:g}")
     faults = list(MAKERS) if arguments.faults == "all" else []
     if arguments.faults not in ("all", "none"):
         faults = arguments.faults.split(",")
@@ -46,7 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.mutants:
         return _mutants(arguments)
     progress = _Progress()
-    report = campaign.run(arguments.first, arguments.seeds, faults, arguments.jobs, progress=progress)
+    report = campaign.run(
+        arguments.first,
+        arguments.seeds,
+        faults,
+        arguments.jobs,
+        recheck_pct=arguments.recheck,
+        progress=progress,
+    )
     progress.end()
     document = report.document()
     if arguments.json:
@@ -54,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
         print()
     else:
         _say(document)
-    return 1 if report.broken else 0
+    return 1 if report.failed else 0
 
 
 def _mutants(arguments: argparse.Namespace) -> int:
@@ -107,3 +123,14 @@ def _say(document: dict[str, Any]) -> None:
     for late in document["late"]:
         print(f"LATE {late['fault']} seed {late['seed']}: {late['reacted_ms']} ms")
         print(f"  {late['replay']}")
+    for shrunk in document["shrunk"]:
+        print(f"seed {shrunk['seed']}, shrunk:")
+        for line in shrunk["plan"]:
+            print(f"  {line}")
+    rechecked = document["rechecked"]
+    if rechecked["runs"]:
+        print(
+            f"{rechecked['identical']} of {rechecked['runs']} runs identical with every frame lived through"
+        )
+    for seed in rechecked["different"]:
+        print(f"DIFFERENT seed {seed}")

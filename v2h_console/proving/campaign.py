@@ -4,33 +4,56 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
+from v2h_console.core.events import Event, Severity
+from v2h_console.core.state import Mode
 from v2h_console.core.step import step
+from v2h_console.proving import shrink as shrinking
 from v2h_console.proving.course import Course, JudgedSite, violation_document
+from v2h_console.proving.fault_table import BY_NAME
 from v2h_console.proving.judge import Violation
-from v2h_console.proving.plans import MAKERS, Mishap, Plan, plan
-from v2h_console.proving.reactions import EXPECTED
+from v2h_console.proving.plans import MAKERS, Plan, plan
+from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.virtual import StepFunction
 from v2h_console.twin.scenario import ScenarioError
 from v2h_console.twin.scene import Scene, scene
 
 S = 1_000_000_000
-#: The modes in which a fault can find a site that is not in the middle of a transfer.
-MODES_COVERED = ("tied", "islanded", "syncing", "dark", "fault_open")
+MODES = tuple(mode.value for mode in Mode)
+#: Two faults this close together: whose reaction is whose cannot be told.
+APART_NS = 2 * S
+#: Failures that are shrunk; each takes up to a minute.
+MOST_SHRUNK = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Onset:
+    """How the house and the core stood as a fault began: ``position`` in the truths, ``told`` in the events."""
+
+    fault: str
+    at_ns: int
+    scene: Scene
+    mode: str
+    position: int
+    told: int
+    #: Faults still there that can hide the reaction to this one.
+    masked: bool
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """How one fault was met. ``reacted_ms`` ``None``: not, or not yet; ``judged`` false: nothing was owed."""
+    """How one fault was met. ``reacted_ms`` ``None``: not, or not yet; ``judged`` false: nothing was owed;
+    ``named`` ``None``: there was nothing to name."""
 
     fault: str
     mode: str
     judged: bool
     reacted_ms: float | None
     in_time: bool
+    named: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,47 +63,175 @@ class Outcome:
     seed: int
     simulated_s: float
     wall_s: float
+    kind: str
     violations: tuple[Violation, ...]
     answers: tuple[Answer, ...]
     trace: str
 
+    @property
+    def failed(self) -> bool:
+        """A violation, or a fault that was not met in time."""
+        return bool(self.violations) or not all(answer.in_time for answer in self.answers)
+
+
+class _WatchedSite(JudgedSite):
+    """A judged site that notes how the house and the core stood at each fault's onset."""
+
+    def __init__(self, planned: Plan, **options: Any) -> None:
+        super().__init__(planned.scenario, planned.seed, **options)
+        self._left = list(planned.mishaps)
+        self._active: set[str] = set()
+        self.onsets: list[Onset] = []
+        self.refused: list[str] = []
+
+    def onset(self, fault: str) -> None:
+        """Note it."""
+        run, world = self.site.run, self.site.world
+        mode = self.site.state.islanding.mode.value
+        self.onsets.append(
+            Onset(
+                fault,
+                world.now_ns,
+                scene(world),
+                mode,
+                len(run.truths),
+                len(run.events),
+                bool(self._active & MASKING),
+            )
+        )
+
+    def do(self, name: str, params: dict[str, float | str | bool]) -> None:
+        """Do the line. A line that the house cannot take as it stands (a fault that is there already) is left out."""
+        now_s = self.site.world.now_ns / S
+        for mishap in [one for one in self._left if one.at_s <= now_s + 1e-6]:
+            self._left.remove(mishap)
+            self.onset(mishap.name)
+        try:
+            super().do(name, params)
+        except ScenarioError as error:
+            self.refused.append(str(error))
+            return
+        if name == "fault.inject":
+            self._active.add(str(params["fault"]))
+        elif name == "fault.clear":
+            self._active.discard(str(params["fault"]))
+
+
+def run_plan(
+    planned: Plan, *, fixed: bool = False, step_function: StepFunction = step
+) -> tuple[Outcome, Course]:
+    """One run. ``fixed``: every frame lived through, no hops."""
+    judged = _WatchedSite(planned, fixed=fixed, step_function=step_function)
+    course = judged.play(planned.ambushes)
+    answers = tuple(_answer(course, judged.onsets, nth) for nth in range(len(judged.onsets)))
+    scenario = planned.scenario
+    outcome = Outcome(
+        planned.seed,
+        scenario.duration_s,
+        course.wall_s,
+        f"{len(judged.onsets)} faults, delay {scenario.start.enter_service_s:g} s",
+        tuple(course.violations),
+        answers,
+        course.trace,
+    )
+    return outcome, course
+
+
+def _answer(course: Course, onsets: Sequence[Onset], nth: int) -> Answer:
+    """What the fault asked for, looked for until the next one begins."""
+    onset, truths, events = onsets[nth], course.run.truths, course.run.events
+    expected = EXPECTED[onset.fault]
+    later = onsets[nth + 1] if nth + 1 < len(onsets) else None
+    apart = all(one is onset or abs(one.at_ns - onset.at_ns) >= APART_NS for one in onsets)
+    judged = apart and not onset.masked and expected.applies(onset.scene)
+    if later is not None and later.at_ns - onset.at_ns < expected.within_ms * 1e6:
+        judged = False
+    reacted_ms: float | None = None
+    if judged:
+        after = truths[onset.position : later.position if later else None]
+        reacted_ms = expected.reaction(onset.at_ns, onset.scene, after)
+    in_time = not judged or (reacted_ms is not None and reacted_ms <= expected.within_ms)
+    said = events[onset.told : later.told if later else None]
+    return Answer(onset.fault, onset.mode, judged, reacted_ms, in_time, _named(onset.fault, said))
+
+
+def _named(fault: str, said: Sequence[Event]) -> bool | None:
+    """Whether the first thing said after the onset that is not normal life has the code that names this fault."""
+    codes = NAMED_BY.get(fault)
+    if codes is None:
+        return None
+    for event in said:
+        if event.severity is not Severity.INFO:
+            return event.code.startswith(codes)
+    return None
+
 
 @dataclass(slots=True)
 class Report:
-    """All runs of a campaign."""
+    """All runs of a campaign. ``rechecked``: seed and whether every frame lived through gave the same trace."""
 
     faults: Sequence[str]
     outcomes: list[Outcome] = field(default_factory=list)
     wall_s: float = 0.0
+    rechecked: list[tuple[int, bool]] = field(default_factory=list)
+    shrunk: dict[int, Plan] = field(default_factory=dict)
 
     @property
     def broken(self) -> list[Outcome]:
         """Runs with a violation or a fault that was not met in time."""
-        return [o for o in self.outcomes if o.violations or not all(a.in_time for a in o.answers)]
+        return [outcome for outcome in self.outcomes if outcome.failed]
+
+    @property
+    def failed(self) -> bool:
+        """Whether anything at all was not as it must be."""
+        return bool(self.broken) or not all(same for _, same in self.rechecked)
 
     def document(self) -> dict[str, Any]:
         """The contract's JSON."""
-        simulated_s = sum(outcome.simulated_s for outcome in self.outcomes)
         cpu_s = sum(outcome.wall_s for outcome in self.outcomes)
-        seen = {(a.fault, a.mode) for o in self.outcomes for a in o.answers if a.mode in MODES_COVERED}
-        pairs = len(self.faults) * len(MODES_COVERED)
+        seen = {(answer.fault, answer.mode) for outcome in self.outcomes for answer in outcome.answers}
+        pairs = len(self.faults) * len(MODES)
+        kinds = sorted({outcome.kind for outcome in self.outcomes})
         return {
             "runs": len(self.outcomes),
-            "simulated_s": round(simulated_s, 1),
+            "simulated_s": round(sum(outcome.simulated_s for outcome in self.outcomes), 1),
             "wall_s": round(self.wall_s, 2),
             "cpu_s": round(cpu_s, 2),
-            "speed": round(simulated_s / cpu_s, 1) if cpu_s else None,
+            "speed": _speed(self.outcomes),
+            "speed_by_class": {
+                kind: _speed([outcome for outcome in self.outcomes if outcome.kind == kind]) for kind in kinds
+            },
             "violations": [
-                {"seed": o.seed, **violation_document(v), "replay": self.replay(o.seed)}
-                for o in self.outcomes
-                for v in o.violations
+                {"seed": outcome.seed, **violation_document(violation), "replay": self.replay(outcome.seed)}
+                for outcome in self.outcomes
+                for violation in outcome.violations
             ],
             "late": [
-                {"seed": o.seed, "fault": a.fault, "reacted_ms": a.reacted_ms, "replay": self.replay(o.seed)}
-                for o in self.outcomes
-                for a in o.answers
-                if not a.in_time
+                {
+                    "seed": outcome.seed,
+                    "fault": answer.fault,
+                    "reacted_ms": answer.reacted_ms,
+                    "bound_ms": EXPECTED[answer.fault].within_ms,
+                    "replay": self.replay(outcome.seed),
+                }
+                for outcome in self.outcomes
+                for answer in outcome.answers
+                if not answer.in_time
             ],
+            "shrunk": [
+                {
+                    "seed": seed,
+                    "replay": self.replay(seed),
+                    "plan": shrinking.lines(planned),
+                    "scenario": shrinking.toml(planned),
+                }
+                for seed, planned in sorted(self.shrunk.items())
+            ],
+            "rechecked": {
+                "runs": len(self.rechecked),
+                "identical": sum(same for _, same in self.rechecked),
+                "different": [seed for seed, same in self.rechecked if not same],
+            },
             "faults": {name: self._fault(name) for name in self.faults},
             "state_fault_coverage_pct": round(100.0 * len(seen) / pairs, 1) if pairs else None,
         }
@@ -90,20 +241,28 @@ class Report:
         return f"v2h-console campaign --first {seed} --seeds 1 --faults {_faults_word(self.faults)} --json"
 
     def _fault(self, name: str) -> dict[str, Any]:
-        answers = [a for o in self.outcomes for a in o.answers if a.fault == name]
-        judged = [a for a in answers if a.judged]
-        runs = [o for o in self.outcomes if any(a.fault == name for a in o.answers)]
-        cpu_s = sum(o.wall_s for o in runs)
-        worst = max((a.reacted_ms for a in judged if a.reacted_ms is not None), default=None)
+        answers = [answer for outcome in self.outcomes for answer in outcome.answers if answer.fault == name]
+        runs = [outcome for outcome in self.outcomes if any(a.fault == name for a in outcome.answers)]
+        named = [answer.named for answer in answers if answer.named is not None]
+        worst = max((a.reacted_ms for a in answers if a.reacted_ms is not None), default=None)
         return {
             "injected": len(answers),
-            "judged": len(judged),
-            "reacted_in_time": sum(a.in_time for a in answers),
+            "judged": sum(answer.judged for answer in answers),
+            "reacted_in_time": sum(answer.in_time for answer in answers),
+            "named_first": sum(named) if named else None,
+            "told": len(named),
             "worst_ms": None if worst is None else round(worst, 2),
             "bound_ms": EXPECTED[name].within_ms,
-            "named_first": None,
-            "speed": round(sum(o.simulated_s for o in runs) / cpu_s, 1) if cpu_s else None,
+            "required_ms": BY_NAME[name].within_ms,
+            "modes": sorted({answer.mode for answer in answers}),
+            "speed": _speed(runs),
         }
+
+
+def _speed(outcomes: Sequence[Outcome]) -> float | None:
+    """Simulated time over the time it took, on one core."""
+    cpu_s = sum(outcome.wall_s for outcome in outcomes)
+    return round(sum(outcome.simulated_s for outcome in outcomes) / cpu_s, 1) if cpu_s else None
 
 
 def _faults_word(faults: Sequence[str]) -> str:
@@ -112,102 +271,77 @@ def _faults_word(faults: Sequence[str]) -> str:
     return "all" if set(faults) == set(MAKERS) else ",".join(faults)
 
 
-class _WatchedSite(JudgedSite):
-    """A judged site that notes how the house and the core stood at each fault's onset."""
-
-    def __init__(self, planned: Plan, **options: Any) -> None:
-        super().__init__(planned.scenario, planned.seed, **options)
-        self._left = list(planned.mishaps)
-        self.onsets: list[tuple[Mishap, int, Scene, str, int]] = []
-        self.refused: list[str] = []
-
-    def do(self, name: str, params: dict[str, float | str | bool]) -> None:
-        """Do the line. A line that the house cannot take as it stands (a fault that is there already) is left out."""
-        now_s = self.site.world.now_ns / S
-        for mishap in [one for one in self._left if one.at_s <= now_s + 1e-6]:
-            self._left.remove(mishap)
-            mode = self.site.state.islanding.mode.value
-            truths = len(self.site.run.truths)
-            self.onsets.append((mishap, self.site.world.now_ns, scene(self.site.world), mode, truths))
-        try:
-            super().do(name, params)
-        except ScenarioError as error:
-            self.refused.append(str(error))
-
-
-def run_plan(
-    planned: Plan, *, fixed: bool = False, step_function: StepFunction = step
-) -> tuple[Outcome, Course]:
-    """One run."""
-    judged = _WatchedSite(planned, fixed=fixed, step_function=step_function)
-    course = judged.play()
-    onsets_ns = [onset_ns for _, onset_ns, _, _, _ in judged.onsets]
-    answers = []
-    for mishap, onset_ns, then, mode, position in judged.onsets:
-        expected = EXPECTED[mishap.name]
-        # With a second fault within the bound, whose reaction is whose cannot be told: only the invariants judge.
-        alone = sum(abs(other - onset_ns) < 2 * S for other in onsets_ns) == 1
-        judged_here = alone and len(onsets_ns) == 1 and expected.applies(then)
-        reacted_ms = expected.reaction(onset_ns, then, course.run.truths[position:]) if judged_here else None
-        in_time = not judged_here or (reacted_ms is not None and reacted_ms <= expected.within_ms)
-        answers.append(Answer(mishap.name, mode, judged_here, reacted_ms, in_time))
-    outcome = Outcome(
-        planned.seed,
-        planned.scenario.duration_s,
-        course.wall_s,
-        tuple(course.violations),
-        tuple(answers),
-        course.trace,
-    )
-    return outcome, course
-
-
 def _one(job: tuple[int, tuple[str, ...]]) -> Outcome:
     seed, faults = job
     return run_plan(plan(seed, faults))[0]
 
 
-def run(first: int, seeds: int, faults: Sequence[str], jobs: int, *, progress: Any = None) -> Report:
-    """``seeds`` runs from ``first`` on, in ``jobs`` processes. ``progress(done, seeds)`` is called after each."""
+def _again(job: tuple[int, tuple[str, ...], str]) -> tuple[int, bool]:
+    """The same seed with every frame lived through: whether it leaves the same trace."""
+    seed, faults, trace = job
+    return seed, run_plan(plan(seed, faults), fixed=True)[0].trace == trace
+
+
+def run(
+    first: int,
+    seeds: int,
+    faults: Sequence[str],
+    jobs: int,
+    *,
+    recheck_pct: float = 0.0,
+    progress: Any = None,
+) -> Report:
+    """``seeds`` runs from ``first`` on, in ``jobs`` processes; ``recheck_pct`` of them again without any hop.
+
+    ``progress(done, of)`` is called after each run.
+    """
     report = Report(tuple(faults))
     began = time.perf_counter()
     work = [(seed, tuple(faults)) for seed in range(first, first + seeds)]
-    for outcome in _outcomes(work, jobs):
-        report.outcomes.append(outcome)
-        if progress is not None:
-            progress(len(report.outcomes), seeds)
-    report.outcomes.sort(key=lambda outcome: outcome.seed)
-    report.wall_s = time.perf_counter() - began
+    with _Workers(jobs) as workers:
+        for outcome in workers.over(_one, work):
+            report.outcomes.append(outcome)
+            if progress is not None:
+                progress(len(report.outcomes), seeds)
+        report.outcomes.sort(key=lambda outcome: outcome.seed)
+        report.wall_s = time.perf_counter() - began
+        again = int(seeds * recheck_pct / 100.0)
+        chosen = [report.outcomes[(nth + 1) * seeds // again - 1] for nth in range(again)]
+        repeated = [(outcome.seed, tuple(faults), outcome.trace) for outcome in chosen]
+        report.rechecked = sorted(workers.over(_again, repeated))
+    for outcome in report.broken[:MOST_SHRUNK]:
+        report.shrunk[outcome.seed] = shrink(plan(outcome.seed, tuple(faults)))
     return report
 
 
-def _outcomes(work: list[tuple[int, tuple[str, ...]]], jobs: int) -> Iterator[Outcome]:
-    if jobs == 1:
-        yield from map(_one, work)
-        return
-    with multiprocessing.get_context("spawn").Pool(jobs) as pool:
-        yield from pool.imap_unordered(_one, work, chunksize=4)
+class _Workers:
+    """Processes, or this one alone."""
+
+    def __init__(self, jobs: int) -> None:
+        self._pool = multiprocessing.get_context("spawn").Pool(jobs) if jobs > 1 else None
+
+    def __enter__(self) -> _Workers:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._pool is not None:
+            self._pool.terminate()
+
+    def over(self, function: Any, work: Sequence[Any]) -> Iterator[Any]:
+        if self._pool is None:
+            return map(function, work)
+        return self._pool.imap_unordered(function, work, chunksize=4 if len(work) > 40 else 1)
 
 
 def shrink(planned: Plan, step_function: StepFunction = step) -> Plan:
-    """The same failure with fewer lines: each line that can go without losing the first violation goes."""
-    wanted = {
-        violation.invariant for violation in run_plan(planned, step_function=step_function)[0].violations
-    }
-    lines = list(planned.scenario.steps)
-    for line in list(lines):
-        fewer = tuple(one for one in lines if one is not line)
-        candidate = replace(planned, scenario=replace(planned.scenario, steps=fewer), mishaps=())
-        found = {v.invariant for v in run_plan(candidate, step_function=step_function)[0].violations}
-        if wanted and wanted & found:
-            lines = list(fewer)
-    return replace(planned, scenario=replace(planned.scenario, steps=tuple(lines)), mishaps=())
+    """The same failure with fewer lines."""
 
+    def find(candidate: Plan) -> tuple[shrinking.Findings, float]:
+        outcome, _ = run_plan(candidate, step_function=step_function)
+        late = {("late", answer.fault) for answer in outcome.answers if not answer.in_time}
+        broken: set[tuple[str, ...]] = {(violation.invariant,) for violation in outcome.violations}
+        # A reaction that never comes is known at the end only.
+        at_s = max((violation.at_ns / S for violation in outcome.violations), default=0.0)
+        return frozenset(broken | late), candidate.scenario.duration_s if late else at_s
 
-def lines(planned: Plan) -> Iterable[str]:
-    """A plan in words, one line each."""
-    start = planned.scenario.start
-    yield f"start soc {start.soc_pct:.1f} %, {start.ambient_c:.0f} °C, delay {start.enter_service_s:g} s, boot {start.boot}"
-    for one in planned.scenario.steps:
-        words = " ".join(f"{key}={value}" for key, value in one.params.items())
-        yield f"{one.s:9.3f} s  {one.do} {words}"
+    return shrinking.shrink(planned, find)

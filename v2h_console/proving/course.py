@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
+import heapq
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,6 +13,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving.judge import Judge, Violation
+from v2h_console.proving.plans import Ambush
 from v2h_console.proving.virtual import MS, Run, StepFunction, VirtualSite
 from v2h_console.site import demo_site
 from v2h_console.twin import scenario as scenarios
@@ -198,12 +200,38 @@ class JudgedSite:
             return
         self.site.do(name, params)
 
-    def play(self) -> Course:
-        """The whole scenario."""
+    def onset(self, fault: str) -> None:
+        """A fault of the plan begins now; its first line follows."""
+
+    def play(self, ambushes: Sequence[Ambush] = ()) -> Course:
+        """The whole scenario, and what waits for its moment."""
         began = time.perf_counter()
-        for line in self.scenario.steps:
-            self.site.advance(int(line.s * S))
-            self.do(line.do, line.params)
-        self.site.advance(int(self.scenario.duration_s * S))
+        site = self.site
+        end_ns = int(self.scenario.duration_s * S)
+        agenda = [(int(line.s * S), nth, "", line) for nth, line in enumerate(self.scenario.steps)]
+        heapq.heapify(agenda)
+        waiting = list(ambushes)
+        seen = 0
+        while True:
+            for nth in range(seen, len(site.run.modes)):
+                at_ns, mode = site.run.modes[nth]
+                sprung = [one for one in waiting if one.mode == mode.value and at_ns >= one.not_before_s * S]
+                for ambush in sprung:
+                    waiting.remove(ambush)
+                    for number, line in enumerate(ambush.lines):
+                        when_ns = site.world.now_ns + int((ambush.delay_s + line.s) * S)
+                        tag = "" if number else ambush.fault
+                        heapq.heappush(agenda, (when_ns, 1_000 + len(agenda), tag, line))
+            seen = len(site.run.modes)
+            if agenda and agenda[0][0] <= site.world.now_ns:
+                _, _, fault, line = heapq.heappop(agenda)
+                if fault:
+                    self.onset(fault)
+                self.do(line.do, line.params)
+                continue
+            if site.world.now_ns >= end_ns:
+                break
+            to_ns = min(end_ns, agenda[0][0]) if agenda else end_ns
+            site.advance(to_ns, until_mode=frozenset(one.mode for one in waiting))
         wall_s = time.perf_counter() - began
         return Course(self.scenario, self.seed, self.site.run, self.site, self.judge.violations, wall_s)

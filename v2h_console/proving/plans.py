@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from v2h_console.twin.scenario import Params, Scenario, Start, Step
 
@@ -24,12 +24,25 @@ class Mishap:
 
 
 @dataclass(frozen=True, slots=True)
+class Ambush:
+    """Lines of one fault that wait for the core to enter ``mode`` (not before ``not_before_s``); their times count
+    from ``delay_s`` after that."""
+
+    fault: str
+    mode: str
+    not_before_s: float
+    delay_s: float
+    lines: tuple[Step, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
-    """A run: the scenario with the faults' lines in it."""
+    """A run: the scenario with the faults' lines in it, and the faults that wait for a moment of their own."""
 
     seed: int
     scenario: Scenario
     mishaps: tuple[Mishap, ...]
+    ambushes: tuple[Ambush, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +54,23 @@ class Times:
     end_s: float
     delay_s: float
 
+
+#: So many faults wait for one of these moments: (mode, most seconds after it was entered).
+AMBUSH_SHARE = 0.4
+AMBUSH_MODES = (
+    ("boot_open", 0.02),
+    ("tied", 5.0),
+    ("opening", 0.03),
+    ("proving", 0.012),
+    ("dark", 0.002),
+    ("forming", 0.02),
+    ("islanded", 2.0),
+    ("syncing", 3.0),
+    ("closing_sync", 0.04),
+    ("handback", 0.03),
+    ("closing_dead", 0.04),
+    ("fault_open", 0.5),
+)
 
 #: A fault's onset and its lines, drawn within the backbone.
 Maker = Callable[[Draw, Times], tuple[float, Lines]]
@@ -218,15 +248,31 @@ def plan(seed: int, faults: Sequence[str]) -> Plan:
         lines += [Step(again_s, "grid.loss", {}), Step(again_s + draw.uniform(1.0, 15.0), "grid.return", {})]
     lines += _people(draw, times)
     mishaps: list[Mishap] = []
+    ambushes: list[Ambush] = []
     if faults:
         for name in draw.sample(
             list(faults), min(len(faults), draw.choice((0, 1, 1, 2)) if len(faults) > 2 else 1)
         ):
-            at_s, made = MAKERS[name](draw, times)
-            mishaps.append(Mishap(name, at_s))
-            lines += made
+            # A stream of its own, so that a maker that draws once more leaves the rest of the run as it was.
+            own = random.Random(f"{seed}/{name}")
+            at_s, made = MAKERS[name](own, times)
+            if own.random() < AMBUSH_SHARE:
+                ambushes.append(_ambush(own, name, at_s, made, boots=start.boot))
+            else:
+                mishaps.append(Mishap(name, at_s))
+                lines += made
     ordered = tuple(sorted((line for line in lines if line.s < end_s), key=lambda line: line.s))
-    return Plan(seed, Scenario(f"seed {seed}", end_s, start, ordered), tuple(mishaps))
+    return Plan(seed, Scenario(f"seed {seed}", end_s, start, ordered), tuple(mishaps), tuple(ambushes))
+
+
+def _ambush(draw: Draw, name: str, at_s: float, made: Lines, *, boots: bool) -> Ambush:
+    """The same lines, but at a moment that a time drawn blindly would hardly ever meet."""
+    mode, most_s = draw.choice(AMBUSH_MODES)
+    if mode == "boot_open" and not boots:
+        mode, most_s = "tied", 5.0
+    lines = tuple(replace(line, s=line.s - at_s) for line in sorted(made, key=lambda line: line.s))
+    # "tied" means the return to the grid: what follows a start there is what blind times meet.
+    return Ambush(name, mode, 5.0 if mode == "tied" else 0.0, draw.uniform(0.0, most_s), lines)
 
 
 def _people(draw: Draw, times: Times) -> Lines:

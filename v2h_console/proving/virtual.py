@@ -161,6 +161,7 @@ class VirtualSite:
         self.state = boot(self.settings, now_ns)
         if settled:
             self.state = _settled(self.state, now_ns)
+        self.run.modes.append((now_ns, self.state.islanding.mode))
         #: What was heard on the bus, with the instant at which it arrived, and what the slow lane brought.
         self._heard: list[tuple[int, Reading]] = []
         self._polled: list[Reading] = []
@@ -237,8 +238,9 @@ class VirtualSite:
 
     # ------------------------------------------------------------ time
 
-    def advance(self, to_ns: int) -> None:
-        """Live until ``to_ns``."""
+    def advance(self, to_ns: int, *, until_mode: frozenset[str] = frozenset()) -> None:
+        """Live until ``to_ns``, or until the core enters one of these modes."""
+        changes = len(self.run.modes)
         while self.world.now_ns < to_ns:
             hopped = self._may_hop() and self._hop(to_ns)
             # A hop ends before what falls on its last instant; what is done to the house there comes after that.
@@ -246,6 +248,10 @@ class VirtualSite:
                 self._live_fine(to_ns)
             if self.after is not None:
                 self.after()
+            if until_mode and len(self.run.modes) > changes:
+                changes = len(self.run.modes)
+                if self.run.modes[-1][1].value in until_mode:
+                    return
 
     def _may_hop(self) -> bool:
         now_ns = self.world.now_ns
