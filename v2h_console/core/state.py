@@ -9,7 +9,7 @@ from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.grid_monitor import GridState
 from v2h_console.core.latch import LatchState
-from v2h_console.core.load_manager import LoadState, initial
+from v2h_console.core.load_manager import LoadState, drop_for_forming, initial
 from v2h_console.core.mid_proof import ProofState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import Settings
@@ -107,9 +107,9 @@ class State:
 
 
 def boot(settings: Settings, now_ns: int) -> State:
-    """Every start is open, with every timer at zero (I3)."""
+    """Every start is open, with every timer at zero (I3), heavy loads held off: an inverter may still be forming."""
     return State(
         started_ns=now_ns,
-        loads=initial(settings),
+        loads=drop_for_forming(settings, initial(settings), False, now_ns),
         islanding=IslandingState(since_ns=now_ns),
     )

@@ -14,6 +14,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
+from v2h_console.core import load_manager
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
@@ -160,7 +161,7 @@ class VirtualSite:
         self.link = LogicControllerLink("Controller", "virtual")
         self.state = boot(self.settings, now_ns)
         if settled:
-            self.state = _settled(self.state, now_ns)
+            self.state = _settled(self.settings, self.state, now_ns)
         self.run.modes.append((now_ns, self.state.islanding.mode))
         #: What was heard on the bus, with the instant at which it arrived, and what the slow lane brought.
         self._heard: list[tuple[int, Reading]] = []
@@ -502,9 +503,11 @@ def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
     return (0.05, 0.25, 0.5, 0.88, 0.9, window.v_lo_pu, window.v_hi_pu, *trips)
 
 
-def _settled(state: State, now_ns: int) -> State:
+def _settled(settings: Settings, state: State, now_ns: int) -> State:
     """A core that has long been tied: what a scenario starts with."""
-    return replace(state, islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns))
+    return replace(
+        state, loads=load_manager.initial(settings), islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns)
+    )
 
 
 def _lose(_arbitration_id: int, _data: bytes, _now_ns: int) -> bytes | None:
