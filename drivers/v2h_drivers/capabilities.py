@@ -427,8 +427,15 @@ class WaveCapture:
     house_l2_v: tuple[float | None, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class SolarPermitRequest:
+    """Whether the solar inverter may give power at all; confirmed by what it gives."""
+
+    permitted: bool
+
+
 FastRequest = ControlRequest | InverterSetpoint | ShedRequest | FanRequest
-SlowRequest = DischargeLimitRequest | RelayRequest
+SlowRequest = DischargeLimitRequest | RelayRequest | SolarPermitRequest
 
 
 # ---------------------------------------------------------------- capabilities

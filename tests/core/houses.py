@@ -42,6 +42,7 @@ from v2h_drivers.capabilities import (
     ShedRequest,
     Side,
     SideCycle,
+    Supply,
     Sync,
     Temperatures,
 )
@@ -157,6 +158,8 @@ class Plant:
     stuck_contacts: tuple[bool, bool] | None = None
     pole_a: float = 0.0
     bond: bool = False
+    interlock: bool = True
+    inverter_w: float = 2_000.0
     gate: bool = False
     form: bool = False
     will_not_form: bool = False
@@ -244,7 +247,7 @@ class Plant:
                 low_ms if min(self.grid_pu) < 0.5 else 0.0, low_ms if min(self.grid_pu) < 0.88 else 0.0,
             ),
             HouseFast(now_ns, GOOD, house_l1, house_l2, 0.0),
-            MidState(now_ns, GOOD, nc, no, self.closed, self.bond, True, edge_ms, self.pole_a, 0),
+            MidState(now_ns, GOOD, nc, no, self.closed, self.bond, self.interlock, edge_ms, self.pole_a, 0),
             inverter_fast(now_ns, self.mode, fault=self.inverter_fault, gate_on=self.gate),
             Sync(
                 now_ns, GOOD,
@@ -263,8 +266,9 @@ class Plant:
             currents(now_ns, *self.leg_a),
             LoadFeedback(now_ns, GOOD, 0b1111 & ~self.shed_mask | self.relay_stuck_mask),
             temperatures(now_ns, self.heatsink_c),
+            Supply(now_ns, GOOD, 24.1, 45.0),
             car(now_ns, self.soc_pct, dc_voltage_v=self.dc_v),
-            inverter_status(now_ns),
+            changed(inverter_status(now_ns), power_w=self.inverter_w),
         )  # fmt: skip
         return tuple(
             self.twist[type(reading)](reading) if type(reading) in self.twist else reading

@@ -40,8 +40,6 @@ AWAITED = {
     "storage.torn_write",
     "config.corrupt",
     "grid.balanced_island",
-    "pv.surplus",
-    "neutral_former.trips",
     "precharge.fails",
     "ev.contactor_welded",
     "ev.insulation_low",

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import lockouts
+from v2h_console.core import lockouts, solar
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.frozen import replace
@@ -56,12 +56,36 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
             yield f"LOAD_SWITCH_STUCK_{_code_of(circuit.id)}", Severity.ALARM, text
+    yield from _sources(settings, state, now_ns, settled)
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)
     yield from _inverter(settings, state, now_ns, settled)
     for link in state.senses.links:
         if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
             yield f"{_code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
+
+
+def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:
+    if state.supply.stop:
+        yield "AUX_SUPPLY_STOP", Severity.ALARM, f"Stopped in order: {state.supply.reason}."
+    elif state.supply.low:
+        yield "AUX_SUPPLY_LOW", Severity.WARNING, f"Controller supply: {state.supply.reason}."
+    elif settled and not state.supply.heard and state.senses.heartbeat is not None:
+        yield "AUX_SUPPLY_UNKNOWN", Severity.WARNING, "The controller has not said how its supply is."
+    if state.solar.foreign_pu is not None:
+        yield "HOUSE_BUS_FED", Severity.ALARM, f"Not forming: {solar.refusal(state.solar)}."
+    if state.solar.kept_off:
+        yield (
+            "SOLAR_KEPT_OFF",
+            Severity.WARNING,
+            "Solar told to leave: house and car cannot take what it gives.",
+        )
+    elif state.solar.curtailed:
+        hertz = settings.inverter.nominal_hz + settings.solar.raise_most_hz
+        text = f"Solar held back: the house's frequency is raised towards {hertz:.0f} Hz."
+        yield "SOLAR_CURTAILED", Severity.INFO, text
+    if solar.will_not_leave(state.solar, state.senses, now_ns):
+        yield "SOLAR_WILL_NOT_LEAVE", Severity.ALARM, "Solar was told to leave and still gives power."
 
 
 def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:

@@ -11,6 +11,7 @@ from v2h_drivers.capabilities import (
     InverterSetpoint,
     RelayRequest,
     ShedRequest,
+    SolarPermitRequest,
 )
 
 
@@ -30,5 +31,6 @@ Command = (
     | FanRequest
     | DischargeLimitRequest
     | RelayRequest
+    | SolarPermitRequest
     | PersistLatch
 )

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import grid_monitor, load_manager, transfer
+from v2h_console.core import black_start, grid_monitor, load_manager, transfer
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
@@ -17,13 +17,9 @@ from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.state import FaultCause, Mode, OpeningRecord, State
 from v2h_console.core.transfer import Transfer
 
-#: Waits before the next try to form after the first, second and third failure; then LK_FORM.
-FORM_RETRY_S = (2, 10, 60)
 #: Waits between tries to close; after three failures LK_CLOSE.
 CLOSE_RETRY_S = 30
 CLOSE_TRIES = 3
-#: An island that stood this long forgets earlier failed starts.
-FORGET_TRIES_S = 60
 #: A MID told to open after a failed close is given this long before its contact counts as unbidden.
 REOPEN_GRACE_MS = 100
 
@@ -87,6 +83,14 @@ def _opening(view: View, state: State) -> Outcome:
     return Outcome(state, (_event(view, code, severity, text),))
 
 
+def _supply_stop(view: View, state: State) -> Outcome:
+    """In order, while there is still somebody to do it: open, gates off; the latch has long been on the disk."""
+    outcome = _opening(view, state)
+    text = f"Orderly stop: {state.supply.reason}. MID told to open, gates off."
+    event = _event(view, "SUPPLY_STOP", Severity.ALARM, text)
+    return Outcome(replace(outcome.state, transfer=None), (event,))
+
+
 def _source_lost_closing(view: View, state: State) -> Outcome:
     outcome = _opening(view, state)
     event = _event(
@@ -118,7 +122,7 @@ def _forming(view: View, state: State) -> Outcome:
 
 
 def _formed(view: View, state: State) -> Outcome:
-    islanding = replace(state.islanding, contact_grace_until_ns=0)
+    islanding = replace(state.islanding, contact_grace_until_ns=0, emptied=False)
     loads = load_manager.begin_island(view.settings, state.loads, view.now_ns)
     event = _event(view, "ISLANDED", Severity.INFO, "House lit from the car.")
     return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
@@ -126,39 +130,15 @@ def _formed(view: View, state: State) -> Outcome:
 
 def _form_failed(view: View, state: State) -> Outcome:
     """GO, shed a tier, and try again after 2, 10 and 60 s; then a person is needed."""
-    tries = state.islanding.form_tries + 1
-    if tries > len(FORM_RETRY_S):
-        reason = f"{tries} starts failed"
-        islanding = replace(state.islanding, form_tries=tries, lk_form=reason)
-        event = _event(view, "FORMING_LOCKED_OUT", Severity.LOCKOUT, f"The inverter does not form: {reason}.")
-    else:
-        wait_s = FORM_RETRY_S[tries - 1]
-        not_before_ns = view.now_ns + wait_s * NS_PER_S
-        islanding = replace(state.islanding, form_tries=tries, form_not_before_ns=not_before_ns)
-        event = _event(
-            view,
-            "INVERTER_DID_NOT_FORM",
-            Severity.ALARM,
-            f"No voltage within 200 ms. Next try in {wait_s} s.",
-        )
-    loads = replace(state.loads, drop_more_tiers=min(3, tries))
-    loads = load_manager.drop_for_forming(view.settings, loads, state.car.shed, view.now_ns)
-    return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
+    failure = black_start.failed(view.settings, state, view.now_ns)
+    return Outcome(failure.state, (failure.event,))
 
 
 def _island_lost(view: View, state: State) -> Outcome:
-    """The source went away: gates off, MID stays open. A start that soon failed counts as a failed start."""
-    why = state.car.refusal or (
-        f"the heatsink is over {view.settings.thermal.stop_c:.0f} °C" if state.thermal.stopped else ""
-    )
-    why = why or "the inverter stopped"
-    event = _event(view, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
-    stood_s = (view.now_ns - view.state.islanding.since_ns) / NS_PER_S
-    if stood_s >= FORGET_TRIES_S:
-        state = replace(state, islanding=replace(state.islanding, form_tries=0))
-    outcome = _form_failed(view, state)
-    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
-    return Outcome(replace(outcome.state, loads=loads), (event,))
+    """The source went away: gates off, MID stays open."""
+    stood_ns = view.now_ns - view.state.islanding.since_ns
+    failure = black_start.island_lost(view.settings, state, stood_ns, view.now_ns)
+    return Outcome(failure.state, (failure.event,))
 
 
 def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close: str) -> Effect:
@@ -241,7 +221,12 @@ def _close_dead_failed(view: View, state: State) -> Outcome:
 
 def _tied(view: View, state: State) -> Outcome:
     islanding = replace(
-        state.islanding, close_tries=0, form_tries=0, gate_in_tied=True, contact_grace_until_ns=0
+        state.islanding,
+        close_tries=0,
+        form_tries=0,
+        gate_in_tied=True,
+        contact_grace_until_ns=0,
+        emptied=False,
     )
     event = _event(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
     return Outcome(
@@ -303,6 +288,7 @@ _BOOT = _fault(
 _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("operator", Mode.OPENING): _opening,
     ("loss", Mode.OPENING): _opening,
+    ("supply", Mode.OPENING): _supply_stop,
     ("seen_open", Mode.OPENING): _opening,
     ("source_lost", Mode.OPENING): _source_lost_closing,
     ("opened", Mode.PROVING): _proving,

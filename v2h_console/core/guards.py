@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+from v2h_console.core import black_start, solar, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_manager import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
@@ -24,6 +25,8 @@ RESIDUAL_PU = 0.25
 #: The house counts as lit from here (half cycle), as back from FORMED_PU (SOGI, after its rise).
 LIT_PU = 0.88
 FORMED_PU = 0.9
+#: Beyond this the legs have no common neutral any more: 12 % of a leg is no load's doing.
+NEUTRAL_SHIFT_PU = 0.12
 DEAD_BUS_NS = 300 * NS_PER_MS
 
 
@@ -41,6 +44,11 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return f"next try to form in {left_s:.0f} s"
     if state.car.refusal:
         return state.car.refusal
+    if state.supply.stop:
+        return supply.refusal(state.supply)
+    spent = black_start.energy_refusal(settings, state)
+    if spent:
+        return spent
     if state.thermal.stopped:
         return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
@@ -63,6 +71,8 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the neutral-ground bond is missing"
     if settings.mid.poles == 2 and mid.bond_closed:
         return "there is a second neutral-ground bond"
+    if state.solar.foreign_pu is not None:
+        return solar.refusal(state.solar)
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     if house is None or house.l1_pu is None or house.l2_pu is None:
         return "the house side's voltage is unknown"
@@ -76,6 +86,8 @@ def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
     islanding = state.islanding
     if islanding.lk_close:
         return f"closing is locked out: {islanding.lk_close}"
+    if state.supply.stop:
+        return supply.refusal(state.supply)
     if islanding.operator_hold:
         return "the MID was opened by hand; close it by hand (c)"
     if state.grid.condition is not GridCondition.IN_WINDOW or state.grid.ok_since_ns is None:
@@ -107,6 +119,16 @@ def bus_is_dead(state: State, now_ns: int) -> bool:
         and inverter is not None
         and not inverter.gate_on
     )
+
+
+def neutral_lost(state: State, now_ns: int) -> bool:
+    """The neutral former has dropped out (its contact is in the interlock), or its neutral has wandered off."""
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    if mid is not None and not mid.interlock_ok:
+        return True
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    shift = None if house is None else house.neutral_shift_pu
+    return shift is not None and abs(shift) > NEUTRAL_SHIFT_PU
 
 
 def house_formed(state: State, now_ns: int) -> bool:

@@ -94,10 +94,15 @@ def _contact_unbidden(view: View) -> bool:
 def _source_lost(view: View) -> bool:
     """The island cannot go on: inverter, car, DC, charge, heat, or the controller that carries the gates."""
     state = view.state
-    if state.car.refusal or state.thermal.stopped or state.proof.position is Position.UNKNOWN:
+    if (
+        state.car.refusal
+        or state.thermal.stopped
+        or state.supply.stop
+        or state.proof.position is Position.UNKNOWN
+    ):
         return True
     inverter = fresh(state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
-    if inverter is None or inverter.fault:
+    if inverter is None or inverter.fault or guards.neutral_lost(state, view.now_ns):
         return True
     settled = view.elapsed_ms() >= HOUSE_LOST_MS
     if settled and inverter.mode is not InverterMode.FORMING:
@@ -182,6 +187,13 @@ TABLE: tuple[Edge, ...] = (
     Edge((Mode.TIED,), "seen_open", "contacts open 20 ms unbidden", _seen_open, Mode.OPENING),
     Edge((*_CLOSING, Mode.HANDBACK), "operator", "a person orders it", _ordered_open, Mode.OPENING),
     Edge((*_CLOSING, Mode.HANDBACK), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
+    Edge(
+        (Mode.TIED, *_CLOSING, Mode.HANDBACK),
+        "supply",
+        "the controller's supply fails",
+        lambda v: v.state.supply.stop,
+        Mode.OPENING,
+    ),
     Edge((Mode.BOOT_OPEN,), "proven", "proof of open", lambda v: v.state.proof.proven, Mode.DARK),
     Edge((Mode.BOOT_OPEN,), "boot_overdue", "200 ms without proof", _boot_overdue, Mode.FAULT_OPEN),
     Edge(

@@ -213,6 +213,34 @@ class LoadSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class SupplySettings:
+    """The controller's 24 V and its buffer battery. Below ``mains_v`` nothing charges the buffer."""
+
+    mains_v: float = 23.7
+    recovered_v: float = 23.0
+    warn_v: float = 22.5
+    stop_v: float = 21.5
+    warn_hold_up_min: float = 15.0
+    stop_hold_up_min: float = 2.0
+    #: Two to three SUPPLY frames: one sag of a motor's start stops nothing.
+    confirm_ms: float = 250.0
+    recover_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class SolarSettings:
+    """What a roof may do to the island: ``raise_most_hz`` above nominal at the most, then it is told to leave."""
+
+    rated_w: float = 5_000.0
+    raise_most_hz: float = 1.0
+    #: Surplus for this long in spite of the frequency: leave.
+    patience_s: float = 1.5
+    max_charge_w: float = 7_600.0
+    full_from_pct: float = 95.0
+    full_pct: float = 98.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that ``step`` obeys."""
 
@@ -224,5 +252,7 @@ class Settings:
     car: CarSettings = CarSettings()
     thermal: ThermalSettings = ThermalSettings()
     loads: LoadSettings = LoadSettings()
+    supply: SupplySettings = SupplySettings()
+    solar: SolarSettings = SolarSettings()
     #: Names of the devices whose readings count as the inverter's and the car's.
     controller_device: str = "Controller"

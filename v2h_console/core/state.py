@@ -13,6 +13,8 @@ from v2h_console.core.load_manager import LoadState, drop_for_forming, initial
 from v2h_console.core.mid_proof import ProofState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import Settings
+from v2h_console.core.solar import SolarState
+from v2h_console.core.supply import SupplyState
 from v2h_console.core.synchronism import SyncState
 from v2h_console.core.thermal import ThermalState
 from v2h_console.core.transfer import Transfer
@@ -50,7 +52,8 @@ class FaultCause(str, Enum):
 class IslandingState:
     """The machine and its lockouts. ``*_not_before_ns`` are the ladders' next tries.
 
-    ``operator_hold``: a person opened the MID; nothing closes until a person asks for it.
+    ``operator_hold``: a person opened the MID; nothing closes until a person asks for it. ``emptied``: the last
+    island ended at the car's reserve.
     """
 
     mode: Mode = Mode.BOOT_OPEN
@@ -71,6 +74,7 @@ class IslandingState:
     contact_grace_until_ns: int = 0
     gate_in_tied: bool = True
     heard_mid_since_ns: int | None = None
+    emptied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +104,9 @@ class State:
     last_transfer: Transfer | None = None
     transfers: int = 0
     openings: OpeningRecord = OpeningRecord()
+    supply: SupplyState = SupplyState()
+    solar: SolarState = SolarState()
+    solar_permitted: bool = True
     operator_limit_w: float | None = None
     requested_limit_w: float | None = None
     requested_limit_ns: int = 0

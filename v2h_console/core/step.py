@@ -18,6 +18,8 @@ from v2h_console.core import (
     load_manager,
     lockouts,
     mid_proof,
+    solar,
+    supply,
     synchronism,
     thermal,
     transfer,
@@ -41,6 +43,7 @@ from v2h_drivers.capabilities import (
     ShedRequest,
     Side,
     SideCycle,
+    SolarPermitRequest,
 )
 
 #: More edges than this in one step would be a loop in the table.
@@ -95,6 +98,8 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     state, limit = _limit_discharge(settings, state, now_ns)
     commands.extend(limit)
     commands.extend(_fast_requests(settings, state, now_ns))
+    state, permit = _keep_solar(settings, state, now_ns)
+    commands.extend(permit)
     deadline_ns = _deadline_ns(settings, state, now_ns)
     return Step(state, tuple(commands), tuple(events), _wake_at_ns(state, deadline_ns, now_ns), deadline_ns)
 
@@ -112,6 +117,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
         car=car_reserve.update(settings.car, state.car, senses, now_ns),
+        supply=supply.update(settings.supply, state.supply, senses, now_ns),
     )
 
 
@@ -274,12 +280,32 @@ def _limit_discharge(settings: Settings, state: State, now_ns: int) -> tuple[Sta
     return following, (DischargeLimitRequest(limit_w),)
 
 
+def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
+    """Follow the roof's surplus; tell it to leave, or that it may come back, once for each change."""
+    mode = state.islanding.mode
+    followed = solar.update(
+        settings.solar,
+        state.solar,
+        state.senses,
+        state.car.known_soc_pct,
+        lit=mode in _ISLAND_MODES,
+        tied=mode is Mode.TIED,
+        dark=mode is Mode.DARK,
+        now_ns=now_ns,
+    )
+    permitted = not followed.kept_off
+    if permitted == state.solar_permitted:
+        return replace(state, solar=followed), ()
+    return replace(state, solar=followed, solar_permitted=permitted), (SolarPermitRequest(permitted),)
+
+
 def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Command, ...]:
     """The levels in force: given every step, so that the driver knows that the core lives."""
     if state.islanding.mode is Mode.SYNCING or state.islanding.mode is Mode.CLOSING_SYNC:
         setpoint = synchronism.steer(settings.sync, settings.inverter, state.senses, now_ns)
     else:
-        setpoint = InverterSetpoint(settings.inverter.nominal_hz, settings.inverter.nominal_v, 0.0)
+        raised_hz = settings.inverter.nominal_hz + state.solar.raised_hz
+        setpoint = InverterSetpoint(raised_hz, settings.inverter.nominal_v, 0.0)
     return (
         islanding.control_request(state),
         ShedRequest(state.loads.mask),
@@ -292,6 +318,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     """The earliest instant at which time alone changes something, even while every frame stays the same."""
     machine = state.islanding
     ends = [*grid_monitor.deadlines_ns(settings.grid, state.grid), *load_manager.deadlines_ns(state.loads)]
+    ends += supply.deadlines_ns(settings.supply, state.supply)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
@@ -300,6 +327,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
         (mid_proof.ripe_ns(settings.mid, state.proof), 0),
         (islanding.deadline_ns(settings, state), 0),
         (machine.form_not_before_ns or None, 0),
+        (solar.deadline_ns(state.solar), 0),
         (machine.close_not_before_ns or None, 0),
     ):
         if since_ns is not None:

@@ -176,6 +176,10 @@ def _nothing(_draw: Draw) -> Params:
     return {}
 
 
+def _surplus(draw: Draw) -> Params:
+    return {"kw": draw.uniform(3.0, 5.0), "pct": draw.uniform(98.0, 100.0), "stubborn": draw.random() < 0.3}
+
+
 MAKERS: dict[str, Maker] = {
     "grid_sense.off": _either("grid_sense.off"),
     "grid_sense.stuck": _either("grid_sense.stuck"),
@@ -220,6 +224,8 @@ MAKERS: dict[str, Maker] = {
     "control.tick_overrun": _either("control.tick_overrun", lambda draw: {"for_s": draw.uniform(0.25, 2.0)}),
     "storage.full": _island("storage.full", stays=True),
     "aux_supply.low": _either("aux_supply.low"),
+    "pv.surplus": _island("pv.surplus", params=_surplus),
+    "neutral_former.trips": _island("neutral_former.trips"),
 }
 
 

@@ -37,6 +37,30 @@ def _islanded(scene: Scene) -> bool:
     return scene.mode == "forming" and not any(scene.poles) and min(scene.house_pu) > 0.8
 
 
+def _on_its_own(scene: Scene) -> bool:
+    """Islanded, and no close on its way: on the grid the street's neutral holds."""
+    return _islanded(scene) and not scene.coil_on
+
+
+def _gives_up(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Every enable that brings no voltage is taken back; the longest took so long."""
+    enabled_ns: int | None = None
+    worst_ms = 0.0
+    for truth in after:
+        if truth.truth == "fault.cleared":
+            break
+        if truth.truth == "form.on":
+            enabled_ns = truth.at_ns
+        elif truth.truth in ("form.off", "gate.off") and enabled_ns is not None:
+            worst_ms = max(worst_ms, (truth.at_ns - enabled_ns) / MS)
+            enabled_ns = None
+    return worst_ms
+
+
+def _working(scene: Scene) -> bool:
+    return scene.gate_on and scene.mode in ("following", "forming")
+
+
 def _always(_scene: Scene) -> bool:
     return True
 
@@ -92,6 +116,16 @@ def _closes_at_most(times: int) -> Reaction:
         return 0.0 if sum(truth.truth == "coil.on" for truth in after) <= times else None
 
     return reaction
+
+
+def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Held back or gone; a roof that is not there gives no surplus."""
+    met = _first("solar.curtailed", "solar.disconnected")(onset_ns, _scene, after)
+    connected = False
+    for truth in after:
+        if truth.truth == "solar.connected" and truth.at_ns == onset_ns:
+            connected = True
+    return met if met is not None or connected else 0.0
 
 
 _OPENS = _first("coil.off", "mid.opened")
@@ -154,7 +188,7 @@ EXPECTED: dict[str, Expected] = {
     "mid.aux_wrong": Expected(_tied, _none_of("form.on"), 0.0),
     "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
     "inverter.trips": Expected(_islanded, _GATE, 100.0),
-    "inverter.wont_form": Expected(_never, _OPENS, 0.0),
+    "inverter.wont_form": Expected(_always, _gives_up, 225.0),
     "load.switch_stuck": Expected(_never, _OPENS, 0.0),
     "load.locked_rotor": Expected(_islanded, _no_overload, 0.0),
     "load.uncontrolled": Expected(_islanded, _no_overload, 0.0),
@@ -170,5 +204,7 @@ EXPECTED: dict[str, Expected] = {
     "modbus.timeout": Expected(_islanded, _GATE, 1_025.0),
     "control.tick_overrun": Expected(_tied, _OPENS, 200.0),
     "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
-    "aux_supply.low": Expected(_never, _OPENS, 0.0),
+    "aux_supply.low": Expected(_working, _first("gate.off", "inverter.tripped"), 1_000.0),
+    "pv.surplus": Expected(_islanded, _surplus_met, 2_000.0),
+    "neutral_former.trips": Expected(_on_its_own, _GATE, 100.0),
 }

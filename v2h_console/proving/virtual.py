@@ -33,7 +33,13 @@ from v2h_console.twin.scenario import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import DischargeLimitRequest, Reading, RelayRequest
+from v2h_drivers.capabilities import (
+    DischargeLimitRequest,
+    Reading,
+    RelayRequest,
+    SlowRequest,
+    SolarPermitRequest,
+)
 
 MS = 1_000_000
 S = 1_000_000_000
@@ -141,9 +147,7 @@ class VirtualSite:
         self._step = step_function
         self._nonce = 1 + seed % 60_000
         self.controller = LogicController(self.world, self._nonce, running=not booting)
-        self._queue: list[
-            tuple[int, int, int, bytes | LatchReceipt | DischargeLimitRequest | RelayRequest]
-        ] = []
+        self._queue: list[tuple[int, int, int, bytes | LatchReceipt | SlowRequest]] = []
         self._serial = 0
         self._fine_until_ns = FINE_AFTER_NS
         self._hop_ns = QUIET_HOP_NS
@@ -382,7 +386,7 @@ class VirtualSite:
         self,
         at_ns: int,
         arbitration_id: int,
-        what: bytes | LatchReceipt | DischargeLimitRequest | RelayRequest,
+        what: bytes | LatchReceipt | SlowRequest,
     ) -> None:
         self._serial += 1
         heapq.heappush(self._queue, (at_ns, self._serial, arbitration_id, what))
@@ -390,7 +394,7 @@ class VirtualSite:
     def _arrive(
         self,
         arbitration_id: int,
-        what: bytes | LatchReceipt | DischargeLimitRequest | RelayRequest,
+        what: bytes | LatchReceipt | SlowRequest,
         now_ns: int,
     ) -> None:
         match what:
@@ -400,6 +404,8 @@ class VirtualSite:
                 self._receipts.append(what)
             case DischargeLimitRequest():
                 self.world.set_discharge_limit(what.power_w)
+            case SolarPermitRequest():
+                self.world.set_solar_permit(what.permitted)
             case RelayRequest():
                 self.world.set_relay(what.circuit, what.closed)
 
@@ -472,7 +478,7 @@ class VirtualSite:
             match command:
                 case PersistLatch():
                     self._persist(command, now_ns)
-                case DischargeLimitRequest() | RelayRequest():
+                case DischargeLimitRequest() | RelayRequest() | SolarPermitRequest():
                     self._push(now_ns + REQUEST_NS, 0, command)
                 case _:
                     self.link.request(command, now_ns)

@@ -40,6 +40,8 @@ from v2h_drivers.capabilities import (
     Reading,
     RelayRequest,
     ShedRequest,
+    SlowRequest,
+    SolarPermitRequest,
     WaveCapture,
 )
 
@@ -84,7 +86,7 @@ class FastLane(threading.Thread):
         link: FastDevice,
         inbox: Inbox,
         *,
-        slow_request: Callable[[DischargeLimitRequest | RelayRequest], None],
+        slow_request: Callable[[SlowRequest], None],
         persist: Callable[[PersistLatch], None],
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
@@ -198,7 +200,7 @@ class FastLane(threading.Thread):
                 self._link.request(command, now_ns)
             case PersistLatch():
                 self._persist(command)
-            case DischargeLimitRequest() | RelayRequest():
+            case DischargeLimitRequest() | RelayRequest() | SolarPermitRequest():
                 self._slow_request(command)
 
     def _send_due(self, now_ns: int) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import threading
 from collections.abc import Callable, Sequence
 
-from v2h_drivers.capabilities import DischargeLimitRequest, RelayRequest, SlowDevice
+from v2h_drivers.capabilities import SlowDevice, SlowRequest
 
 #: A device task that ends by a defect is started again after this; the device shows as lost meanwhile.
 RESTART_S = 2.0
@@ -29,7 +29,7 @@ class SlowLane(threading.Thread):
         self.refused_requests = 0
         self.failures: dict[str, str] = {}
 
-    def submit(self, request: DischargeLimitRequest | RelayRequest) -> None:
+    def submit(self, request: SlowRequest) -> None:
         """From any thread: hand the request to the first device that takes it."""
         loop = self._loop
         if loop is not None and not loop.is_closed():
@@ -66,6 +66,6 @@ class SlowLane(threading.Thread):
                 self.failures[device.name] = f"{type(error).__name__}: {error}"
             await asyncio.sleep(RESTART_S)
 
-    def _dispatch(self, request: DischargeLimitRequest | RelayRequest) -> None:
+    def _dispatch(self, request: SlowRequest) -> None:
         if not any(device.submit(request) for device in self._devices):
             self.refused_requests += 1

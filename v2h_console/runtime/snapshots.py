@@ -14,6 +14,7 @@ from v2h_console.core.senses import CYCLE_LIMIT_MS, INVERTER_LIMIT_MS, TEMPERATU
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.core.step import allowed_power_w
+from v2h_console.core.supply import SUPPLY_LIMIT_MS
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.session.snapshot import (
     AlarmView,
@@ -30,6 +31,7 @@ from v2h_console.session.snapshot import (
     OutletView,
     SideView,
     Snapshot,
+    SupplyView,
     TransferView,
     Value,
 )
@@ -44,9 +46,13 @@ WHAT_TO_DO = {
     "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded.",
     "MID_CONTACTS_DISAGREE": "Treat the MID as closed. Check the auxiliary contacts' wiring.",
     "CLOSING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
-    "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
+    "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R). The grid's return does not end it.",
     "GRID_SENSE_VOLTAGE_HIGH": "Nothing to do here: the MID closes once the grid is back in its window. Call the utility if it lasts.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
+    "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
+    "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",
+    "HOUSE_BUS_FED": "Find what feeds the house: a generator or a second battery. Unplug it; forming then follows by itself.",
+    "SOLAR_WILL_NOT_LEAVE": "Open the solar disconnect by hand.",
     "SOC_LOW": "Switch off what is not needed, or expect shedding.",
     "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
     "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
@@ -97,6 +103,13 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
         inverter=_inverter(settings, state, now_ns),
         car=_car(settings, state, now_ns),
         solar_w=_value(state.senses.solar, "power_w", now_ns, SLOW_LIMIT_MS),
+        solar_state=_solar_state(state),
+        supply=SupplyView(
+            volts=_value(state.senses.supply, "supply_v", now_ns, SUPPLY_LIMIT_MS),
+            hold_up_min=_value(state.senses.supply, "hold_up_min", now_ns, SUPPLY_LIMIT_MS),
+            stopped=state.supply.stop,
+            reason=state.supply.reason,
+        ),
         loads=_loads(settings, state, now_ns),
         last_transfer=_transfer(state.last_transfer, around),
         transfers=state.transfers,
@@ -107,6 +120,13 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
         lane=around.lane,
         limits=_limits(settings),
     )
+
+
+def _solar_state(state: State) -> str:
+    """ "" = nothing to say; curtailed: held back by frequency; kept off: told to leave."""
+    if state.solar.kept_off:
+        return "kept off"
+    return "curtailed" if state.solar.curtailed else ""
 
 
 def sentence(settings: Settings, state: State, now_ns: int) -> str:

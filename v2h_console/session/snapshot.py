@@ -98,6 +98,15 @@ class CarView(msgspec.Struct, frozen=True):
     discharging: bool = False
 
 
+class SupplyView(msgspec.Struct, frozen=True):
+    """The controller's own supply. ``reason``: what is wrong with it, in words; ``stopped``: the site waits for it."""
+
+    volts: Value = Value()
+    hold_up_min: Value = Value()
+    stopped: bool = False
+    reason: str = ""
+
+
 class LoadView(msgspec.Struct, frozen=True):
     """One circuit. ``state``: on | off | held | shed | fault | unknown. ``hold_s`` left of a hold."""
 
@@ -229,6 +238,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     inverter: InverterView = InverterView()
     car: CarView = CarView()
     solar_w: Value = Value()
+    solar_state: str = ""
+    supply: SupplyView = SupplyView()
     loads: tuple[LoadView, ...] = ()
     last_transfer: TransferView | None = None
     transfers: int = 0

@@ -123,6 +123,8 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "ev.soc_jumps": {"pct": Number(-100.0, 100.0, "%")},
     "ev.soc_low": {"pct": Number(0.0, 100.0, "%")},
     "aux_supply.low": {"volts": Number(0.0, 30.0, "V")},
+    "pv.surplus": {"kw": Number(0.0, 50.0, "kW"), "pct": Number(0.0, 100.0, "%"), "stubborn": Flag()},
+    "neutral_former.trips": {},
 }
 
 #: Faults of the site around the house (its bus, its storage, its owner): virtual time injects them, the house alone
@@ -154,6 +156,8 @@ WORLD_VERBS: Mapping[str, Mapping[str, Kind]] = {
     "ev.unplug": {},
     "ev.limit": {"kw": Number(0.0, 50.0, "kW", required=True)},
     "pv.power": {"kw": Number(0.0, 50.0, "kW", required=True)},
+    "generator.on": {},
+    "generator.off": {},
 }
 
 #: What only an owner or a person at it does: a scenario may name them, the world does not carry them out.

@@ -168,6 +168,7 @@ class World:
                     self.tell("grid.backfed", leg=leg + 1, pu=pu)
                 else:
                     self.tell("grid.not_backfed", leg=leg + 1)
+        self.switching.watch_solar()
         fading = self.network.paralleled or any(
             circuit.starting(now) and not circuit.locked for circuit in self.circuits
         )
@@ -259,6 +260,13 @@ class World:
     def set_discharge_limit(self, power_w: float) -> None:
         """The inverter's own discharge limit, watts."""
         self.powertrain.set_discharge_limit(power_w)
+
+    def set_solar_permit(self, permitted: bool) -> None:
+        """The roof's permit to enter service: without it, it leaves at once."""
+        if permitted != self.solar.permitted:
+            self.solar.permitted = permitted
+            self.tell("solar.permitted" if permitted else "solar.forbidden")
+            self.react()
 
     def set_fan(self, duty_pct: int) -> None:
         """Fan duty, 0-100."""

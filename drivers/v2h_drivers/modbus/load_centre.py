@@ -14,12 +14,12 @@ from collections.abc import Callable, Mapping
 
 from v2h_drivers.capabilities import (
     CircuitReading,
-    DischargeLimitRequest,
     LinkState,
     Quality,
     Reading,
     RelayRequest,
     RelayStates,
+    SlowRequest,
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
@@ -59,7 +59,7 @@ class LoadCentre:
         self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
         self._requests: deque[RelayRequest] = deque(maxlen=64)
 
-    def submit(self, request: DischargeLimitRequest | RelayRequest) -> bool:
+    def submit(self, request: SlowRequest) -> bool:
         """Take a relay request for a circuit that this board has."""
         if not isinstance(request, RelayRequest) or not 0 <= request.circuit < self._relay_count:
             return False

@@ -17,7 +17,8 @@ from v2h_drivers.capabilities import (
     LinkState,
     Quality,
     Reading,
-    RelayRequest,
+    SlowRequest,
+    SolarPermitRequest,
     SolarStatus,
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
@@ -89,7 +90,7 @@ class SunSpecDevice:
         """Emit readings from what was read."""
         raise NotImplementedError
 
-    def submit(self, request: DischargeLimitRequest | RelayRequest) -> bool:
+    def submit(self, request: SlowRequest) -> bool:
         """Most devices take nothing."""
         return False
 
@@ -141,7 +142,7 @@ class SunSpecInverter(SunSpecDevice):
         super().__init__(name, connection, unit, emit, period_s=period_s, clock_ns=clock_ns)
         self._wanted_limit: DischargeLimitRequest | None = None
 
-    def submit(self, request: DischargeLimitRequest | RelayRequest) -> bool:
+    def submit(self, request: SlowRequest) -> bool:
         """Take a discharge limit; the newest wins."""
         if not isinstance(request, DischargeLimitRequest):
             return False
@@ -237,7 +238,53 @@ class SunSpecInverter(SunSpecDevice):
 
 
 class SunSpecSolar(SunSpecDevice):
-    """A solar inverter on the house bus: seen, not commanded."""
+    """A solar inverter on the house bus: seen, and told whether it may give power (703's permit to enter service)."""
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        unit: int,
+        emit: Callable[[Reading], None],
+        *,
+        period_s: float = 0.5,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        super().__init__(name, connection, unit, emit, period_s=period_s, clock_ns=clock_ns)
+        self._wanted_permit: SolarPermitRequest | None = None
+
+    def submit(self, request: SlowRequest) -> bool:
+        """Take a permit; the newest wins."""
+        if not isinstance(request, SolarPermitRequest):
+            return False
+        self._wanted_permit = request
+        return True
+
+    async def poll(self) -> None:
+        """One round, and the permit if one is waiting."""
+        await super().poll()
+        request = self._wanted_permit
+        if request is not None:
+            await self._set_permit(request)
+            if self._wanted_permit is request:
+                self._wanted_permit = None
+
+    async def _set_permit(self, request: SolarPermitRequest) -> None:
+        """Write 703's ES, read it back, retry once; a permit that does not hold is said."""
+        place = self._places.get(703)
+        if place is None:
+            self._health.note("cannot be told to leave (no SunSpec model 703)")
+            return
+        offset = model_points(703)["ES"].offset
+        for _ in range(2):
+            await self._connection.write_registers(
+                self._unit, place.address + offset, (int(request.permitted),)
+            )
+            self._registers.update(await read_models(self._connection, self._unit, [place]))
+            if self._number(703, "ES") == int(request.permitted):
+                self._health.note("")
+                return
+        self._health.note(f"did not take the {'permit' if request.permitted else 'order to leave'}")
 
     def report(self, now_ns: int) -> None:
         """SolarStatus."""

@@ -105,7 +105,13 @@ class LogicController:
 
     def receive(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
         """One frame from the bus. Anything not addressed to the controller, or not valid, changes nothing."""
-        if arbitration_id not in (frames.CMD, frames.INV_SET, frames.SHED, frames.FAN, frames.WAVE_REQ):
+        if self._world.supply.dead or arbitration_id not in (
+            frames.CMD,
+            frames.INV_SET,
+            frames.SHED,
+            frames.FAN,
+            frames.WAVE_REQ,
+        ):
             return
         if len(data) != 8 or frames.crc8(arbitration_id, data[:7]) != data[7]:
             self.rejected += 1
@@ -269,7 +275,7 @@ class LogicController:
             behind = (now_ns - due_ns) // period
             self._due_ns[arbitration_id] = due_ns + (behind + 1) * period
         self._next_due_ns = min(self._due_ns.values())
-        return sent
+        return [] if world.supply.dead else sent
 
     def _waves_due(self, now_ns: int) -> list[tuple[int, bytes]]:
         if self._waves.recording:
@@ -283,6 +289,8 @@ class LogicController:
 
         Changes nothing but the instant that the world is looked at; true only while nothing happens until ``to_ns``.
         """
+        if self._world.supply.dead:
+            return []
         found: list[tuple[int, int]] = []
         for arbitration_id, due_ns in self._due_ns.items():
             if due_ns < to_ns:
@@ -343,7 +351,8 @@ class LogicController:
                     mid.no_closed,
                     mid.coil_on,
                     mid.bond_closed,
-                    True,
+                    # The neutral former's own contact is in the interlock's loop.
+                    not world.network.neutral_lost,
                     since_ms,
                     pole_a,
                     mid.operations,

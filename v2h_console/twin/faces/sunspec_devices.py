@@ -23,6 +23,8 @@ PORT_EV = 2
 
 #: 704's writable points that the twin acts on, as (model offset).
 LIMIT_ENABLED, LIMIT_PCT = 14, 15
+#: 703's permit to enter service.
+ENTER_SERVICE = 2
 #: 715's controller heartbeat.
 CONTROLLER_HB = 5
 
@@ -130,12 +132,25 @@ class InverterUnit(SunSpecUnit):
 
 
 class SolarUnit(SunSpecUnit):
-    """The roof's inverter: read only but for its limit, which it keeps without acting on it."""
+    """The roof's inverter: its permit to enter service (703) is obeyed, its limit kept without acting on it."""
 
     def __init__(self, world: World, lock: threading.Lock, unit: int) -> None:
         super().__init__(self._models, lock)
         self._world = world
         self._unit = unit
+
+    def take_effect(self, models: set[int]) -> None:
+        """Without its permit it leaves, and stays away."""
+        if 703 in models:
+            with self._lock:
+                self._world.set_solar_permit(bool(self.written[703].get(ENTER_SERVICE, 1)))
+
+    def _check(self, model: int, offset: int, value: int) -> None:
+        if model == 703 and offset == ENTER_SERVICE:
+            if value not in (0, 1):
+                raise ModbusError(ILLEGAL_VALUE)
+        else:
+            super()._check(model, offset, value)
 
     def _models(self) -> list[Image]:
         world = self._world

@@ -15,7 +15,7 @@ from v2h_console.twin.physics.grid import GridSource
 from v2h_console.twin.physics.inverter import Inverter
 from v2h_console.twin.physics.mid import Mid
 from v2h_console.twin.physics.node import Node
-from v2h_console.twin.physics.sources import Solar
+from v2h_console.twin.physics.sources import Generator, Solar
 
 #: Between a forming inverter and a live grid lies its filter choke: ohms.
 _COUPLING_OHM = complex(0.05, 0.3)
@@ -51,6 +51,9 @@ class Network:
         self._solar = solar
         self._circuits = circuits
         self._nodes = nodes
+        self.generator = Generator()
+        #: The device that makes the neutral has dropped out: the legs share 240 V as their loads will have it.
+        self.neutral_lost = False
         self._base = [
             load_admittance(va, house.uncontrolled_power_factor, house.nominal_v)
             for va in house.uncontrolled_va
@@ -197,6 +200,8 @@ class Network:
         if forming:
             drawn = self.load[leg] - self._solar_siemens()
             steady = self._limited(self._own_voltage(leg, at_ns), drawn)
+            if self.neutral_lost:
+                steady *= self._wandered(leg)
             self._set(
                 at_ns,
                 house,
@@ -207,9 +212,20 @@ class Network:
                 moves,
             )
             return drawn
+        if self.generator.running:
+            size = self.generator.voltage_pu * (1.0 if leg == 0 else -1.0)
+            omega = 2.0 * cmath.pi * self.generator.frequency_hz
+            turned = cmath.exp(1j * (omega * at_ns * 1e-9))
+            self._set(at_ns, house, size * turned, omega, data.change_ms * 1e-3, start, moves)
+            return 0j
         tau_s = (data.backfeed_decay_ms if self._grid.motors[leg] else self._house.decay_ms) * 1e-3
         self._set(at_ns, house, 0j, house.omega, tau_s, start, moves)
         return 0j
+
+    def _wandered(self, leg: int) -> float:
+        """What a leg gets of its half when nothing holds the neutral: the lighter loaded leg gets more."""
+        one, two = abs(self.to_neutral[0]), abs(self.to_neutral[1])
+        return 2.0 * (two if leg == 0 else one) / (one + two) if one + two > 0.0 else 1.0
 
     def _own_voltage(self, leg: int, at_ns: int) -> complex:
         """What a forming inverter makes on the leg, before its drop."""

@@ -25,6 +25,7 @@ class Switching:
         self._shed = [False] * len(world.circuits)
         self._relay = [True] * len(world.circuits)
         self._moves = 0
+        self._curtailed = False
 
     def set_shed(self, mask: int) -> None:
         """Bit n: hold circuit n off."""
@@ -80,7 +81,7 @@ class Switching:
 
     def _settle_solar(self, alive: tuple[bool, bool]) -> None:
         world, solar = self._world, self._world.solar
-        if not all(alive):
+        if not all(alive) or not solar.permitted:
             world.agenda.cancel("solar/reconnect")
             if solar.connected:
                 solar.connected = False
@@ -91,6 +92,15 @@ class Switching:
             elif not world.agenda.has("solar/reconnect"):
                 at_ns = world.now_ns + round(solar.data.reconnect_s * _SECOND)
                 world.agenda.put("solar/reconnect", at_ns, self._reconnect)
+
+    def watch_solar(self) -> None:
+        """Tell of a roof that frequency begins, or ceases, to hold back."""
+        solar = self._world.solar
+        free_w = min(solar.available_w, solar.rated_w) if solar.connected else 0.0
+        curtailed = solar.power_w < 0.98 * free_w
+        if curtailed != self._curtailed:
+            self._curtailed = curtailed
+            self._world.tell("solar.curtailed" if curtailed else "solar.free", power_w=solar.power_w)
 
     def _reconnect(self) -> None:
         self._world.solar.connected = True

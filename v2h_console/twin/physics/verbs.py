@@ -21,6 +21,8 @@ _DC_STEP_V = 70.0
 _LOW_SOC_PCT = 20.4
 _SOC_JUMP_PCT = 12.0
 _LOW_SUPPLY_V = 20.5
+_FULL_PCT = 98.5
+_SURPLUS_KW = 4.5
 
 
 class Verbs:
@@ -44,6 +46,8 @@ class Verbs:
             "ev.unplug": partial(self._plug, False),
             "ev.limit": self._ev_limit,
             "pv.power": self._pv_power,
+            "generator.on": partial(self._generator, True),
+            "generator.off": partial(self._generator, False),
         }
         self._faults: dict[str, Callable[[Params], Callable[[], None]]] = {
             "mid.welded": self._welded,
@@ -61,6 +65,8 @@ class Verbs:
             "ev.soc_low": self._soc_low,
             "ev.soc_jumps": self._soc_jumps,
             "aux_supply.low": self._supply_low,
+            "pv.surplus": self._pv_surplus,
+            "neutral_former.trips": self._neutral_former_trips,
         }
 
     def do(self, name: str, params: Mapping[str, object]) -> None:
@@ -176,6 +182,13 @@ class Verbs:
         self._world.solar.available_w = 1_000.0 * float(params["kw"])
         self._world.tell("solar.available", power_w=self._world.solar.available_w)
         self._world.react()
+
+    def _generator(self, running: bool, _params: Params) -> None:
+        generator = self._world.network.generator
+        if generator.running != running:
+            generator.running = running
+            self._world.tell("generator.on" if running else "generator.off")
+            self._world.react()
 
     # -- faults -------------------------------------------------------------------------------------------------
 
@@ -331,13 +344,47 @@ class Verbs:
         return undo
 
     def _supply_low(self, params: Params) -> Callable[[], None]:
-        supply = self._world.supply
-        supply.forced_v = float(params.get("volts", _LOW_SUPPLY_V))
+        world = self._world
+
+        def force(volts: float | None) -> None:
+            world.supply.force(volts)
+            world.tell(
+                "supply.sagged" if volts is not None else "supply.repaired", volts=world.supply.voltage_v
+            )
+
+        force(float(params.get("volts", _LOW_SUPPLY_V)))
+        return lambda: force(None)
+
+    def _pv_surplus(self, params: Params) -> Callable[[], None]:
+        """A full car meets a bright roof: more than house and car can take, at once."""
+        world = self._world
+        solar, before_w = world.solar, world.solar.available_w
+        world.car.set_soc(world.now_ns, float(params.get("pct", _FULL_PCT)))
+        solar.available_w = 1_000.0 * float(params.get("kw", _SURPLUS_KW))
+        solar.stubborn = bool(params.get("stubborn", False))
+        if world.inverter.mode == "forming" and world.senses.good("house") and solar.permitted:
+            world.agenda.cancel("solar/reconnect")
+            if not solar.connected:
+                solar.connected = True
+                world.tell("solar.connected")
+        world.react()
 
         def undo() -> None:
-            supply.forced_v = None
+            solar.available_w, solar.stubborn = before_w, False
+            world.react()
 
         return undo
+
+    def _neutral_former_trips(self, _params: Params) -> Callable[[], None]:
+        world = self._world
+
+        def lose(lost: bool) -> None:
+            world.network.neutral_lost = lost
+            world.tell("neutral_former.dropped" if lost else "neutral_former.back")
+            world.react()
+
+        lose(True)
+        return lambda: lose(False)
 
 
 def _nothing() -> None:
