@@ -105,6 +105,8 @@ relays_unit = {load_centre["units"]["relays"]}
 [grid]
 category = "III"
 enter_service_delay_s = {enter_service_s:g}
+separation = "permitted"
+source = "the demo's utility permits quick separation"
 """
     examples = resources.files("v2h_console.site") / "demo"
     files = {

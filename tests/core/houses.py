@@ -21,6 +21,7 @@ from v2h_console.core.settings import (
     EnterService,
     GridSettings,
     LoadSettings,
+    Separation,
     Settings,
 )
 from v2h_console.core.state import Mode, State, boot
@@ -61,7 +62,7 @@ CIRCUITS = (
 #: A utility preset of one second, so that a test need not step through 300.
 SETTINGS = Settings(
     site="test house",
-    grid=GridSettings(enter_service=EnterService(delay_s=1.0)),
+    grid=GridSettings(enter_service=EnterService(delay_s=1.0), separation=Separation.PERMITTED),
     loads=LoadSettings(circuits=CIRCUITS),
 )
 
@@ -76,6 +77,10 @@ def changed(reading: Reading, **changes: object) -> Reading:
 def grid_fast(at_ns: int, pu: float | None = 1.0, **changes: object) -> GridFast:
     """Both legs at ``pu``, healthy timers."""
     return replace(GridFast(at_ns, GOOD, pu, pu, 0.0, 0.0), **changes)  # type: ignore[arg-type]  # field names
+
+
+def _alive(pu: float | None, now_ns: int) -> float | None:
+    return None if pu is None else pu + 0.0005 * (now_ns // NS_PER_MS * 2_654_435_761 >> 16 & 1)
 
 
 def house_fast(at_ns: int, pu: float | None = 1.0, **changes: object) -> HouseFast:
@@ -243,7 +248,8 @@ class Plant:
         everything: tuple[Reading, ...] = (
             heartbeat(now_ns),
             GridFast(
-                now_ns, GOOD, grid_l1, grid_l2,
+                # A live channel's noise moves its last digit; one that stands still is a frozen sensor.
+                now_ns, GOOD, _alive(grid_l1, now_ns), _alive(grid_l2, now_ns),
                 low_ms if min(self.grid_pu) < 0.5 else 0.0, low_ms if min(self.grid_pu) < 0.88 else 0.0,
             ),
             HouseFast(now_ns, GOOD, house_l1, house_l2, 0.0),

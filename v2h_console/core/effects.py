@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from v2h_console.core import black_start, grid_monitor, load_manager, transfer
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
+from v2h_console.core.grid_loss import Kind
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.islanding import Edge, View
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
@@ -76,11 +77,20 @@ def _opening(view: View, state: State) -> Outcome:
         loads=load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, now_ns),
         transfer=record,
     )
-    code, severity = (
-        ("MID_OPENED_BY_HAND", Severity.INFO) if view.open_ordered else ("GRID_LOST", Severity.WARNING)
-    )
-    text = "MID opened by hand." if view.open_ordered else f"Grid lost: {cause}. MID told to open."
-    return Outcome(state, (_event(view, code, severity, text),))
+    if view.open_ordered:
+        event = _event(view, "MID_OPENED_BY_HAND", Severity.INFO, "MID opened by hand.")
+    else:
+        code, said = _LEFT[Kind.NOT_SENSED if loss is None else loss.kind]
+        event = _event(view, code, Severity.WARNING, f"{said}: {cause}. MID told to open.")
+    return Outcome(state, (event,))
+
+
+#: A grid that is gone, one that is there but must not be used, and one that nobody can see.
+_LEFT = {
+    Kind.LOST: ("GRID_LOST", "Grid lost"),
+    Kind.REJECTED: ("GRID_REJECTED", "Grid rejected"),
+    Kind.NOT_SENSED: ("GRID_NOT_SENSED", "Grid not sensed"),
+}
 
 
 def _supply_stop(view: View, state: State) -> Outcome:

@@ -10,9 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from v2h_console.core import grid_loss, grid_trips
+from v2h_console.core.export import ExportState
 from v2h_console.core.frozen import replace
+from v2h_console.core.grid_loss import Loss
+from v2h_console.core.grid_trips import TripClocks
+from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, Senses, fresh
-from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, EnterService, GridSettings, TripElement
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, EnterService, GridSettings, Settings
 from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
 
 #: Below this on both legs the grid counts as dead (I1's dead bus uses the same figure).
@@ -35,27 +40,34 @@ class GridCondition(str, Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Loss:
-    """Why the MID must open: ``transfer_class``, the reason in words, and when the fall began, as timed by the LC."""
+class Seen:
+    """What the monitor looks at beside the new readings.
 
-    transfer_class: str
-    reason: str
-    fell_at_ns: int
+    ``gave_up_ns``: when the inverter stopped following by itself while the site was tied. ``tied``: the site is part of
+    the grid, and owes it the ride-through; while a close is still under way it may leave at once.
+    """
+
+    senses: Senses
+    plausibility: SensePlausibility
+    export: ExportState
+    gave_up_ns: int | None = None
+    tied: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GridState:
-    """``ok_since_ns``: start of the unbroken time in the window; ``trip_since_ns``: per trip element, since when beyond
-    its limit; ``loss``: set while something asks for separation."""
+    """``ok_since_ns``: start of the unbroken time in the window; ``loss``: set while something asks for separation."""
 
     condition: GridCondition = GridCondition.UNKNOWN
     since_ns: int = 0
     reason: str = "not heard yet"
     ok_since_ns: int | None = None
-    trip_since_ns: tuple[int | None, ...] = ()
+    clocks: TripClocks = TripClocks()
     live_l1_ns: int | None = None
     live_l2_ns: int | None = None
     loss: Loss | None = None
+    #: Why the site may not leave the grid quickly; "" = it may.
+    ride_through: str = ""
 
     def ok_for_ns(self, now_ns: int) -> int:
         """How long the grid has been in its window without a break."""
@@ -63,19 +75,19 @@ class GridState:
 
 
 def update(
-    settings: GridSettings, state: GridState, senses: Senses, readings: tuple[Reading, ...], now_ns: int
+    settings: Settings, state: GridState, seen: Seen, readings: tuple[Reading, ...], now_ns: int
 ) -> GridState:
     """One look at what is new. Pure; ``now_ns`` also ages what is not."""
-    ok_since_ns = state.ok_since_ns
-    trips = state.trip_since_ns or (None,) * len(settings.trips)
+    grid, senses = settings.grid, seen.senses
+    ok_since_ns, clocks = state.ok_since_ns, state.clocks
     live_l1_ns, live_l2_ns = state.live_l1_ns, state.live_l2_ns
     for reading in readings:
         if isinstance(reading, SideCycle) and reading.side is Side.GRID:
-            if window_fault(settings.enter_service, reading):
+            clocks = grid_trips.advance(grid.trips, clocks, reading)
+            if window_fault(grid.enter_service, reading, blind=reading.at_ns < clocks.blind_until_ns):
                 ok_since_ns = None
             elif ok_since_ns is None:
                 ok_since_ns = reading.at_ns
-            trips = _advance_trips(settings.trips, trips, reading)
         elif isinstance(reading, GridFast):
             if reading.quality is not Quality.GOOD or _dips(reading):
                 ok_since_ns = None
@@ -85,19 +97,37 @@ def update(
                 live_l2_ns = reading.at_ns
     cycle = fresh(senses.grid_cycle, now_ns, CYCLE_LIMIT_MS)
     fast = fresh(senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS)
-    if cycle is None or fast is None:
+    if cycle is None or fast is None or seen.plausibility.stuck:
         ok_since_ns = None
-    condition, reason = _judge(settings, cycle, fast, live_l1_ns, live_l2_ns, now_ns)
+    condition, reason = _judge(grid, cycle, fast, live_l1_ns, live_l2_ns, now_ns)
+    ride_through = ""
+    if seen.tied:
+        ride_through = grid_loss.quick_separation_refusal(
+            grid, settings.inverter.rated_w, seen.export, now_ns
+        )
+    loss = grid_loss.judge(
+        grid,
+        senses,
+        fast,
+        cycle,
+        clocks,
+        quick=not ride_through,
+        stuck=seen.plausibility.stuck,
+        neutral_open=seen.plausibility.neutral_open,
+        gave_up_ns=seen.gave_up_ns,
+        now_ns=now_ns,
+    )
     return replace(
         state,
         condition=condition,
         since_ns=state.since_ns if condition is state.condition else now_ns,
         reason=reason,
         ok_since_ns=ok_since_ns,
-        trip_since_ns=trips,
+        clocks=clocks,
         live_l1_ns=live_l1_ns,
         live_l2_ns=live_l2_ns,
-        loss=_loss(settings, senses, fast, trips, now_ns),
+        loss=loss,
+        ride_through=ride_through,
     )
 
 
@@ -108,8 +138,11 @@ def restart(state: GridState, now_ns: int) -> GridState:
     return replace(state, ok_since_ns=now_ns)
 
 
-def window_fault(window: EnterService, cycle: SideCycle) -> str:
-    """What is out of the enter-service window, in words; "" when all is inside (limits inclusive)."""
+def window_fault(window: EnterService, cycle: SideCycle, *, blind: bool = False) -> str:
+    """What is out of the enter-service window, in words; "" when all is inside (limits inclusive).
+
+    ``blind``: the frequency means nothing yet, for a voltage step has just been.
+    """
     if cycle.quality is not Quality.GOOD:
         return "the sensing is not to be trusted"
     for name, volts, nominal_v in (
@@ -126,7 +159,7 @@ def window_fault(window: EnterService, cycle: SideCycle) -> str:
     frequency = cycle.frequency_hz
     if frequency is None:
         return "the frequency is unknown"
-    if not window.f_lo_hz <= frequency <= window.f_hi_hz:
+    if not blind and not window.f_lo_hz <= frequency <= window.f_hi_hz:
         return f"{frequency:.2f} Hz is outside {window.f_lo_hz:.1f} to {window.f_hi_hz:.1f} Hz"
     return ""
 
@@ -140,11 +173,7 @@ def silence_ns(senses: Senses) -> int | None:
 
 def deadlines_ns(settings: GridSettings, state: GridState) -> list[int]:
     """The ends of the counts that run: the enter-service delay and the trip elements' clearing times."""
-    ends = [
-        since_ns + int(element.clearing_s * NS_PER_S)
-        for element, since_ns in zip(settings.trips, state.trip_since_ns, strict=False)
-        if since_ns is not None
-    ]
+    ends = grid_trips.deadlines_ns(settings.trips, state.clocks)
     if state.ok_since_ns is not None:
         ends.append(state.ok_since_ns + int(settings.enter_service.delay_s * NS_PER_S))
     return ends
@@ -152,35 +181,6 @@ def deadlines_ns(settings: GridSettings, state: GridState) -> list[int]:
 
 def _dips(fast: GridFast) -> bool:
     return fast.l1_pu is None or fast.l2_pu is None or min(fast.l1_pu, fast.l2_pu) < FAST_DIP_PU
-
-
-def _advance_trips(
-    elements: tuple[TripElement, ...], since: tuple[int | None, ...], cycle: SideCycle
-) -> tuple[int | None, ...]:
-    if cycle.quality is not Quality.GOOD:
-        return since
-    volts = [
-        value / nominal_v
-        for value, nominal_v in (
-            (cycle.l1_v, NOMINAL_V),
-            (cycle.l2_v, NOMINAL_V),
-            (cycle.l1l2_v, 2 * NOMINAL_V),
-        )
-        if value is not None
-    ]
-    result: list[int | None] = []
-    for element, started in zip(elements, since, strict=True):
-        if element.quantity == "v":
-            beyond = bool(volts) and (
-                max(volts) > element.limit if element.over else min(volts) < element.limit
-            )
-        else:
-            frequency = cycle.frequency_hz
-            beyond = frequency is not None and (
-                frequency > element.limit if element.over else frequency < element.limit
-            )
-        result.append((started if started is not None else cycle.at_ns) if beyond else None)
-    return tuple(result)
 
 
 def _judge(
@@ -207,35 +207,3 @@ def _judge(
     if fault:
         return GridCondition.OUT_OF_WINDOW, fault
     return GridCondition.IN_WINDOW, ""
-
-
-def _loss(
-    settings: GridSettings,
-    senses: Senses,
-    fast: GridFast | None,
-    trips: tuple[int | None, ...],
-    now_ns: int,
-) -> Loss | None:
-    if fast is None:
-        newest = senses.grid_fast
-        if newest is None:
-            return Loss("sense_fault", "the grid has never been sensed", now_ns)
-        words = "implausible" if newest.quality is not Quality.GOOD else "silent"
-        return Loss("sense_fault", f"the grid sensing is {words}", newest.at_ns)
-    if fast.l1_pu is None or fast.l2_pu is None:
-        return Loss("sense_fault", "a leg's sensing is missing", fast.at_ns)
-    if settings.fast_separation:
-        below_050, below_088 = fast.below_050_ms, fast.below_088_ms
-        if below_050 is not None and below_050 >= settings.detector.below_050_hold_ms:
-            fell_ms = max(below_050, below_088 or 0.0)
-            return Loss("hard", f"below 50 % for {below_050:.1f} ms", fast.at_ns - int(fell_ms * NS_PER_MS))
-        if below_088 is not None and below_088 >= settings.detector.below_088_hold_ms:
-            return Loss(
-                "brownout", f"below 88 % for {below_088:.1f} ms", fast.at_ns - int(below_088 * NS_PER_MS)
-            )
-    for element, since_ns in zip(settings.trips, trips, strict=True):
-        if since_ns is not None and now_ns - since_ns >= element.clearing_s * NS_PER_S:
-            unit = "pu" if element.quantity == "v" else "Hz"
-            side = "over" if element.over else "under"
-            return Loss("brownout", f"{element.name}: {side} {element.limit:g} {unit}", since_ns)
-    return None

@@ -92,6 +92,8 @@ def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the MID was opened by hand; close it by hand (c)"
     if state.grid.condition is not GridCondition.IN_WINDOW or state.grid.ok_since_ns is None:
         return "the grid is not in its window"
+    if state.plausibility.drift:
+        return f"{state.plausibility.drift}; check it, then reset (R)"
     delay_ns = int(settings.grid.enter_service.delay_s * NS_PER_S)
     if state.grid.ok_for_ns(now_ns) < delay_ns:
         return "the enter-service delay runs"

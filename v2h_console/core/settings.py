@@ -9,59 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
+from v2h_console.core.grid_code import TRIP_TABLES, Category, TripElement
+
 NS_PER_MS = 1_000_000
 NS_PER_S = 1_000_000_000
 
 #: Line to neutral RMS volts of 1 pu in a 120/240 V split-phase house.
 NOMINAL_V = 120.0
-
-
-class Category(str, Enum):
-    """IEEE 1547-2018 abnormal operating performance category."""
-
-    I = "I"  # noqa: E741  (the standard's own name)
-    II = "II"
-    III = "III"
-
-
-@dataclass(frozen=True, slots=True)
-class TripElement:
-    """One line of the trip tables: beyond ``limit`` (strictly) for ``clearing_s`` → trip.
-
-    ``quantity``: "v" in pu or "f" in hertz; ``over``: whether above or below the limit counts.
-    """
-
-    name: str
-    quantity: str
-    over: bool
-    limit: float
-    clearing_s: float
-
-
-def _voltage_trips(
-    ov1_s: float, uv1_pu: float, uv1_s: float, uv2_pu: float, uv2_s: float
-) -> tuple[TripElement, ...]:
-    return (
-        TripElement("OV2", "v", True, 1.20, 0.16),
-        TripElement("OV1", "v", True, 1.10, ov1_s),
-        TripElement("UV1", "v", False, uv1_pu, uv1_s),
-        TripElement("UV2", "v", False, uv2_pu, uv2_s),
-    )
-
-
-_FREQUENCY_TRIPS = (
-    TripElement("OF2", "f", True, 62.0, 0.16),
-    TripElement("OF1", "f", True, 61.2, 300.0),
-    TripElement("UF1", "f", False, 58.5, 300.0),
-    TripElement("UF2", "f", False, 56.5, 0.16),
-)
-
-#: IEEE 1547-2018 default trip settings by category (Tables 11, 12, 13 and 18).
-TRIP_TABLES: dict[Category, tuple[TripElement, ...]] = {
-    Category.I: _voltage_trips(2.0, 0.70, 2.0, 0.45, 0.16) + _FREQUENCY_TRIPS,
-    Category.II: _voltage_trips(2.0, 0.70, 10.0, 0.45, 0.16) + _FREQUENCY_TRIPS,
-    Category.III: _voltage_trips(13.0, 0.88, 21.0, 0.50, 2.0) + _FREQUENCY_TRIPS,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +34,18 @@ STEADY = Detector("steady", 8.3, 50.0)
 FAST = Detector("fast", 4.0, 16.7)
 
 
+class Separation(str, Enum):
+    """When the site may leave the grid sooner than the category's ride-through.
+
+    AUTO: while its export has been under a tenth of the nameplate for 30 s, so that nothing is lost to the grid.
+    PERMITTED: always; the utility says so in writing. RIDE_THROUGH: never; the trip tables alone decide.
+    """
+
+    AUTO = "auto"
+    PERMITTED = "permitted"
+    RIDE_THROUGH = "ride_through"
+
+
 @dataclass(frozen=True, slots=True)
 class EnterService:
     """The window that the grid must keep, inclusive, for ``delay_s`` before anything may close onto it."""
@@ -89,6 +55,8 @@ class EnterService:
     f_lo_hz: float = 59.5
     f_hi_hz: float = 60.1
     delay_s: float = 300.0
+    #: Export after a return rises over this time (IEEE 1547-2018, 4.10.3).
+    ramp_s: float = 300.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,14 +66,9 @@ class GridSettings:
     category: Category = Category.III
     detector: Detector = STEADY
     enter_service: EnterService = EnterService()
-    #: Quicker separation than the category's ride-through needs the utility's leave in writing, or next to no
-    #: export; without it only the trip tables open the MID on a voltage that is low but not gone.
-    fast_separation: bool = True
-
-    @property
-    def trips(self) -> tuple[TripElement, ...]:
-        """The category's trip elements."""
-        return TRIP_TABLES[self.category]
+    separation: Separation = Separation.AUTO
+    #: The trip elements in force: the category's own unless the utility has set others within their ranges.
+    trips: tuple[TripElement, ...] = TRIP_TABLES[Category.III]
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,10 +7,13 @@ from enum import Enum
 
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
+from v2h_console.core.export import ExportState
+from v2h_console.core.follower import FollowerState
 from v2h_console.core.grid_monitor import GridState
 from v2h_console.core.latch import LatchState
 from v2h_console.core.load_manager import LoadState, drop_for_forming, initial
 from v2h_console.core.mid_proof import ProofState
+from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import Settings
 from v2h_console.core.solar import SolarState
@@ -92,6 +95,9 @@ class State:
 
     started_ns: int = 0
     senses: Senses = Senses()
+    plausibility: SensePlausibility = SensePlausibility()
+    export: ExportState = ExportState()
+    follower: FollowerState = FollowerState()
     grid: GridState = GridState()
     proof: ProofState = ProofState()
     sync: SyncState = SyncState()

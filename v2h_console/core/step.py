@@ -11,6 +11,8 @@ from v2h_console.core import (
     alarms,
     car_reserve,
     effects,
+    export,
+    follower,
     grid_monitor,
     guards,
     islanding,
@@ -18,6 +20,7 @@ from v2h_console.core import (
     load_manager,
     lockouts,
     mid_proof,
+    sense_plausibility,
     solar,
     supply,
     synchronism,
@@ -106,11 +109,24 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
 
 def _sense(settings: Settings, state: State, observation: Observation, now_ns: int) -> State:
     senses = absorb(state.senses, observation.readings)
+    mode = state.islanding.mode
+    tied = mode is Mode.TIED and state.proof.position is Position.CLOSED
+    plausibility = sense_plausibility.update(
+        state.plausibility, senses, observation.readings, tied=tied, now_ns=now_ns
+    )
+    exported = export.update(state.export, senses, now_ns) if tied else export.ExportState()
+    followed = follower.update(
+        state.follower, senses, tied=tied and state.islanding.gate_in_tied, now_ns=now_ns
+    )
+    seen = grid_monitor.Seen(senses, plausibility, exported, followed.gave_up_ns, tied=mode is Mode.TIED)
     return replace(
         state,
         senses=senses,
         latch=latch.take_receipts(state.latch, observation.receipts),
-        grid=grid_monitor.update(settings.grid, state.grid, senses, observation.readings, now_ns),
+        plausibility=plausibility,
+        export=exported,
+        follower=followed,
+        grid=grid_monitor.update(settings, state.grid, seen, observation.readings, now_ns),
         proof=mid_proof.update(settings.mid, state.proof, senses, now_ns),
         sync=synchronism.update(settings.sync, settings.mid, state.sync, senses, now_ns),
         thermal=thermal.update(
@@ -171,6 +187,7 @@ def _reset_lockouts(state: State, now_ns: int, events: list[Event]) -> State:
         text = f"Not reset: {state.proof.doubt}."
         events.append(Event(now_ns, "LOCKOUT_RESET_REFUSED", Severity.WARNING, text))
         return state
+    state = replace(state, plausibility=sense_plausibility.forget(state.plausibility))
     cleared = replace(
         state.islanding,
         lk_form="",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from importlib import resources
+from pathlib import Path
 
 from v2h_console.core.settings import Settings
-from v2h_console.site import reader
+from v2h_console.site import grid_profile, reader
 from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
 
 _COMM = """
@@ -16,14 +17,18 @@ interface = "udp_multicast"
 host = "127.0.0.1"
 [grid]
 enter_service_delay_s = {delay_s}
+separation = "permitted"
+source = "the demo's utility permits quick separation"
 """
 
 
 def settings(enter_service_s: float) -> Settings:
     """What the demo's installer wrote, with this enter-service delay in seconds. Raises ConfigError out of range."""
     folder = resources.files("v2h_console.site") / "demo"
+    comm = reader.parse("comm_stack.conf", _COMM.format(delay_s=float(enter_service_s)), CommStack)
     return reader.settings_of(
-        reader.parse("comm_stack.conf", _COMM.format(delay_s=float(enter_service_s)), CommStack),
+        comm,
         reader.parse("limits.conf", (folder / "limits.conf").read_text("utf-8"), LimitsFile),
         reader.parse("loads.conf", (folder / "loads.conf").read_text("utf-8"), LoadsFile),
+        grid_profile.settings_of(comm.grid, Path("comm_stack.conf")),
     )

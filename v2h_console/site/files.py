@@ -42,17 +42,45 @@ class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name = "Load centre"
 
 
+class TripEntry(Struct, frozen=True, forbid_unknown_fields=True):
+    """One trip element that the utility has set otherwise, within its category's range (IEEE 1547-2018, 6.4, 6.5)."""
+
+    limit: Annotated[float, Meta(ge=0, le=70)]
+    clearing_s: Annotated[float, Meta(gt=0, le=1000)]
+
+
+class Trips(Struct, frozen=True, forbid_unknown_fields=True):
+    """``[grid.trips.uv1]`` and so on: voltages in pu, frequencies in Hz."""
+
+    ov2: TripEntry | None = None
+    ov1: TripEntry | None = None
+    uv1: TripEntry | None = None
+    uv2: TripEntry | None = None
+    of2: TripEntry | None = None
+    of1: TripEntry | None = None
+    uf1: TripEntry | None = None
+    uf2: TripEntry | None = None
+
+
 class Grid(Struct, frozen=True, forbid_unknown_fields=True):
-    """The utility's profile."""
+    """The utility's profile. ``source`` says where it comes from (a letter, a web page), for the record.
+
+    ``separation``: auto (quickly while next to nothing is exported), permitted (always: the utility says so in writing),
+    ride_through (never sooner than the trip elements).
+    """
 
     category: Literal["I", "II", "III"] = "III"
+    utility: Literal["ieee1547", "ca_rule21_2022", "ca_ul1741sa_2016", "ladwp"] = "ieee1547"
+    source: Annotated[str, Meta(max_length=200)] = "IEEE 1547-2018 defaults"
     detector: Literal["steady", "fast"] = "steady"
-    fast_separation: bool = True
-    enter_service_delay_s: Annotated[float, Meta(ge=0, le=600)] = 300.0
+    separation: Literal["auto", "permitted", "ride_through"] = "auto"
+    enter_service_delay_s: Annotated[float, Meta(ge=0, le=600)] | None = None
+    enter_service_ramp_s: Annotated[float, Meta(ge=1, le=1000)] = 300.0
     enter_service_v_lo_pu: Annotated[float, Meta(ge=0.88, le=0.95)] = 0.917
     enter_service_v_hi_pu: Annotated[float, Meta(ge=1.05, le=1.06)] = 1.05
     enter_service_f_lo_hz: Annotated[float, Meta(ge=59.0, le=59.9)] = 59.5
     enter_service_f_hi_hz: Annotated[float, Meta(ge=60.1, le=61.0)] = 60.1
+    trips: Trips = Trips()
 
 
 class Mid(Struct, frozen=True, forbid_unknown_fields=True):

@@ -11,18 +11,15 @@ from typing import TypeVar, get_args
 import msgspec
 
 from v2h_console.core.settings import (
-    FAST,
-    STEADY,
     CarSettings,
-    Category,
     Circuit,
-    EnterService,
     GridSettings,
     InverterSettings,
     LoadSettings,
     MidSettings,
     Settings,
 )
+from v2h_console.site import grid_profile
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
 
@@ -57,7 +54,8 @@ def read_site(root: Path) -> Site:
     limits = _read(config_path(root, "limits.conf"), LimitsFile, required=False)
     loads = _read(config_path(root, "loads.conf"), LoadsFile, required=False)
     _check_together(root, comm, limits, loads)
-    return Site(settings_of(comm, limits, loads), comm)
+    grid = grid_profile.settings_of(comm.grid, config_path(root, "comm_stack.conf"))
+    return Site(settings_of(comm, limits, loads, grid), comm)
 
 
 def _read(path: Path, kind: type[File], *, required: bool) -> File:
@@ -166,24 +164,12 @@ def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: Load
             )
 
 
-def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> Settings:
-    """The core's Settings from the three files."""
-    grid = comm.grid
+def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: GridSettings) -> Settings:
+    """The core's Settings from the files."""
     floor = limits.floor_soc_pct
     return Settings(
         site=comm.site,
-        grid=GridSettings(
-            category=Category(grid.category),
-            detector=FAST if grid.detector == "fast" else STEADY,
-            enter_service=EnterService(
-                v_lo_pu=grid.enter_service_v_lo_pu,
-                v_hi_pu=grid.enter_service_v_hi_pu,
-                f_lo_hz=grid.enter_service_f_lo_hz,
-                f_hi_hz=grid.enter_service_f_hi_hz,
-                delay_s=grid.enter_service_delay_s,
-            ),
-            fast_separation=grid.fast_separation,
-        ),
+        grid=grid,
         mid=MidSettings(poles=comm.mid.poles, closing_time_ms=comm.mid.closing_time_ms),
         inverter=InverterSettings(
             rated_w=limits.rated_power_kw * 1000.0, max_discharge_w=limits.max_discharge_power_kw * 1000.0

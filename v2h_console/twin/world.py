@@ -33,6 +33,9 @@ _MS = 1_000_000
 _SECOND = 1_000_000_000
 #: While a start fades or an inverter turns against the grid, the currents are solved anew this often.
 _REFRESH_NS = 5 * _MS
+_TWO_CYCLES_NS = 33 * _MS
+#: What a zero-crossing counter takes for a step.
+_STEP_PU = 0.08
 
 
 class World:
@@ -225,8 +228,21 @@ class World:
         """One line of a scenario, now. Raises ``ScenarioError`` (one line, with what is allowed); then nothing changed."""
         self._verbs.do(name, params)
 
+    def frozen_pu(self, side: str, leg: int) -> float:
+        """What a stuck channel of ``side`` has read since it stuck, per unit."""
+        return self._verbs.frozen_pu[side, leg]
+
+    def sense_drift(self, side: str) -> float:
+        """The relative error of a drifting channel's gain."""
+        return self._verbs.drift[side]
+
+    def voltage_stepped(self, side: str) -> bool:
+        """Whether a leg's voltage went to another size within the last two cycles."""
+        now = self.now_ns
+        return any(self.nodes[side, leg].stepped(now, _TWO_CYCLES_NS, _STEP_PU) for leg in (0, 1))
+
     def sense_fault(self, channel: str) -> str | None:
-        """How a sense lies: "grid_sense" off | stuck | garbage, "inverter_temp" stuck, "ev" silent; None = honest."""
+        """How a sense lies: "grid_sense" off | stuck | garbage | drift | noise, "inverter_temp" stuck, "ev" silent; None = honest."""
         return self._verbs.sense_fault(channel)
 
     def faults(self) -> tuple[str, ...]:

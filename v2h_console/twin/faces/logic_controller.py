@@ -43,6 +43,11 @@ PERIODS_NS = {
 
 #: Relative noise of a voltage channel, as a 12-bit sensor with a good divider has it.
 VOLTAGE_NOISE = 0.0004
+#: A burst of interference on a sense lead.
+BURST_NOISE = 0.05
+#: What a zero-crossing counter reads too little at the edge of a sag.
+SPIKE_HZ = 3.6
+NOMINAL_V = 120.0
 CURRENT_NOISE_A = 0.02
 PHASE_NOISE_DEG = 0.1
 TEMPERATURE_NOISE_C = 0.04
@@ -402,23 +407,46 @@ class LogicController:
                 return 0x5C0F_F1E5  # the configuration's CRC: one firmware, one configuration
 
     def _amplitude(self, side: str, leg: int) -> float | None:
-        fault = self._world.sense_fault(f"{side}_sense")
+        world = self._world
+        fault = world.sense_fault(f"{side}_sense")
         if fault == "off":
             return None
-        true_pu = self._world.amplitude_pu(side, leg)
         if fault == "garbage":
             return 1.9 + 0.04 * leg
-        return abs(true_pu * (1.0 + self._noise(f"{side}{leg}", VOLTAGE_NOISE)))
+        if fault == "stuck":
+            return world.frozen_pu(side, leg)
+        return abs(world.amplitude_pu(side, leg) * self._gain(side, f"{side}{leg}", fault))
+
+    def _gain(self, side: str, channel: str, fault: str | None) -> float:
+        """A healthy channel's own noise, and what its fault adds: a wandering gain, or a burst of interference."""
+        gain = 1.0 + self._noise(channel, VOLTAGE_NOISE)
+        if fault == "drift":
+            gain *= 1.0 + self._world.sense_drift(side)
+        elif fault == "noise":
+            gain += self._noise(f"{channel}.burst", BURST_NOISE)
+        return gain
 
     def _cycle(self, side: str) -> int:
-        fault = self._world.sense_fault(f"{side}_sense")
+        world = self._world
+        fault = world.sense_fault(f"{side}_sense")
         if fault == "off":
             return frames.cycle(None, None, None, None)
-        gain = 1.0 + self._noise(f"{side}_rms", VOLTAGE_NOISE)
+        frequency_hz = world.frequency_hz(side)
+        if frequency_hz is not None and world.voltage_stepped(side):
+            # A zero-crossing counter lies for two cycles after a step.
+            frequency_hz -= SPIKE_HZ
         if fault == "garbage":
-            gain = 3.3
-        l1_v, l2_v, l1l2_v = (self._world.rms_v(side, leg) * gain for leg in (1, 2, 0))
-        return frames.cycle(l1_v, l2_v, l1l2_v, self._world.frequency_hz(side))
+            gains = (3.3, 3.3, 3.3)
+        elif fault == "stuck":
+            volts = (world.frozen_pu(side, 1) * NOMINAL_V, world.frozen_pu(side, 2) * NOMINAL_V)
+            return frames.cycle(volts[0], volts[1], volts[0] + volts[1], frequency_hz)
+        else:
+            gain = self._gain(side, f"{side}_rms", fault)
+            gains = (gain, gain, gain)
+        l1_v, l2_v, l1l2_v = (
+            world.rms_v(side, leg) * gain for leg, gain in zip((1, 2, 0), gains, strict=True)
+        )
+        return frames.cycle(l1_v, l2_v, l1l2_v, frequency_hz)
 
     def _temperatures(self) -> int:
         thermal = self._world.thermal

@@ -18,6 +18,8 @@ class GridSource:
         self._phase = phase_rad
         self._at_ns = at_ns
         self.level = 1.0
+        #: An open neutral moves the middle between the legs: leg 1 falls by this, leg 2 rises.
+        self.neutral_shift = 0.0
         self.lost = [False, False]
         #: Motors of the house hold the dead legs up for a while.
         self.motors = [False, False]
@@ -38,4 +40,6 @@ class GridSource:
     def source(self, leg: int, at_ns: int) -> complex:
         """The source's phasor behind its impedance, leg 0 or 1, per unit; what is left of it when it is lost."""
         size = self._leg_pu[leg] * (self.data.lost_pu if self.lost[leg] else self.level)
+        if self.neutral_shift and not self.lost[leg]:
+            size += -self.neutral_shift if leg == 0 else self.neutral_shift
         return (1.0 if leg == 0 else -1.0) * size * cmath.exp(1j * self.phase(at_ns))

@@ -68,6 +68,14 @@ class Node:
                 return piece.analytic(at_ns)
         return self._history[0].analytic(at_ns)
 
+    def stepped(self, at_ns: int, within_ns: int, by_pu: float) -> bool:
+        """Whether its voltage went to another size by more than ``by_pu`` within the last ``within_ns``."""
+        began_ns = self.segment.t0_ns
+        if at_ns - began_ns > within_ns or not self._history:
+            return False
+        before = abs(self._history[-1].analytic(began_ns))
+        return abs(abs(self.steady(at_ns)) - before) > by_pu
+
     def steady(self, at_ns: int) -> complex:
         """Where the voltage is going: the analytic value of the term that stays."""
         terms = self.segment.terms

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _SLOW_MS = 140.0
+_DRIFT_PCT = 5.0
+_NEUTRAL_SHIFT_PU = 0.2
 _UNCONTROLLED_VA = 3_000.0
 _DC_STEP_V = 70.0
 _LOW_SOC_PCT = 20.4
@@ -58,6 +60,9 @@ class Verbs:
             "fan.dead": self._fan_dead,
             "inverter.trips": self._inverter_trips,
             "inverter.wont_form": self._wont_form,
+            "grid_sense.stuck": self._sense_stuck,
+            "grid_sense.drift": self._sense_drift,
+            "house.open_neutral": self._open_neutral,
             "load.switch_stuck": self._switch_stuck,
             "load.locked_rotor": self._locked_rotor,
             "load.uncontrolled": self._uncontrolled,
@@ -68,6 +73,10 @@ class Verbs:
             "pv.surplus": self._pv_surplus,
             "neutral_former.trips": self._neutral_former_trips,
         }
+
+    #: What a stuck channel reads, and by how much a drifting one is off.
+    frozen_pu: Mapping[tuple[str, int], float] = {}
+    drift: Mapping[str, float] = {}
 
     def do(self, name: str, params: Mapping[str, object]) -> None:
         """Carry out ``name``. Raises ``ScenarioError`` and changes nothing when it is not right."""
@@ -214,6 +223,27 @@ class Verbs:
         undo = self._undo.pop(fault)
         self._world.tell("fault.cleared", fault=fault)
         undo()
+
+    def _sense_stuck(self, _params: Params) -> Callable[[], None]:
+        world = self._world
+        self.frozen_pu = {("grid", leg): world.amplitude_pu("grid", leg) for leg in (1, 2)}
+        return _nothing
+
+    def _sense_drift(self, params: Params) -> Callable[[], None]:
+        self.drift = {"grid": float(params.get("pct", _DRIFT_PCT)) / 100.0}
+        return _nothing
+
+    def _open_neutral(self, params: Params) -> Callable[[], None]:
+        """The service's neutral comes off: the legs divide 240 V between them as their loads will have it."""
+        world, grid = self._world, self._world.grid
+        grid.neutral_shift = float(params.get("shift_pu", _NEUTRAL_SHIFT_PU))
+        world.react()
+
+        def undo() -> None:
+            grid.neutral_shift = 0.0
+            world.react()
+
+        return undo
 
     def _welded(self, params: Params) -> Callable[[], None]:
         mid = self._world.mid

@@ -1,0 +1,115 @@
+"""Whether the voltage sensors can be believed: frozen, drifting, or a neutral that has come off.
+
+A live channel carries noise: at the controller's resolution it never gives the same value for long. With the MID closed
+both sides and the inverter measure one voltage, so that a gain that wanders shows. What was seen then is remembered
+while the MID is open, when nothing can be compared.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_console.core.frozen import replace
+from v2h_console.core.senses import Senses, fresh
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS
+from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
+
+#: The same value so often in a row (2 ms apart): noise of ±0.04 % over steps of 0.05 % repeats a value at most 5
+#: times in 8, so that 70 in a row are a matter of 10^-14.
+SAME_FRAMES = 70
+#: Below this a dead line's value may well stand still.
+LIVE_PU = 0.2
+#: Two channels on one voltage: 1 % each of the sensors, and what the contacts' millivolts add.
+DRIFT_PU = 0.03
+DRIFT_HOLD_NS = 500 * NS_PER_MS
+AGREE_HOLD_NS = 1_000 * NS_PER_MS
+CYCLE_FRESH_MS = 60.0
+#: Legs apart by this much while the two together stay near 240 V.
+NEUTRAL_APART_V = 0.12 * NOMINAL_V
+NEUTRAL_TOGETHER = 0.06
+#: Half cycles in a row.
+NEUTRAL_COUNT = 4
+
+
+@dataclass(frozen=True, slots=True)
+class SensePlausibility:
+    """``stuck`` and ``drift`` in words, "" = none seen. ``neutral_open``: the street's neutral has come off."""
+
+    stuck: str = ""
+    drift: str = ""
+    neutral_open: bool = False
+    last_pu: tuple[float | None, float | None] = (None, None)
+    same: tuple[int, int] = (0, 0)
+    apart: int = 0
+    differs_since_ns: int | None = None
+    agrees_since_ns: int | None = None
+
+
+def update(
+    state: SensePlausibility, senses: Senses, readings: tuple[Reading, ...], *, tied: bool, now_ns: int
+) -> SensePlausibility:
+    """``tied``: the MID is closed, so that both sides are one voltage."""
+    for reading in readings:
+        if isinstance(reading, GridFast):
+            state = _stuck(state, reading)
+        elif isinstance(reading, SideCycle) and reading.side is Side.GRID:
+            state = _neutral(state, reading)
+            if tied:
+                state = _drift(state, senses, reading, now_ns)
+    return state
+
+
+def forget(state: SensePlausibility) -> SensePlausibility:
+    """A person has looked at the sensors: what was remembered of their drift goes."""
+    return replace(state, drift="", differs_since_ns=None, agrees_since_ns=None)
+
+
+def _stuck(state: SensePlausibility, fast: GridFast) -> SensePlausibility:
+    if fast.quality is not Quality.GOOD:
+        return replace(state, last_pu=(None, None), same=(0, 0))
+    now_pu = (fast.l1_pu, fast.l2_pu)
+    counts = []
+    for value, last, count in zip(now_pu, state.last_pu, state.same, strict=True):
+        live = value is not None and value > LIVE_PU
+        counts.append(min(count + 1, SAME_FRAMES) if live and value == last else 0)
+    same = (counts[0], counts[1])
+    legs = [name for name, count in zip(("L1", "L2"), same, strict=True) if count >= SAME_FRAMES]
+    words = f"the grid sensing of {' and '.join(legs)} stands still" if legs else ""
+    return replace(state, last_pu=now_pu, same=same, stuck=words)
+
+
+def _neutral(state: SensePlausibility, cycle: SideCycle) -> SensePlausibility:
+    if (
+        cycle.quality is not Quality.GOOD
+        or cycle.l1_v is None
+        or cycle.l2_v is None
+        or cycle.l1l2_v is None
+        or abs(cycle.l1_v - cycle.l2_v) <= NEUTRAL_APART_V
+        or abs(cycle.l1l2_v - 2 * NOMINAL_V) > NEUTRAL_TOGETHER * 2 * NOMINAL_V
+    ):
+        return replace(state, apart=0, neutral_open=False) if state.apart else state
+    apart = min(state.apart + 1, NEUTRAL_COUNT)
+    return replace(state, apart=apart, neutral_open=apart >= NEUTRAL_COUNT)
+
+
+def _drift(state: SensePlausibility, senses: Senses, street: SideCycle, now_ns: int) -> SensePlausibility:
+    house = fresh(senses.house_cycle, now_ns, CYCLE_FRESH_MS)
+    if street.quality is not Quality.GOOD or house is None:
+        return state
+    differs = False
+    for outside, inside in ((street.l1_v, house.l1_v), (street.l2_v, house.l2_v)):
+        if outside is None or inside is None or min(outside, inside) < 0.5 * NOMINAL_V:
+            return replace(state, differs_since_ns=None, agrees_since_ns=None)
+        differs = differs or abs(outside - inside) > DRIFT_PU * NOMINAL_V
+    if not differs:
+        if not state.drift:
+            return replace(state, differs_since_ns=None)
+        since_ns = state.agrees_since_ns if state.agrees_since_ns is not None else now_ns
+        if now_ns - since_ns >= AGREE_HOLD_NS:
+            return forget(state)
+        return replace(state, differs_since_ns=None, agrees_since_ns=since_ns)
+    since_ns = state.differs_since_ns if state.differs_since_ns is not None else now_ns
+    if now_ns - since_ns < DRIFT_HOLD_NS:
+        return replace(state, differs_since_ns=since_ns, agrees_since_ns=None)
+    words = "the two sides of the closed MID measure different voltages: a sensor drifts"
+    return replace(state, drift=words, differs_since_ns=since_ns, agrees_since_ns=None)

@@ -1,0 +1,65 @@
+"""[grid] of comm_stack.conf into the core's settings, checked against what the standard lets a utility choose."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from v2h_console.core.grid_code import TRIP_RANGES, TRIP_TABLES, UTILITY_DELAYS_S, Category, TripElement
+from v2h_console.core.settings import FAST, STEADY, EnterService, GridSettings, Separation
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.files import Grid
+
+
+def settings_of(grid: Grid, path: Path) -> GridSettings:
+    """The grid's settings. Raises ConfigError naming the file, the element and its range."""
+    category = Category(grid.category)
+    delay_s = grid.enter_service_delay_s
+    return GridSettings(
+        category=category,
+        detector=FAST if grid.detector == "fast" else STEADY,
+        enter_service=EnterService(
+            v_lo_pu=grid.enter_service_v_lo_pu,
+            v_hi_pu=grid.enter_service_v_hi_pu,
+            f_lo_hz=grid.enter_service_f_lo_hz,
+            f_hi_hz=grid.enter_service_f_hi_hz,
+            delay_s=UTILITY_DELAYS_S[grid.utility] if delay_s is None else delay_s,
+            ramp_s=grid.enter_service_ramp_s,
+        ),
+        separation=Separation(grid.separation),
+        trips=tuple(_element(grid, element, category, path) for element in TRIP_TABLES[category]),
+    )
+
+
+def _element(grid: Grid, default: TripElement, category: Category, path: Path) -> TripElement:
+    name = default.name.lower()
+    entry = getattr(grid.trips, name)
+    if entry is None:
+        return default
+    allowed = TRIP_RANGES[category][default.name]
+    for key, value, (low, high) in (
+        ("limit", entry.limit, allowed.limit),
+        ("clearing_s", entry.clearing_s, allowed.clearing_s),
+    ):
+        if not low <= value <= high:
+            only = f"only {low:g}" if low == high else f"{low:g} to {high:g}"
+            raise ConfigError(
+                f"{path}{_line(path, name, key)}: grid.trips.{name}.{key} is {value:g}: category {category.value} "
+                f"allows {only}"
+            )
+    return TripElement(default.name, default.quantity, default.over, entry.limit, entry.clearing_s)
+
+
+def _line(path: Path, table: str, key: str) -> str:
+    """ ", line N" of the key below its table, where the file can be read."""
+    try:
+        lines = path.read_text("utf-8").splitlines()
+    except OSError:
+        return ""
+    inside = False
+    for number, line in enumerate(lines, start=1):
+        text = line.strip()
+        if text.startswith("["):
+            inside = text.replace(" ", "") == f"[grid.trips.{table}]"
+        elif inside and text.split("=")[0].strip() == key:
+            return f", line {number}"
+    return ""
