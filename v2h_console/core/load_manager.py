@@ -1,22 +1,38 @@
 """Which circuits are held off, and why: heavy loads drop before forming, wait a minute, and return one by one (I10).
 
-Planned per leg in VA against the inverter's limit, with the inrush of the one that is next. The mask's bit is the
-circuit's index in the load table.
+Whether one may start is asked of ``load_admission``, what must go of ``load_shedding``; here is when. The mask's bit
+is the circuit's index in the load table.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core import load_admission
 from v2h_console.core.frozen import replace
+from v2h_console.core.load_limits import Limits, PathsVa, limits, on_leg_va
+from v2h_console.core.load_shedding import smallest_set
 from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Circuit, Settings
-from v2h_drivers.capabilities import LegCurrents
 
 #: A shed for overload is tried again after this, with headroom.
 READMIT_NS = 60 * NS_PER_S
+#: The wait doubles with every trip, to this at the most.
+READMIT_MOST_NS = 1_800 * NS_PER_S
+#: Share of the limits that one which has been shed for overload may plan with.
+READMIT_SHARE = 0.85
+#: Shed for overload this often in one island, it is the culprit and stays off until the grid is back.
+CULPRIT_TRIPS = 3
+#: The next may start once the last one draws what the table says, give or take this share.
+SETTLED_SHARE = 0.15
+#: Not before the start's inrush is over.
+SETTLE_LEAST_NS = NS_PER_S
+#: A circuit that draws this much more than the table says raises the table.
+LEARN_SHARE = 1.2
 #: A switch that has not followed by then is at fault (fault class 49).
 FOLLOW_NS = 1 * NS_PER_S
+#: A circuit's meter is polled; older than this it says nothing.
+CIRCUIT_LIMIT_MS = 10_000.0
 #: Over the limit for this long before anything is shed: an inrush within the inverter's 10 s rating is no overload.
 OVERLOAD_HOLD_NS = 2 * NS_PER_S
 
@@ -24,13 +40,30 @@ OVERLOAD_HOLD_NS = 2 * NS_PER_S
 @dataclass(frozen=True, slots=True)
 class CircuitState:
     """``shed``: held off by us; ``stuck``: its switch did not follow, so it counts as on; ``reason`` in words;
-    ``until_ns``: earliest return, ``None`` = not by time."""
+    ``until_ns``: earliest return, ``None`` = not by time; ``trips``: overloads it was shed for in this island;
+    ``learned_va``: what it has been seen to draw beyond the table, 0 = nothing."""
 
     shed: bool = False
     stuck: bool = False
     reason: str = ""
     until_ns: int | None = None
     off_since_ns: int | None = None
+    trips: int = 0
+    learned_va: float = 0.0
+
+    @property
+    def culprit(self) -> bool:
+        """Whether it has overloaded the island too often to be tried again."""
+        return self.trips >= CULPRIT_TRIPS
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The one that is starting: circuit index, when it was let in, and what each leg should then carry."""
+
+    index: int
+    at_ns: int
+    expected_va: tuple[float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +74,7 @@ class LoadState:
     next_admission_ns: int = 0
     over_since_ns: int | None = None
     drop_more_tiers: int = 0
+    start: Start | None = None
 
     @property
     def stuck_mask(self) -> int:
@@ -72,7 +106,26 @@ def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, n
             following.append(_hold(held, reason, None, now_ns))
         else:
             following.append(held)
-    return replace(state, circuits=tuple(following))
+    following = _drop_cold_pickup(settings, following, now_ns)
+    return replace(state, circuits=tuple(following), start=None)
+
+
+def _drop_cold_pickup(settings: Settings, circuits: list[CircuitState], now_ns: int) -> list[CircuitState]:
+    """What is still connected starts with the house: what the inverter cannot start joins the held ones."""
+    bounds = limits(settings, settings.inverter.max_discharge_w)
+    staying = [index for index, held in enumerate(circuits) if not held.shed]
+    table = [known(settings.loads.circuits[index], circuits[index]) for index in staying]
+    for place in load_admission.cold_pickup(table, bounds):
+        index = staying[place]
+        circuits[index] = _hold(circuits[index], "the inverter cannot start it with the house", None, now_ns)
+    return circuits
+
+
+def known(circuit: Circuit, held: CircuitState) -> Circuit:
+    """The table's line, raised to what has been seen; never lowered."""
+    if held.learned_va <= circuit.running_va:
+        return circuit
+    return replace(circuit, running_va=held.learned_va)
 
 
 def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState:
@@ -80,7 +133,7 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
     hold_ns = int(settings.loads.heavy_hold_s * NS_PER_S)
     circuits = tuple(
         replace(held, until_ns=now_ns + max(hold_ns, int(circuit.hold_s * NS_PER_S)))
-        if held.shed and circuit.tier < 4
+        if held.shed and circuit.tier < 4 and not held.culprit
         else held
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
@@ -88,35 +141,117 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
 
 
 def release_all(state: LoadState) -> LoadState:
-    """Back on the grid: nothing is held off."""
-    if not state.mask and not state.drop_more_tiers:
+    """Back on the grid: nothing is held off, no trip counts any more; what was learned stays."""
+    if not state.mask and not state.drop_more_tiers and all(one.trips == 0 for one in state.circuits):
         return state
-    return LoadState(circuits=tuple(CircuitState() for _ in state.circuits))
+    return LoadState(circuits=tuple(CircuitState(learned_va=one.learned_va) for one in state.circuits))
 
 
 def update_island(
     settings: Settings, state: LoadState, senses: Senses, limit_w: float, shed_reserve: bool, now_ns: int
 ) -> LoadState:
-    """While islanded: shed what is too much, return what may come back, one at a time."""
-    currents = fresh(senses.currents, now_ns, 200.0)
-    if currents is None or currents.l1_a is None or currents.l2_a is None:
-        return replace(state, over_since_ns=None)  # blind: nobody returns, nothing is guessed away
-    leg_limit_va = limit_w / 2.0
-    legs_va = (abs(currents.l1_a) * NOMINAL_V, abs(currents.l2_a) * NOMINAL_V)
+    """While islanded: shed what is too much, return what may come back, one at a time.
+
+    Without believable currents the table speaks for them, against half the limits (fault class 10).
+    """
+    measured = _measured_va(senses, now_ns)
+    on = _believed_on(settings, state, senses, now_ns)
+    blind = measured is None
+    loads_va = load_admission.table_sum(on) if measured is None else measured
+    leg_limit_va = limit_w / 2.0 * (0.5 if blind else 1.0)
     if shed_reserve and any(
         circuit.tier >= 2 and not held.shed
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     ):
         return _shed_tiers_from(settings, state, 2, "the car's reserve is low", now_ns)
-    if max(legs_va) > leg_limit_va:
+    worst_va = max(loads_va[0], loads_va[1])
+    if worst_va > leg_limit_va:
         since = state.over_since_ns if state.over_since_ns is not None else now_ns
-        if now_ns - since < OVERLOAD_HOLD_NS and max(legs_va) <= settings.inverter.surge_10s_va / 2.0:
-            return replace(state, over_since_ns=since)
-        return _shed_one(settings, replace(state, over_since_ns=None), senses, legs_va, leg_limit_va, now_ns)
-    state = replace(state, over_since_ns=None)
-    if now_ns < state.next_admission_ns:
+        if now_ns - since < OVERLOAD_HOLD_NS and worst_va <= settings.inverter.surge_10s_va / 2.0:
+            return state if state.over_since_ns == since else replace(state, over_since_ns=since)
+        return _shed_excess(
+            settings, replace(state, over_since_ns=None), senses, loads_va, leg_limit_va, now_ns
+        )
+    if state.over_since_ns is not None:
+        state = replace(state, over_since_ns=None)
+    if state.start is not None:
+        state = _follow_start(settings, state, state.start, senses, measured, now_ns)
+    if state.start is not None or now_ns < state.next_admission_ns or not state.mask:
         return state
-    return _admit_one(settings, state, currents, leg_limit_va, shed_reserve, now_ns)
+    bounds = limits(settings, limit_w, blind=blind)
+    return _admit_one(settings, state, measured, on, bounds, shed_reserve, now_ns)
+
+
+def _measured_va(senses: Senses, now_ns: int) -> PathsVa | None:
+    currents = fresh(senses.currents, now_ns, 200.0)
+    if currents is None or currents.l1_a is None or currents.l2_a is None:
+        return None
+    one, two = abs(currents.l1_a) * NOMINAL_V, abs(currents.l2_a) * NOMINAL_V
+    # An unknown neutral carries the worse leg whole.
+    return one, two, max(one, two) if currents.n_a is None else abs(currents.n_a) * NOMINAL_V
+
+
+def _believed_on(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> list[Circuit]:
+    """Connected, or stuck, and not known to rest."""
+    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
+    on = []
+    for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True)):
+        if held.shed and not held.stuck:
+            continue
+        if feedback is not None and not held.stuck and not feedback.closed_mask >> index & 1:
+            continue
+        if _draws(senses, index, now_ns):
+            on.append(known(circuit, held))
+    return on
+
+
+def _follow_start(
+    settings: Settings,
+    state: LoadState,
+    start: Start,
+    senses: Senses,
+    measured: PathsVa | None,
+    now_ns: int,
+) -> LoadState:
+    """Let the next one come once this one draws what was expected, or after the stagger; learn from what it draws."""
+    elapsed_ns = now_ns - start.at_ns
+    if elapsed_ns < SETTLE_LEAST_NS:
+        return state
+    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
+    relays = fresh(senses.relays, now_ns, CIRCUIT_LIMIT_MS)
+    asked = relays is not None and relays.closed_mask >> start.index & 1
+    if feedback is not None and asked and not feedback.closed_mask >> start.index & 1:
+        held = CircuitState(
+            True, reason="its switch did not close", off_since_ns=now_ns,
+            trips=state.circuits[start.index].trips, learned_va=state.circuits[start.index].learned_va,
+        )  # fmt: skip
+        return replace(state, circuits=_with(state, start.index, held), start=None)
+    settled = measured is not None and all(
+        abs(va - expected) <= SETTLED_SHARE * max(expected, 1.0)
+        for va, expected in zip(measured[:2], start.expected_va, strict=True)
+    )
+    if not settled and elapsed_ns < int(settings.loads.stagger_s * NS_PER_S):
+        return state
+    return replace(_learn(settings, state, start, senses, now_ns), start=None, next_admission_ns=now_ns)
+
+
+def _learn(settings: Settings, state: LoadState, start: Start, senses: Senses, now_ns: int) -> LoadState:
+    """Raise the table's value to what the circuit's own meter has seen since the start; never lower it."""
+    reading = senses.circuits[start.index] if start.index < len(senses.circuits) else None
+    meter = fresh(reading, now_ns, CIRCUIT_LIMIT_MS)
+    if meter is None or meter.at_ns < start.at_ns + SETTLE_LEAST_NS:
+        return state
+    if meter.voltage_v is None or meter.current_a is None:
+        return state
+    held = state.circuits[start.index]
+    seen_va = abs(meter.voltage_v * meter.current_a)
+    if seen_va <= LEARN_SHARE * known(settings.loads.circuits[start.index], held).running_va:
+        return state
+    return replace(state, circuits=_with(state, start.index, replace(held, learned_va=seen_va)))
+
+
+def _with(state: LoadState, index: int, held: CircuitState) -> tuple[CircuitState, ...]:
+    return (*state.circuits[:index], held, *state.circuits[index + 1 :])
 
 
 def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
@@ -128,7 +263,7 @@ def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
 def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
     """A switch that has not followed SHED within a second is at fault: its circuit counts as on from now on."""
     feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
-    if feedback is None or not state.mask:
+    if feedback is None or not (feedback.closed_mask & state.mask or state.stuck_mask):
         return state
     circuits = tuple(
         replace(held, stuck=_does_not_follow(held, feedback.closed_mask >> index & 1, now_ns))
@@ -148,11 +283,9 @@ def cold_pickup_refusal(settings: Settings, state: LoadState, limit_w: float) ->
     stuck = [
         circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
     ]
-    for leg in (0, 1):
-        running_va = sum(_leg_va(circuit, leg) for circuit in stuck)
-        if running_va > limit_w / 2.0 * settings.loads.planning_share:
-            names = ", ".join(circuit.name for circuit in stuck)
-            return f"the switch of {names} does not open, and the inverter cannot start it"
+    if stuck and load_admission.cold_pickup(stuck, limits(settings, limit_w)):
+        names = ", ".join(circuit.name for circuit in stuck)
+        return f"the switch of {names} does not open, and the inverter cannot start it"
     return ""
 
 
@@ -163,13 +296,15 @@ def deadlines_ns(state: LoadState) -> list[int]:
         ends.append(state.next_admission_ns)
     if state.over_since_ns is not None:
         ends.append(state.over_since_ns + OVERLOAD_HOLD_NS)
+    if state.start is not None:
+        ends.append(state.start.at_ns + SETTLE_LEAST_NS)
     return ends
 
 
 def _hold(held: CircuitState, reason: str, until_ns: int | None, now_ns: int) -> CircuitState:
     if held.shed:
         return held
-    return CircuitState(True, False, reason, until_ns, now_ns)
+    return CircuitState(True, False, reason, until_ns, now_ns, held.trips, held.learned_va)
 
 
 def _shed_tiers_from(settings: Settings, state: LoadState, tier: int, reason: str, now_ns: int) -> LoadState:
@@ -180,81 +315,109 @@ def _shed_tiers_from(settings: Settings, state: LoadState, tier: int, reason: st
     return replace(state, circuits=circuits)
 
 
-def _shed_one(
+def _shed_excess(
     settings: Settings,
     state: LoadState,
     senses: Senses,
-    legs_va: tuple[float, float],
+    loads_va: PathsVa,
     leg_limit_va: float,
     now_ns: int,
 ) -> LoadState:
-    """Shed from the lowest tier the smallest circuit that clears the excess on the worse leg, else the largest."""
-    leg = 0 if legs_va[0] >= legs_va[1] else 1
-    excess_va = legs_va[leg] - leg_limit_va
-    candidates = [
-        (circuit.tier, _leg_va(circuit, leg), index)
-        for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
-        if not held.shed and _leg_va(circuit, leg) > 0 and _draws(senses, index)
-    ]
-    if not candidates:
-        return state
-    tier = max(candidate[0] for candidate in candidates)
-    lowest = sorted(candidate for candidate in candidates if candidate[0] == tier)
-    enough = [candidate for candidate in lowest if candidate[1] >= excess_va]
-    index = (enough[0] if enough else lowest[-1])[2]
+    """Shed what clears each overloaded leg, in one command; the waits double, and the third trip is the last."""
     circuits = list(state.circuits)
+    for leg in (0, 1):
+        candidates = [
+            (index, known(circuit, held))
+            for index, (circuit, held) in enumerate(zip(settings.loads.circuits, circuits, strict=True))
+            if not held.shed and _draws(senses, index, now_ns)
+        ]
+        gone_va = sum(
+            on_leg_va(settings.loads.circuits[index], leg)
+            for index, (before, after) in enumerate(zip(state.circuits, circuits, strict=True))
+            if after.shed and not before.shed
+        )
+        for index in smallest_set(candidates, leg, loads_va[leg] - leg_limit_va - gone_va):
+            circuits[index] = _tripped(circuits[index], leg, leg_limit_va, now_ns)
+    if tuple(circuits) == state.circuits:
+        return state
+    return replace(state, circuits=tuple(circuits), start=None)
+
+
+def _tripped(held: CircuitState, leg: int, leg_limit_va: float, now_ns: int) -> CircuitState:
+    trips = held.trips + 1
+    if trips >= CULPRIT_TRIPS:
+        reason = f"overloaded the island {trips} times: off until the grid is back"
+        return CircuitState(True, False, reason, None, now_ns, trips, held.learned_va)
+    until_ns = now_ns + min(READMIT_MOST_NS, READMIT_NS << (trips - 1))
     reason = f"leg {leg + 1} was over its {leg_limit_va:.0f} VA"
-    circuits[index] = CircuitState(True, False, reason, now_ns + READMIT_NS, now_ns)
-    return replace(state, circuits=tuple(circuits))
+    return CircuitState(True, False, reason, until_ns, now_ns, trips, held.learned_va)
 
 
-def _draws(senses: Senses, index: int) -> bool:
+def _draws(senses: Senses, index: int, now_ns: int) -> bool:
     """Unknown counts as drawing: a silent meter must not protect a circuit from being shed."""
-    reading = senses.circuits[index] if index < len(senses.circuits) else None
+    held = senses.circuits[index] if index < len(senses.circuits) else None
+    reading = fresh(held, now_ns, CIRCUIT_LIMIT_MS)
     return reading is None or reading.power_w is None or reading.power_w > 20.0
 
 
 def _admit_one(
     settings: Settings,
     state: LoadState,
-    currents: LegCurrents,
-    leg_limit_va: float,
+    measured: PathsVa | None,
+    on: list[Circuit],
+    bounds: Limits,
     shed_reserve: bool,
     now_ns: int,
 ) -> LoadState:
+    """The first of those that wait, by tier, longest waiting, id, that fits."""
+    base_va = load_admission.base(measured, on)
+    for index in _waiting(settings, state, shed_reserve, now_ns):
+        held = state.circuits[index]
+        circuit = known(settings.loads.circuits[index], held)
+        share = READMIT_SHARE if held.trips else 1.0
+        if not load_admission.refusal(circuit, base_va, on, bounds, share):
+            expected = (base_va[0] + on_leg_va(circuit, 0), base_va[1] + on_leg_va(circuit, 1))
+            back = CircuitState(trips=held.trips, learned_va=held.learned_va)
+            return replace(
+                state,
+                circuits=_with(state, index, back),
+                next_admission_ns=now_ns + int(settings.loads.stagger_s * NS_PER_S),
+                start=Start(index, now_ns, expected),
+            )
+    return state
+
+
+def _waiting(settings: Settings, state: LoadState, shed_reserve: bool, now_ns: int) -> list[int]:
+    """Those whose hold and rest are over, by tier, longest waiting, id."""
     waiting = sorted(
-        (circuit.tier, held.off_since_ns or 0, index)
+        (circuit.tier, held.off_since_ns or 0, circuit.id, index)
         for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
         if held.shed
+        and not held.stuck
+        and not held.culprit
         and held.until_ns is not None
         and now_ns >= held.until_ns
         and now_ns - (held.off_since_ns or 0) >= circuit.min_off_s * NS_PER_S
         and not (shed_reserve and circuit.tier >= 2)
     )
-    for _tier, _since, index in waiting:
-        circuit = settings.loads.circuits[index]
-        if _fits(settings, circuit, currents, leg_limit_va):
-            circuits = list(state.circuits)
-            circuits[index] = CircuitState()
-            stagger_ns = int(settings.loads.stagger_s * NS_PER_S)
-            return replace(state, circuits=tuple(circuits), next_admission_ns=now_ns + stagger_ns)
-    return state
+    return [entry[-1] for entry in waiting]
 
 
-def _fits(settings: Settings, circuit: Circuit, currents: LegCurrents, leg_limit_va: float) -> bool:
-    surge_limit_va = settings.inverter.surge_10s_va / 2.0
-    share = settings.loads.planning_share
-    for leg, amps in enumerate((currents.l1_a, currents.l2_a)):
-        base_va = abs(amps or 0.0) * NOMINAL_V
-        added_va = _leg_va(circuit, leg)
-        if base_va + added_va > leg_limit_va * share:
-            return False
-        if base_va + added_va * max(1.0, circuit.inrush_multiple) > surge_limit_va * share:
-            return False
-    return True
-
-
-def _leg_va(circuit: Circuit, leg: int) -> float:
-    if circuit.legs == "L12":
-        return circuit.running_va / 2.0
-    return circuit.running_va if circuit.legs == ("L1", "L2")[leg] else 0.0
+def refusals(
+    settings: Settings, state: LoadState, senses: Senses, limit_w: float, now_ns: int
+) -> dict[int, str]:
+    """Why each one that waits, its hold over, may not start now, by circuit index. For the screen, not the step."""
+    measured = _measured_va(senses, now_ns)
+    on = _believed_on(settings, state, senses, now_ns)
+    base_va = load_admission.base(measured, on)
+    bounds = limits(settings, limit_w, blind=measured is None)
+    found = {}
+    for index in _waiting(settings, state, False, now_ns):
+        held = state.circuits[index]
+        share = READMIT_SHARE if held.trips else 1.0
+        reason = load_admission.refusal(
+            known(settings.loads.circuits[index], held), base_va, on, bounds, share
+        )
+        if reason:
+            found[index] = reason
+    return found

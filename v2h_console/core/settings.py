@@ -173,6 +173,10 @@ class LoadSettings:
     stagger_s: float = 5.0
     #: Share of the limit that is ever planned for; the rest is what tables do not know.
     planning_share: float = 0.9
+    #: Continuous amperes of the device that makes the neutral; ``None`` = the inverter's own, as strong as a leg.
+    neutral_former_a: float | None = None
+    #: Rating of the breaker between inverter and load centre, per leg; ``None`` = not the weakest link.
+    breaker_a: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

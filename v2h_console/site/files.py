@@ -152,3 +152,5 @@ class LoadsFile(Struct, frozen=True, forbid_unknown_fields=True):
     """loads.conf."""
 
     circuit: Annotated[list[CircuitEntry], Meta(max_length=32)] = []
+    neutral_former_a: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    breaker_a: Annotated[float, Meta(gt=0, le=1000)] | None = None

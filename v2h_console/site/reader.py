@@ -181,6 +181,8 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
             warn_soc_pct=floor + 5.0,
         ),
         loads=LoadSettings(
+            neutral_former_a=loads.neutral_former_a,
+            breaker_a=loads.breaker_a,
             circuits=tuple(
                 Circuit(
                     id=entry.id,
@@ -194,7 +196,7 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
                     min_off_s=entry.min_off_s,
                 )
                 for entry in loads.circuit
-            )
+            ),
         ),
         controller_device=comm.controller.name,
     )

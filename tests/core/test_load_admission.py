@@ -1,0 +1,223 @@
+"""Motors, ovens and tired switches in an island: who may start, who has to go, who stays off."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from itertools import combinations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House
+from v2h_console.core import load_admission, load_manager
+from v2h_console.core.load_limits import limits, on_leg_va, running_va, start_multiple
+from v2h_console.core.load_manager import CircuitState, LoadState, Start
+from v2h_console.core.load_shedding import smallest_set
+from v2h_console.core.load_what_if import StartConditions, what_if
+from v2h_console.core.senses import Senses
+from v2h_console.core.settings import NS_PER_S, Circuit, Settings
+from v2h_drivers.capabilities import CircuitReading, LegCurrents, LoadFeedback
+
+LIMIT_W = 7_600.0
+
+tables = st.lists(
+    st.builds(
+        lambda legs, tier, va, multiple, inrush_s: Circuit("c", "c", legs, tier, va, multiple, inrush_s),
+        st.sampled_from(("L1", "L2", "L12")),
+        st.integers(1, 4),
+        st.floats(0.0, 6_000.0),
+        st.floats(1.0, 8.0),
+        st.floats(0.0, 2.0),
+    ),
+    min_size=1,
+    max_size=8,
+).map(lambda some: tuple(replace(one, id=f"c{index}") for index, one in enumerate(some)))
+
+
+def _senses(now_ns: int, l1_a: float | None, l2_a: float | None, closed: int = 0b1111) -> Senses:
+    return Senses(
+        currents=LegCurrents(now_ns, GOOD, l1_a, l2_a, 0.0), load_feedback=LoadFeedback(now_ns, GOOD, closed)
+    )
+
+
+def _with(index: int, held: CircuitState) -> LoadState:
+    circuits = list(load_manager.initial(SETTINGS).circuits)
+    circuits[index] = held
+    return LoadState(circuits=tuple(circuits))
+
+
+@given(tables, st.floats(500.0, 10_000.0))
+@settings(deadline=None)
+def test_whatever_the_order_nothing_is_let_in_beyond_a_limit(
+    table: tuple[Circuit, ...], limit_w: float
+) -> None:
+    bounds = limits(SETTINGS, limit_w)
+    on: list[Circuit] = []
+    for circuit in table:
+        base_va = load_admission.base(None, on)
+        if load_admission.refusal(circuit, base_va, on, bounds):
+            continue
+        for horizon, row in enumerate(bounds.planned_va):
+            multiple = start_multiple(circuit, horizon)
+            for path, limit_va in enumerate(row):
+                added_va = running_va(circuit)[path] * multiple
+                assert not added_va or base_va[path] + added_va <= limit_va
+        on.append(circuit)
+
+
+@given(tables, st.sampled_from((0, 1)), st.floats(1.0, 12_000.0))
+@settings(deadline=None)
+def test_no_smaller_set_of_the_lowest_tier_would_have_done(
+    table: tuple[Circuit, ...], leg: int, excess_va: float
+) -> None:
+    shed = smallest_set(tuple(enumerate(table)), leg, excess_va)
+    drawing = [index for index, circuit in enumerate(table) if on_leg_va(circuit, leg) > 0.0]
+    if not drawing:
+        assert shed == ()
+        return
+    lowest = max(table[index].tier for index in drawing)
+    rung = [index for index in drawing if table[index].tier == lowest]
+    if sum(on_leg_va(table[index], leg) for index in rung) < excess_va:
+        assert set(rung) <= set(shed)
+        return
+    assert set(shed) <= set(rung)
+    for fewer in combinations(rung, len(shed) - 1):
+        assert sum(on_leg_va(table[index], leg) for index in fewer) < excess_va
+
+
+def test_equal_circuits_go_by_id() -> None:
+    twins = (Circuit("b", "B", "L1", 3, 900.0), Circuit("a", "A", "L1", 3, 900.0))
+    assert smallest_set(tuple(enumerate(twins)), 0, 500.0) == (1,)
+
+
+def test_an_uncontrolled_oven_sends_the_lowest_tier_away_at_once() -> None:
+    house = House.islanded()
+    house.plant.leg_a = (75.0, 3.0)
+    step = house.tick()
+    assert step.state.loads.circuits[FRIDGE].shed
+    assert house.plant.shed_mask >> FRIDGE & 1
+
+
+def test_third_overload_makes_a_culprit_until_the_grid_is_back() -> None:
+    held = CircuitState()
+    state = _with(FRIDGE, held)
+    waits = []
+    for turn in range(3):
+        now_ns = turn * 10_000 * NS_PER_S
+        state = replace(state, circuits=(replace(state.circuits[FRIDGE], shed=False), *state.circuits[1:]))
+        state = load_manager.update_island(
+            SETTINGS, state, _senses(now_ns, 80.0, 1.0), LIMIT_W, False, now_ns
+        )
+        until_ns = state.circuits[FRIDGE].until_ns
+        waits.append(None if until_ns is None else (until_ns - now_ns) // NS_PER_S)
+    assert waits == [60, 120, None]
+    assert state.circuits[FRIDGE].culprit
+    assert "until the grid is back" in state.circuits[FRIDGE].reason
+    later_ns = 10**15
+    quiet = _senses(later_ns, 0.0, 0.0)
+    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, False, later_ns).circuits[FRIDGE].shed
+    assert not load_manager.release_all(state).circuits[FRIDGE].culprit
+
+
+def test_without_current_sensors_only_half_is_planned_for() -> None:
+    now_ns = 1_000 * NS_PER_S
+    waiting = CircuitState(shed=True, until_ns=0, off_since_ns=0)
+    state = _with(HEAT_PUMP, waiting)
+    seeing = load_manager.update_island(
+        SETTINGS, state, _senses(now_ns, 3.0, 3.0, 0b0011), LIMIT_W, False, now_ns
+    )
+    blind = load_manager.update_island(
+        SETTINGS, state, _senses(now_ns, None, 3.0, 0b0011), LIMIT_W, False, now_ns
+    )
+    assert not seeing.circuits[HEAT_PUMP].shed
+    assert blind.circuits[HEAT_PUMP].shed
+
+
+def test_the_next_waits_for_the_last_to_draw_what_was_expected() -> None:
+    circuits = tuple(
+        CircuitState(shed=True, until_ns=0, off_since_ns=0) if index in (FRIDGE, LIGHTS) else CircuitState()
+        for index in range(4)
+    )
+    table = (*CIRCUITS[:2], replace(CIRCUITS[2], running_va=0.0), replace(CIRCUITS[3], running_va=0.0))
+    site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=table))
+    now_ns = 100 * NS_PER_S
+    state = load_manager.update_island(
+        site, LoadState(circuits=circuits), _senses(now_ns, 0.0, 0.0), LIMIT_W, False, now_ns
+    )
+    assert not state.circuits[FRIDGE].shed
+    assert state.circuits[LIGHTS].shed
+    soon_ns = now_ns + 2 * NS_PER_S
+    unsettled = load_manager.update_island(site, state, _senses(soon_ns, 0.0, 0.0), LIMIT_W, False, soon_ns)
+    assert unsettled.circuits[LIGHTS].shed
+    settled = load_manager.update_island(
+        site, state, _senses(soon_ns, 200.0 / 120.0, 0.0), LIMIT_W, False, soon_ns
+    )
+    assert not settled.circuits[LIGHTS].shed
+    late_ns = now_ns + 5 * NS_PER_S
+    late = load_manager.update_island(site, state, _senses(late_ns, 0.0, 0.0), LIMIT_W, False, late_ns)
+    assert not late.circuits[LIGHTS].shed
+
+
+@given(st.lists(st.floats(0.0, 60.0), min_size=1, max_size=6))
+def test_what_is_learned_never_falls(amps: list[float]) -> None:
+    state, known_va = load_manager.initial(SETTINGS), 0.0
+    for turn, drawn_a in enumerate(amps, start=1):
+        now_ns = turn * 20 * NS_PER_S
+        state = replace(state, start=Start(FRIDGE, now_ns - 6 * NS_PER_S, (0.0, 0.0)))
+        meter = CircuitReading(now_ns, GOOD, "m", FRIDGE, 120.0, drawn_a, 120.0 * drawn_a, 60.0)
+        senses = replace(_senses(now_ns, 1.0, 1.0), circuits=(meter,))
+        state = load_manager.update_island(SETTINGS, state, senses, LIMIT_W, False, now_ns)
+        now_known_va = load_manager.known(CIRCUITS[FRIDGE], state.circuits[FRIDGE]).running_va
+        assert now_known_va >= max(known_va, CIRCUITS[FRIDGE].running_va)
+        known_va = now_known_va
+    if max(amps) * 120.0 > 1.2 * CIRCUITS[FRIDGE].running_va:
+        assert known_va > CIRCUITS[FRIDGE].running_va
+
+
+def test_what_the_inverter_cannot_start_with_the_house_is_shed_before_it_forms() -> None:
+    table = (Circuit("saw", "Saw", "L1", 1, 2_000.0, 8.0, 0.5), Circuit("lights", "Lights", "L1", 1, 300.0))
+    site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=table))
+    state = load_manager.drop_for_forming(site, load_manager.initial(site), False, 0)
+    assert state.mask == 0b01
+    assert "cannot start it" in state.circuits[0].reason
+
+
+def test_a_weak_neutral_former_refuses_what_both_legs_would_carry() -> None:
+    site = replace(SETTINGS, loads=replace(SETTINGS.loads, neutral_former_a=10.0))
+    heater = Circuit("heater", "Heater", "L1", 2, 1_500.0)
+    refused = load_admission.refusal(heater, load_admission.NOTHING, (), limits(site, LIMIT_W))
+    assert "the neutral" in refused
+    across = replace(heater, legs="L12")
+    assert not load_admission.refusal(across, load_admission.NOTHING, (), limits(site, LIMIT_W))
+
+
+def test_a_quiet_island_costs_no_new_state() -> None:
+    state = load_manager.initial(SETTINGS)
+    quiet = _senses(NS_PER_S, 3.0, 3.0)
+    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, False, NS_PER_S) is state
+
+
+def _ask(site: Settings = SETTINGS) -> StartConditions:
+    return StartConditions(frozenset(one.id for one in site.loads.circuits), 81.0, 60_000.0, LIMIT_W)
+
+
+def test_what_if_tells_of_the_held_heat_pump_and_the_hours_of_each_tier() -> None:
+    table = (*CIRCUITS[:2], replace(CIRCUITS[2], min_off_s=0.0), CIRCUITS[3])
+    told = what_if(SETTINGS, table, _ask())
+    assert [(one.circuit, one.kind, one.at_s) for one in told.moments] == [
+        ("heat_pump", "held", 0.0),
+        ("dryer", "held", 0.0),
+        ("heat_pump", "starts", 60.0),
+    ]
+    assert [round(hours or 0.0, 1) for hours in told.runtime_h] == [180.0, 72.0, 10.3]
+    for peak in told.peaks:
+        assert all(va <= limit_va for va, limit_va in zip(peak.va, peak.limit_va, strict=True))
+    assert told == what_if(SETTINGS, table, _ask())
+
+
+def test_what_if_says_why_a_heat_pump_too_large_never_starts() -> None:
+    table = (*CIRCUITS[:2], replace(CIRCUITS[2], running_va=7_500.0, min_off_s=0.0), CIRCUITS[3])
+    told = what_if(SETTINGS, table, _ask())
+    refused = [one for one in told.moments if one.kind == "refused"]
+    assert [one.circuit for one in refused] == ["heat_pump"]
+    assert "allowed" in refused[0].reason

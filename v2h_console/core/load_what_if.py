@@ -1,0 +1,162 @@
+"""What the first two minutes of an island would look like, and how long the car lasts: the very rules, on paper.
+
+The load manager itself is stepped against a house made of the load table; there is no second admission.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_console.core import load_admission, load_manager
+from v2h_console.core.frozen import replace
+from v2h_console.core.load_limits import PathsVa, limits, running_va, start_multiple
+from v2h_console.core.load_manager import LoadState
+from v2h_console.core.senses import Senses
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Circuit, Settings
+from v2h_drivers.capabilities import LegCurrents, LoadFeedback, Quality
+
+SPAN_S = 120
+_STEP_NS = 100 * NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class StartConditions:
+    """``wanted``: ids of the circuits whose appliance wants to run; ``soc_pct`` and ``capacity_wh`` of the car;
+    ``limit_w``: what the inverter may give."""
+
+    wanted: frozenset[str]
+    soc_pct: float
+    capacity_wh: float
+    limit_w: float
+    shed_reserve: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One line of the timeline: ``kind`` is "held", "starts", "shed" or "refused", ``va`` what the paths carry then."""
+
+    at_s: float
+    circuit: str
+    kind: str
+    reason: str
+    va: PathsVa
+
+
+@dataclass(frozen=True, slots=True)
+class Peak:
+    """The most that leg 1, leg 2 and the neutral carried in one window, starts included, against what is planned."""
+
+    va: PathsVa
+    limit_va: PathsVa
+
+
+@dataclass(frozen=True, slots=True)
+class WhatIf:
+    """``curve``: (second, VA per path), one a second; ``peaks``: 100 ms, 10 s, continuous; ``runtime_h``: hours down
+    to the floor with tier 1, tiers 1-2, 1-3, of those that want to run; ``None`` = nothing draws."""
+
+    moments: tuple[Moment, ...]
+    curve: tuple[tuple[int, PathsVa], ...]
+    peaks: tuple[Peak, Peak, Peak]
+    runtime_h: tuple[float | None, float | None, float | None]
+
+
+def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditions) -> WhatIf:
+    """Play the first ``SPAN_S`` seconds after the grid falls with this load table in place of the settings' own."""
+    settings = replace(settings, loads=replace(settings.loads, circuits=table))
+    state = load_manager.drop_for_forming(
+        settings, load_manager.initial(settings), start.shed_reserve, -60 * NS_PER_S
+    )
+    wanted = [circuit.id in start.wanted for circuit in table]
+    moments = [
+        Moment(0.0, circuit.id, "held", held.reason, load_admission.NOTHING)
+        for circuit, held in zip(table, state.circuits, strict=True)
+        if held.shed
+    ]
+    state = load_manager.begin_island(settings, state, 0)
+    bounds = limits(settings, start.limit_w)
+    peaks = [load_admission.NOTHING] * len(bounds.planned_va)
+    curve: list[tuple[int, PathsVa]] = []
+    came_on = {index: 0 for index, held in enumerate(state.circuits) if wanted[index] and not held.shed}
+    told: dict[int, str] = {}
+    for now_ns in range(0, SPAN_S * NS_PER_S + 1, _STEP_NS):
+        flowing = _paths_va(table, came_on, 0, now_ns)
+        for horizon in range(len(peaks)):
+            seen = _paths_va(table, came_on, horizon, now_ns) if horizon else flowing
+            peaks[horizon] = _larger(peaks[horizon], seen)
+        if now_ns % NS_PER_S == 0:
+            curve.append((now_ns // NS_PER_S, flowing))
+        senses = _senses(state, flowing, now_ns)
+        before = state
+        state = load_manager.update_island(settings, state, senses, start.limit_w, start.shed_reserve, now_ns)
+        for index, (was, held) in enumerate(zip(before.circuits, state.circuits, strict=True)):
+            at_s, name = now_ns / NS_PER_S, table[index].id
+            if was.shed and not held.shed:
+                moments.append(Moment(at_s, name, "starts", "", flowing))
+                if wanted[index]:
+                    came_on[index] = now_ns
+            elif held.shed and not was.shed:
+                moments.append(Moment(at_s, name, "shed", held.reason, flowing))
+                came_on.pop(index, None)
+        if now_ns % NS_PER_S == 0:
+            for index, reason in load_manager.refusals(
+                settings, state, senses, start.limit_w, now_ns
+            ).items():
+                if index not in told:
+                    told[index] = reason
+                    moments.append(Moment(now_ns / NS_PER_S, table[index].id, "refused", reason, flowing))
+    return WhatIf(
+        tuple(moments),
+        tuple(curve),
+        (
+            Peak(peaks[0], bounds.planned_va[0]),
+            Peak(peaks[1], bounds.planned_va[1]),
+            Peak(peaks[2], bounds.planned_va[2]),
+        ),
+        (
+            _runtime_h(settings, table, start, 1),
+            _runtime_h(settings, table, start, 2),
+            _runtime_h(settings, table, start, 3),
+        ),
+    )
+
+
+def _paths_va(table: tuple[Circuit, ...], came_on: dict[int, int], horizon: int, now_ns: int) -> PathsVa:
+    """Of what is on; a start counts for as long as it lasts. The neutral carries the worse leg's alone."""
+    legs, single = [0.0, 0.0], [0.0, 0.0]
+    for index, since_ns in came_on.items():
+        circuit = table[index]
+        starting = now_ns - since_ns <= circuit.inrush_s * NS_PER_S
+        multiple = start_multiple(circuit, horizon) if starting else 1.0
+        running = running_va(circuit)
+        for leg in (0, 1):
+            legs[leg] += running[leg] * multiple
+            if running[2]:
+                single[leg] += running[leg] * multiple
+    return legs[0], legs[1], max(single)
+
+
+def _larger(one: PathsVa, two: PathsVa) -> PathsVa:
+    return max(one[0], two[0]), max(one[1], two[1]), max(one[2], two[2])
+
+
+def _senses(state: LoadState, flowing: PathsVa, now_ns: int) -> Senses:
+    amps = [va / NOMINAL_V for va in flowing]
+    closed = ((1 << len(state.circuits)) - 1) & ~state.mask
+    return Senses(
+        currents=LegCurrents(now_ns, Quality.GOOD, amps[0], amps[1], amps[2]),
+        load_feedback=LoadFeedback(now_ns, Quality.GOOD, closed),
+    )
+
+
+def _runtime_h(
+    settings: Settings, table: tuple[Circuit, ...], start: StartConditions, worst_tier: int
+) -> float | None:
+    """Volt-amperes count as watts: the sooner end of what may be."""
+    drawn_va = sum(
+        circuit.running_va for circuit in table if circuit.tier <= worst_tier and circuit.id in start.wanted
+    )
+    if drawn_va <= 0.0:
+        return None
+    usable_pct = max(0.0, start.soc_pct - settings.car.stop_soc_pct)
+    return start.capacity_wh * usable_pct / 100.0 / drawn_va
