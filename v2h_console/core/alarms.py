@@ -105,6 +105,12 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
     car = state.car
     if settled and car.refusal and not car.stop:
         yield "CAR_NOT_READY", Severity.WARNING, f"No backup: {car.refusal}."
+    if car.soc.doubted_since_ns is not None:
+        text = "The car's charge leapt or rose under load: the lower of report and count is taken."
+        yield "SOC_IMPLAUSIBLE", Severity.WARNING, text
+    if car.pack.high:
+        text = f"The pack's resistance is {car.pack.resistance_ohm:.2f} ohm, usual is 0.05 to 0.15."
+        yield "PACK_RESISTANCE_HIGH", Severity.WARNING, text
     soc = f"{car.known_soc_pct:.0f} %" if car.known_soc_pct is not None else "unknown"
     if car.stop:
         yield (

@@ -127,6 +127,8 @@ class CarSettings:
     dc_hi_v: float = 900.0
     #: Three polls of a polled car link; a native link is judged by its own, shorter limit.
     fresh_ms: float = 1_000.0
+    #: Most DC amps that cable and contactors may carry, where the site has such a limit.
+    max_discharge_a: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from v2h_console.core import (
     alarms,
     car_reserve,
+    discharge_limit,
     effects,
     export,
     follower,
@@ -37,7 +38,6 @@ from v2h_console.core.senses import absorb, screen
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import (
-    DischargeLimitRequest,
     FanRequest,
     InverterSetpoint,
     Quality,
@@ -51,8 +51,6 @@ from v2h_drivers.capabilities import (
 
 #: More edges than this in one step would be a loop in the table.
 MAX_EDGES = 8
-#: A new limit is asked for only when it differs by this much, so that heat does not write registers all day.
-LIMIT_STEP_W = 50.0
 HALF_CYCLE_NS = 8_333_333
 
 _CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
@@ -98,7 +96,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     # What an edge has said already need not be said again by the alarm that it raised.
     said = {event.code for event in events}
     events.extend(event for event in alarm_events if event.code not in said)
-    state, limit = _limit_discharge(settings, state, now_ns)
+    state, limit = discharge_limit.ask(settings, state, now_ns)
     commands.extend(limit)
     commands.extend(_fast_requests(settings, state, now_ns))
     state, permit = _keep_solar(settings, state, now_ns)
@@ -242,21 +240,11 @@ def _time_transfer(
     return state, ()
 
 
-def allowed_power_w(settings: Settings, state: State) -> tuple[float, str]:
-    """Most power that the inverter may give now, and the limit that binds."""
-    limits = [(settings.inverter.max_discharge_w, "set"), (settings.inverter.rated_w, "rated")]
-    if state.operator_limit_w is not None:
-        limits.append((state.operator_limit_w, "operator"))
-    if state.thermal.limit_w is not None:
-        limits.append((state.thermal.limit_w, "heat"))
-    return min(limits)
-
-
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
     state = replace(state, loads=load_manager.find_stuck(state.loads, state.senses, now_ns))
     if state.islanding.mode not in _ISLAND_MODES:
         return state
-    limit_w, _ = allowed_power_w(settings, state)
+    limit_w, _ = discharge_limit.allowed_power_w(settings, state)
     loads = load_manager.update_island(settings, state.loads, state.senses, limit_w, state.car.shed, now_ns)
     for circuit, before, after in zip(
         settings.loads.circuits, state.loads.circuits, loads.circuits, strict=True
@@ -287,16 +275,6 @@ def _keep_latch(settings: Settings, state: State, now_ns: int) -> tuple[State, P
     return (state if persist is None else replace(state, latch=following)), persist
 
 
-def _limit_discharge(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
-    """Ask the inverter for a new limit when it has changed, and it is there to be asked."""
-    limit_w, _ = allowed_power_w(settings, state)
-    asked_w = state.requested_limit_w
-    if state.senses.inverter is None or (asked_w is not None and abs(limit_w - asked_w) < LIMIT_STEP_W):
-        return state, ()
-    following = replace(state, requested_limit_w=limit_w, requested_limit_ns=now_ns)
-    return following, (DischargeLimitRequest(limit_w),)
-
-
 def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
     """Follow the roof's surplus; tell it to leave, or that it may come back, once for each change."""
     mode = state.islanding.mode
@@ -304,7 +282,7 @@ def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, t
         settings.solar,
         state.solar,
         state.senses,
-        state.car.known_soc_pct,
+        state.car.fullest_pct,
         lit=mode in _ISLAND_MODES,
         tied=mode is Mode.TIED,
         dark=mode is Mode.DARK,

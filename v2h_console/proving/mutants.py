@@ -15,11 +15,11 @@ from typing import Any
 
 from v2h_console.core import (
     car_reserve,
+    discharge_limit,
     guards,
     islanding,
     load_manager,
     mid_proof,
-    step,
     synchronism,
     thermal,
 )
@@ -147,7 +147,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "ignores heat",
         ("I11",),
         ("fan.dead",),
-        ((thermal, "update", _never_hot), (step, "allowed_power_w", _unlimited)),
+        ((thermal, "update", _never_hot), (discharge_limit, "allowed_power_w", _unlimited)),
     ),
 )
 

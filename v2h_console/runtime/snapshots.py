@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from v2h_console.core import guards
 from v2h_console.core.alarms_state import Alarm
+from v2h_console.core.discharge_limit import allowed_power_w
 from v2h_console.core.events import Event
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import CYCLE_LIMIT_MS, INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_console.core.step import allowed_power_w
 from v2h_console.core.supply import SUPPLY_LIMIT_MS
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.session.snapshot import (

@@ -132,6 +132,7 @@ class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):
     max_discharge_power_kw: Annotated[float, Meta(ge=0, le=100)] = 7.6
     rated_power_kw: Annotated[float, Meta(gt=0, le=100)] = 10.0
     floor_soc_pct: Annotated[float, Meta(ge=20, le=80)] = 20.0
+    max_discharge_current_a: Annotated[float, Meta(gt=0, le=500)] | None = None
 
 
 class CircuitEntry(Struct, frozen=True, forbid_unknown_fields=True):

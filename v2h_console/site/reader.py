@@ -179,6 +179,7 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
             stop_soc_pct=floor + 1.0,
             shed_soc_pct=floor + 2.0,
             warn_soc_pct=floor + 5.0,
+            max_discharge_a=limits.max_discharge_current_a,
         ),
         loads=LoadSettings(
             neutral_former_a=loads.neutral_former_a,

@@ -1,0 +1,105 @@
+"""The car's word against physics: charge that leaps, resistance from load steps, the end that comes first."""
+
+from __future__ import annotations
+
+import pytest
+
+from v2h_console.core import car_reserve, discharge_limit, pack, soc
+from v2h_console.core.car_reserve import CarState
+from v2h_console.core.frozen import replace
+from v2h_console.core.senses import Senses
+from v2h_console.core.settings import CarSettings, Settings
+from v2h_console.core.state import boot
+from v2h_drivers.capabilities import CarStatus, Quality
+
+S = 1_000_000_000
+
+
+def message(at_s: float, soc_pct: float, *, volts: float = 400.0, amps: float = 10.0) -> CarStatus:
+    """One poll of a 60 kWh car."""
+    return CarStatus(
+        int(at_s * S), Quality.GOOD, "Inverter", soc_pct, 100.0, 60_000.0, volts, amps, volts * amps
+    )
+
+
+def judged(*messages: CarStatus) -> CarState:
+    """The car after these messages, each heard at once."""
+    state = CarState()
+    for one in messages:
+        state = car_reserve.update(CarSettings(), state, Senses(car=one), one.at_ns)
+    return state
+
+
+def test_a_leap_upwards_is_doubted_within_one_message_and_not_believed() -> None:
+    state = judged(message(0, 40.0), message(1, 60.0))
+    assert state.soc.doubted_since_ns == 1 * S
+    assert state.known_soc_pct == pytest.approx(40.0, abs=0.01)
+
+
+def test_a_leap_upwards_under_load_is_never_believed_however_long_it_stands() -> None:
+    state = judged(message(0, 40.0), *(message(at, 60.0) for at in range(1, 61)))
+    assert state.soc.doubted_since_ns is not None
+    assert state.known_soc_pct == pytest.approx(40.0 - 100 * 4_000 * 60 / 3_600 / 60_000, abs=0.01)
+
+
+def test_a_leap_upwards_at_rest_is_believed_after_thirty_seconds() -> None:
+    rest = [message(at, 60.0, amps=0.0) for at in range(1, 32)]
+    assert judged(message(0, 40.0, amps=0.0), *rest[:-1]).known_soc_pct == 40.0
+    assert judged(message(0, 40.0, amps=0.0), *rest).known_soc_pct == 60.0
+
+
+def test_a_leap_below_the_reserve_stops_at_once() -> None:
+    state = judged(message(0, 40.0), message(1, 15.0))
+    assert state.stop
+    assert state.refusal
+    assert state.soc.doubted_since_ns is not None
+
+
+def test_a_charge_that_creeps_up_while_it_discharges_is_doubted() -> None:
+    state = judged(*(message(at, 40.0 + 0.5 * at) for at in range(6)))
+    assert state.soc.doubted_since_ns is not None
+    assert state.known_soc_pct is not None
+    assert state.known_soc_pct < 42.0
+
+
+def test_whole_per_cents_are_no_leap() -> None:
+    assert judged(message(0, 40.0), message(0.3, 39.0)).soc.doubted_since_ns is None
+
+
+def test_after_a_long_silence_the_report_is_taken_as_it_is() -> None:
+    state = judged(message(0, 40.0), message(20, 70.0))
+    assert state.known_soc_pct == 70.0
+    assert state.soc.doubted_since_ns is None
+
+
+def test_resistance_comes_from_load_steps_and_a_high_one_is_told() -> None:
+    steps = [message(at, 50.0, volts=400.0 - 0.4 * (at % 2) * 20, amps=20.0 * (at % 2)) for at in range(5)]
+    state = judged(*steps)
+    assert state.pack.resistance_ohm == pytest.approx(0.4)
+    assert state.pack.high
+
+
+def test_a_step_seen_over_a_gap_says_nothing_of_the_resistance() -> None:
+    assert judged(message(0, 50.0, amps=0.0), message(5, 50.0, volts=390.0)).pack.resistance_ohm is None
+
+
+def test_a_pack_that_sags_ends_by_volts_before_its_charge() -> None:
+    fall = [message(at, 60.0 - 0.1 * at, volts=400.0 - at, amps=5.0) for at in range(31)]
+    state = judged(*fall)
+    assert state.ends_by == "volts"
+    assert pack.pct_to_volts(state.pack, fall[-1], 350.0) == pytest.approx(2.0, abs=0.1)
+
+
+def test_the_same_message_changes_nothing() -> None:
+    one = message(0, 40.0)
+    state = judged(one)
+    assert car_reserve.update(CarSettings(), state, Senses(car=one), one.at_ns + S // 2) is state
+    assert soc.update(state.soc, one, 40.0) is state.soc
+
+
+def test_a_current_limit_binds_by_name_and_falls_to_the_lowest_voltage_when_that_is_unknown() -> None:
+    settings = replace(Settings(), car=CarSettings(max_discharge_a=10.0))
+    state = boot(settings, 0)
+    assert discharge_limit.allowed_power_w(settings, state) == (3_500.0, "amps")
+    known = replace(state, car=replace(state.car, dc_voltage_v=420.0))
+    assert discharge_limit.allowed_power_w(settings, known) == (4_200.0, "amps")

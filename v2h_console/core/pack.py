@@ -1,0 +1,78 @@
+"""The pack behind the cable: its internal resistance from load steps, and where its voltage will end the discharge.
+
+R = -dV/dI between two messages of one load step; 0.05-0.15 ohm is usual, a cold pack has twice that.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_drivers.capabilities import CarStatus
+
+#: A smaller step of current is lost in the rounding of volts.
+STEP_A = 4.0
+#: Messages further apart than this are no step: the charge and the RC part have moved as well.
+STEP_NS = 2_500_000_000
+#: Outside of these a quotient is a coincidence, not a pack.
+LEAST_OHM, MOST_OHM = 0.01, 2.0
+#: Share of a new step in the running figure.
+BLEND = 0.3
+#: From so many steps on the figure is worth a warning.
+STEPS_TO_TRUST = 3
+WARN_OHM = 0.30
+#: The resting voltage's slope needs this much discharge to be seen.
+SLOPE_SPAN_PCT = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class PackState:
+    """``resistance_ohm``: running figure, ``None`` before the first step. ``slope_v_per_pct``: resting voltage lost a
+    per cent of charge."""
+
+    at_ns: int | None = None
+    volts_v: float = 0.0
+    current_a: float = 0.0
+    resistance_ohm: float | None = None
+    steps: int = 0
+    anchor_pct: float | None = None
+    anchor_v: float = 0.0
+    slope_v_per_pct: float | None = None
+
+    @property
+    def high(self) -> bool:
+        """Whether the resistance is worth a warning."""
+        return (
+            self.resistance_ohm is not None
+            and self.steps >= STEPS_TO_TRUST
+            and self.resistance_ohm > WARN_OHM
+        )
+
+
+def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
+    """Take one message; without volts and amps, or twice the same, nothing changes."""
+    volts, amps = car.dc_voltage_v, car.dc_current_a
+    if car.at_ns == state.at_ns or volts is None or amps is None:
+        return state
+    ohm, steps = state.resistance_ohm, state.steps
+    change_a = amps - state.current_a
+    if state.at_ns is not None and car.at_ns - state.at_ns <= STEP_NS and abs(change_a) >= STEP_A:
+        seen_ohm = (state.volts_v - volts) / change_a
+        if LEAST_OHM <= seen_ohm <= MOST_OHM:
+            ohm = seen_ohm if ohm is None else ohm + BLEND * (seen_ohm - ohm)
+            steps += 1
+    anchor_pct, anchor_v, slope = state.anchor_pct, state.anchor_v, state.slope_v_per_pct
+    rest_v = volts + amps * (ohm or 0.0)
+    if anchor_pct is None or soc_pct > anchor_pct or steps != state.steps:
+        anchor_pct, anchor_v = soc_pct, rest_v
+    elif anchor_pct - soc_pct >= SLOPE_SPAN_PCT:
+        seen = (anchor_v - rest_v) / (anchor_pct - soc_pct)
+        slope = seen if seen > 0.0 else None
+        anchor_pct, anchor_v = soc_pct, rest_v
+    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, slope)
+
+
+def pct_to_volts(state: PackState, car: CarStatus, least_v: float) -> float | None:
+    """Per cent of charge until the terminals reach ``least_v`` at this current; ``None`` while the slope is unknown."""
+    if state.slope_v_per_pct is None or car.dc_voltage_v is None:
+        return None
+    return max(0.0, (car.dc_voltage_v - least_v) / state.slope_v_per_pct)
