@@ -140,6 +140,12 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
             Severity.ALARM,
             "Heatsink temperature unknown: taken as hot, 1 kW at most.",
         )
+    if state.thermal.fan_dead:
+        yield (
+            "FAN_DEAD",
+            Severity.WARNING,
+            "The fan was told to turn and does not: derating begins 5 K earlier.",
+        )
     limit_w = state.thermal.limit_w
     # Noise of a tenth of a kelvin is 25 W: it must not ring the bell.
     held = any(alarm.code == "INVERTER_DERATED" for alarm in state.alarms)

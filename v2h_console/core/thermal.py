@@ -13,19 +13,29 @@ from v2h_drivers.capabilities import Temperatures
 BLIND_LIMIT_W = 1_000.0
 #: A derated limit rises again by no more than this, so that it doesn't hunt around the threshold.
 RELAX_W_PER_S = 50.0
+#: A fan that was told to turn has this long to reach a speed worth the name (fault class 24).
+FAN_START_NS = 10 * NS_PER_S
+FAN_TURNS_RPM = 300.0
+#: Without its fan the heatsink runs away sooner: derating begins this much earlier.
+NO_FAN_EARLIER_K = 5.0
 #: At the very start the first temperature frame is still on its way.
 START_GRACE_NS = 2 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
 class ThermalState:
-    """``limit_w``: most power that heat allows now; ``fan_on``: what is asked of the fan."""
+    """``limit_w``: most power that heat allows now; ``fan_on``: what is asked of the fan.
+
+    ``fan_still_since_ns``: since when it was told to turn and does not, or does not say that it does.
+    """
 
     fan_on: bool = False
     limit_w: float | None = None
     relaxed_at_ns: int = 0
     blind: bool = False
     stopped: bool = False
+    fan_still_since_ns: int | None = None
+    fan_dead: bool = False
 
 
 def update(
@@ -42,15 +52,38 @@ def update(
         if now_ns - started_ns < START_GRACE_NS:
             return state
         return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
+    still_since_ns, fan_dead = _fan(state, reading)
     heatsink_c = reading.heatsink_c
     fan_on = heatsink_c > settings.fan_on_c or (state.fan_on and heatsink_c > settings.fan_off_c)
-    target_w = allowed_w(settings, inverter, heatsink_c)
+    target_w = allowed_w(settings, inverter, heatsink_c, NO_FAN_EARLIER_K if fan_dead else 0.0)
     limit_w = state.limit_w
     if limit_w is None or target_w <= limit_w or state.blind:
         limit_w = target_w
     else:
         limit_w = min(target_w, limit_w + RELAX_W_PER_S * (now_ns - state.relaxed_at_ns) / NS_PER_S)
-    return ThermalState(fan_on, limit_w, now_ns, blind=False, stopped=heatsink_c >= settings.stop_c)
+    return ThermalState(
+        fan_on,
+        limit_w,
+        now_ns,
+        blind=False,
+        stopped=heatsink_c >= settings.stop_c,
+        fan_still_since_ns=still_since_ns,
+        fan_dead=fan_dead,
+    )
+
+
+def _fan(state: ThermalState, reading: Temperatures) -> tuple[int | None, bool]:
+    """Since when the fan has stood still against its order, and whether it counts as dead.
+
+    The verdict stays while the fan is not asked to turn: only a turning fan disproves it.
+    """
+    rpm = reading.fan_rpm
+    if rpm is not None and rpm >= FAN_TURNS_RPM:
+        return None, False
+    if not state.fan_on:
+        return None, state.fan_dead
+    since_ns = reading.at_ns if state.fan_still_since_ns is None else state.fan_still_since_ns
+    return since_ns, state.fan_dead or reading.at_ns - since_ns >= FAN_START_NS
 
 
 def _implausible(reading: Temperatures) -> bool:
@@ -61,9 +94,11 @@ def _implausible(reading: Temperatures) -> bool:
     return ambient_c is not None and heatsink_c < ambient_c - 10.0
 
 
-def allowed_w(settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float) -> float:
+def allowed_w(
+    settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float, earlier_k: float = 0.0
+) -> float:
     """Power that the heatsink's temperature allows: rated below the derating point, nothing from the stop."""
     if heatsink_c >= settings.stop_c:
         return 0.0
-    over_k = max(0.0, heatsink_c - settings.derate_from_c)
+    over_k = max(0.0, heatsink_c + earlier_k - settings.derate_from_c)
     return max(0.0, inverter.rated_w * (1.0 - settings.derate_per_k * over_k))

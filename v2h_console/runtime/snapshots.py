@@ -321,6 +321,8 @@ def _car(settings: Settings, state: State, now_ns: int) -> CarView:
         dc_a=_value(car, "dc_current_a", now_ns, SLOW_LIMIT_MS),
         power_w=power,
         runtime_s=state.car.runtime_s,
+        ends_by=state.car.ends_by,
+        pack_ohm=state.car.pack.resistance_ohm,
         discharging=power.value is not None and power.value > 50.0,
     )
 

@@ -87,7 +87,8 @@ class InverterView(msgspec.Struct, frozen=True):
 
 
 class CarView(msgspec.Struct, frozen=True):
-    """The car. ``runtime_s`` at the present load down to the floor, ``None`` when not discharging or unknown."""
+    """The car. ``runtime_s`` at the present load, ``None`` when not discharging or unknown; ``ends_by``: "charge" (the
+    floor) or "volts" (the lowest DC voltage), whichever comes first. ``pack_ohm``: from load steps."""
 
     soc_pct: Value = Value()
     floor_pct: float = 20.0
@@ -96,6 +97,8 @@ class CarView(msgspec.Struct, frozen=True):
     power_w: Value = Value()
     runtime_s: float | None = None
     discharging: bool = False
+    ends_by: str = ""
+    pack_ohm: float | None = None
 
 
 class SupplyView(msgspec.Struct, frozen=True):

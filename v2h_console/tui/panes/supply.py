@@ -82,7 +82,9 @@ def _car(picture: Picture) -> Row:
         text = f"discharging {kilowatts(car.power_w.value)} kW"
     else:
         power = f" at {number(car.power_w.value / 1000, 1)} kW" if car.power_w.value is not None else ""
-        text = f"lasts {lasts(car.runtime_s)}{power}"
+        # Charge is the usual end and needs no word; volts that give out first are news.
+        end = ", volts end it" if car.ends_by == "volts" else ""
+        text = f"lasts {lasts(car.runtime_s)}{power}{end}"
     return row.at(45, fit(text, 35))
 
 
