@@ -119,18 +119,17 @@ def test_third_overload_makes_a_culprit_until_the_grid_is_back() -> None:
     assert not load_manager.release_all(state).circuits[FRIDGE].culprit
 
 
-def test_without_current_sensors_only_half_is_planned_for() -> None:
+def test_without_current_sensors_the_inverter_is_asked_for_half_and_the_heat_pump_waits() -> None:
+    house = House.islanded()
+    house.plant.silent = frozenset({LegCurrents})
+    house.run_ms(500)
+    assert house.state.requested_limit_w == SETTINGS.inverter.max_discharge_w / 2.0
     now_ns = 1_000 * NS_PER_S
-    waiting = CircuitState(shed=True, until_ns=0, off_since_ns=0)
-    state = _with(HEAT_PUMP, waiting)
-    seeing = load_manager.update_island(
-        SETTINGS, state, _senses(now_ns, 3.0, 3.0, 0b0011), LIMIT_W, False, now_ns
-    )
-    blind = load_manager.update_island(
-        SETTINGS, state, _senses(now_ns, None, 3.0, 0b0011), LIMIT_W, False, now_ns
-    )
-    assert not seeing.circuits[HEAT_PUMP].shed
-    assert blind.circuits[HEAT_PUMP].shed
+    state = _with(HEAT_PUMP, CircuitState(shed=True, until_ns=0, off_since_ns=0))
+    seeing = _senses(now_ns, 3.0, 3.0, 0b0011)
+    assert not load_manager.update_island(SETTINGS, state, seeing, LIMIT_W, False, now_ns).mask
+    blind = _senses(now_ns, None, 3.0, 0b0011)
+    assert load_manager.update_island(SETTINGS, state, blind, LIMIT_W / 2.0, False, now_ns).mask
 
 
 def test_the_next_waits_for_the_last_to_draw_what_was_expected() -> None:

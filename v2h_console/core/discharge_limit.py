@@ -19,6 +19,9 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
         limits.append((state.operator_limit_w, "operator"))
     if state.thermal.limit_w is not None:
         limits.append((state.thermal.limit_w, "heat"))
+    if state.loads.blind:
+        # Unknown load currents: half is what the inverter may be asked for (fault class 10).
+        limits.append((settings.inverter.max_discharge_w / 2.0, "load current sensors"))
     most_a = settings.car.max_discharge_a
     if most_a is not None:
         # While the voltage is unknown the lowest that is allowed counts: it gives the fewest watts.

@@ -24,18 +24,15 @@ class Limits:
     planned_va: tuple[PathsVa, PathsVa, PathsVa]
 
 
-def limits(
-    settings: Settings, limit_w: float, *, units: int = 1, blind: bool = False, car_w: float | None = None
-) -> Limits:
+def limits(settings: Settings, limit_w: float, *, units: int = 1, car_w: float | None = None) -> Limits:
     """The smallest of inverter, neutral former, breaker and car in each window, times the planning share.
 
     ``limit_w``: power allowed now, of one unit; below the set limit it derates the short windows too. ``units``:
-    running inverters. ``car_w``: what the cars give as AC, ``None`` = contained in ``limit_w``. ``blind``: no
-    believable load current, so half of everything.
+    running inverters. ``car_w``: what the cars give as AC, ``None`` = contained in ``limit_w``.
     """
     inverter, loads = settings.inverter, settings.loads
     derate = min(1.0, max(0.0, limit_w) / inverter.max_discharge_w) if inverter.max_discharge_w > 0.0 else 0.0
-    share = loads.planning_share * (0.5 if blind else 1.0)
+    share = loads.planning_share
     whole = (inverter.surge_100ms_va * derate, inverter.surge_10s_va * derate, max(0.0, limit_w))
     rows: list[PathsVa] = []
     for va, multiple in zip(whole, _BREAKER_MULTIPLES, strict=True):

@@ -74,6 +74,7 @@ class LoadState:
     next_admission_ns: int = 0
     over_since_ns: int | None = None
     drop_more_tiers: int = 0
+    blind: bool = False
     start: Start | None = None
 
     @property
@@ -144,7 +145,9 @@ def release_all(state: LoadState) -> LoadState:
     """Back on the grid: nothing is held off, no trip counts any more; what was learned stays."""
     if not state.mask and not state.drop_more_tiers and all(one.trips == 0 for one in state.circuits):
         return state
-    return LoadState(circuits=tuple(CircuitState(learned_va=one.learned_va) for one in state.circuits))
+    return LoadState(
+        circuits=tuple(CircuitState(learned_va=one.learned_va) for one in state.circuits), blind=state.blind
+    )
 
 
 def update_island(
@@ -152,13 +155,12 @@ def update_island(
 ) -> LoadState:
     """While islanded: shed what is too much, return what may come back, one at a time.
 
-    Without believable currents the table speaks for them, against half the limits (fault class 10).
+    Without believable currents the table speaks for them; ``limit_w`` is then half (fault class 10).
     """
     measured = _measured_va(senses, now_ns)
     on = _believed_on(settings, state, senses, now_ns)
-    blind = measured is None
     loads_va = load_admission.table_sum(on) if measured is None else measured
-    leg_limit_va = limit_w / 2.0 * (0.5 if blind else 1.0)
+    leg_limit_va = limit_w / 2.0
     if shed_reserve and any(
         circuit.tier >= 2 and not held.shed
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
@@ -178,8 +180,13 @@ def update_island(
         state = _follow_start(settings, state, state.start, senses, measured, now_ns)
     if state.start is not None or now_ns < state.next_admission_ns or not state.mask:
         return state
-    bounds = limits(settings, limit_w, blind=blind)
+    bounds = limits(settings, limit_w)
     return _admit_one(settings, state, measured, on, bounds, shed_reserve, now_ns)
+
+
+def is_blind(senses: Senses, now_ns: int) -> bool:
+    """Whether the load currents, once heard, are unknown now."""
+    return senses.currents is not None and _measured_va(senses, now_ns) is None
 
 
 def _measured_va(senses: Senses, now_ns: int) -> PathsVa | None:
@@ -258,6 +265,14 @@ def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
     """Whether the controller's feedback shows every held circuit's switch open (I13)."""
     feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
     return feedback is not None and feedback.closed_mask & state.mask & ~state.stuck_mask == 0
+
+
+def look(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
+    """What the sensors say of loads and switches now, in every mode. Returns the same object when nothing changed."""
+    blind = is_blind(senses, now_ns)
+    if blind != state.blind:
+        state = replace(state, blind=blind)
+    return find_stuck(state, senses, now_ns)
 
 
 def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
@@ -410,7 +425,7 @@ def refusals(
     measured = _measured_va(senses, now_ns)
     on = _believed_on(settings, state, senses, now_ns)
     base_va = load_admission.base(measured, on)
-    bounds = limits(settings, limit_w, blind=measured is None)
+    bounds = limits(settings, limit_w)
     found = {}
     for index in _waiting(settings, state, False, now_ns):
         held = state.circuits[index]

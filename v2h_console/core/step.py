@@ -241,11 +241,15 @@ def _time_transfer(
 
 
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
-    state = replace(state, loads=load_manager.find_stuck(state.loads, state.senses, now_ns))
+    looked = load_manager.look(state.loads, state.senses, now_ns)
+    if looked is not state.loads:
+        state = replace(state, loads=looked)
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, _ = discharge_limit.allowed_power_w(settings, state)
     loads = load_manager.update_island(settings, state.loads, state.senses, limit_w, state.car.shed, now_ns)
+    if loads is state.loads:
+        return state
     for circuit, before, after in zip(
         settings.loads.circuits, state.loads.circuits, loads.circuits, strict=True
     ):

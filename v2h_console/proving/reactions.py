@@ -189,7 +189,7 @@ EXPECTED: dict[str, Expected] = {
     "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
     "inverter.trips": Expected(_islanded, _GATE, 100.0),
     "inverter.wont_form": Expected(_always, _gives_up, 225.0),
-    "load.switch_stuck": Expected(_never, _OPENS, 0.0),
+    "load.switch_stuck": Expected(_tied, _no_overload, 0.0),
     "load.locked_rotor": Expected(_islanded, _no_overload, 0.0),
     "load.uncontrolled": Expected(_islanded, _no_overload, 0.0),
     "fan.dead": Expected(_never, _OPENS, 0.0),
