@@ -27,10 +27,6 @@ from v2h_drivers.capabilities import CarStatus
 
 #: Classes whose injection is still being built.
 AWAITED = {
-    "grid_sense.drift",
-    "grid_sense.noise",
-    "house.open_neutral",
-    "grid.sag_edge",
     "mid.chatter",
     "modbus.garbage",
     "modbus.unit_conflict",

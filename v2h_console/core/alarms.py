@@ -89,6 +89,12 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
 
 
 def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    if state.plausibility.drift:
+        text = f"Grid sensing: {state.plausibility.drift}. Closing is held."
+        yield "GRID_SENSE_DRIFTS", Severity.ALARM, text
+    if state.grid.ride_through:
+        text = f"No quick backup: {state.grid.ride_through}. The house follows the grid's own ride-through."
+        yield "RIDE_THROUGH", Severity.INFO, text
     cycle = fresh(state.senses.grid_cycle, now_ns, CYCLE_LIMIT_MS)
     if cycle is None or state.grid.condition is GridCondition.UNKNOWN:
         return

@@ -14,8 +14,11 @@ from v2h_drivers.capabilities import GridFast, Quality, SideCycle
 
 #: Quick separation may be armed while export is under this share of the nameplate.
 EXPORT_SHARE = 0.10
-#: An inverter that gave up this long before the voltage fell had hidden the loss: its own anti-islanding found it.
-HIDDEN_NS = 2_000 * NS_PER_MS
+#: An inverter that gave up so near to the fall of the voltage had hidden the loss: its own anti-islanding found it. It
+#: also stops, some milliseconds later, at a loss that nothing hid.
+HIDDEN_NS = 300 * NS_PER_MS
+#: The inverter's state is heard of every 10 ms; half of that, so that a plain loss keeps its own class.
+SEEN_NS = 1 * NS_PER_MS
 
 
 class Kind(str, Enum):
@@ -101,7 +104,7 @@ def _quick(settings: GridSettings, fast: GridFast, gave_up_ns: int | None) -> Lo
         fell_ms = max(below_050, below_088 or 0.0)
         fell_ns = fast.at_ns - int(fell_ms * NS_PER_MS)
         reason = f"below 50 % for {below_050:.1f} ms"
-        if gave_up_ns is not None and 0 <= fell_ns - gave_up_ns <= HIDDEN_NS:
+        if gave_up_ns is not None and -SEEN_NS <= fell_ns - gave_up_ns <= HIDDEN_NS:
             return Loss("balanced", f"{reason}, after the inverter's own islanding detection", gave_up_ns)
         return Loss("hard", reason, fell_ns)
     if below_088 is not None and below_088 >= detector.below_088_hold_ms:

@@ -134,6 +134,25 @@ def _brownout(draw: Draw, times: Times) -> tuple[float, Lines]:
     return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(0.55, 0.86), "for_s": draw.uniform(1.0, 60.0)})]
 
 
+def _burst(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """Interference on the sense leads for a moment."""
+    at_s = draw.uniform(1.5, times.loss_s - 2.0)
+    return at_s, _inject("grid_sense.noise", at_s, draw.uniform(0.05, 1.5))
+
+
+def _sag_edge(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """A sag that the site rides through; its edges carry a frequency that is none."""
+    at_s = draw.uniform(1.5, times.loss_s - 2.0)
+    return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(0.885, 0.905), "for_s": draw.uniform(0.1, 1.0)})]
+
+
+def _balanced(draw: Draw, times: Times) -> tuple[float, Lines]:
+    at_s = draw.uniform(1.5, times.loss_s - 4.0)
+    return at_s, [
+        Step(at_s, "fault.inject", {"fault": "grid.balanced_island", "for_s": draw.uniform(0.2, 1.8)})
+    ]
+
+
 def _backfeed(draw: Draw, times: Times) -> tuple[float, Lines]:
     at_s = draw.uniform(1.5, times.loss_s - 2.0)
     return at_s, [Step(at_s, "grid.loss", {"backfeed": True})]
@@ -183,6 +202,16 @@ def _surplus(draw: Draw) -> Params:
 MAKERS: dict[str, Maker] = {
     "grid_sense.off": _either("grid_sense.off"),
     "grid_sense.stuck": _either("grid_sense.stuck"),
+    "grid_sense.drift": _tied(
+        "grid_sense.drift", stays=True, params=lambda draw: {"pct": draw.choice((-5.0, 5.0))}
+    ),
+    "grid_sense.noise": _burst,
+    "house.open_neutral": _tied(
+        "house.open_neutral",
+        params=lambda draw: {"shift_pu": draw.choice((-1.0, 1.0)) * draw.uniform(0.1, 0.25)},
+    ),
+    "grid.sag_edge": _sag_edge,
+    "grid.balanced_island": _balanced,
     "grid_sense.garbage": _either("grid_sense.garbage"),
     "grid.leg_lost": _leg_lost,
     "grid.brownout": _brownout,

@@ -90,6 +90,16 @@ def _none_of(*names: str) -> Reaction:
     return reaction
 
 
+def _undisturbed(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Nothing is moved because of it, for as long as nothing else gives a reason."""
+    for truth in after:
+        if truth.truth in ("grid.lost", "grid.returned", "fault.cleared", "order.given", "grid.recovered"):
+            return 0.0
+        if truth.truth in ("coil.off", "coil.on"):
+            return None
+    return 0.0
+
+
 def _limit_below(watts: float) -> Reaction:
     """The inverter's discharge limit is set under this."""
 
@@ -146,6 +156,8 @@ MASKING = frozenset(
         "grid_sense.off",
         "grid_sense.stuck",
         "grid_sense.garbage",
+        "grid_sense.drift",
+        "house.open_neutral",
         "mid.welded",
         "mid.slow",
         "mid.aux_wrong",
@@ -167,12 +179,23 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "ev.silent": ("CAR_NOT_READY", "HOUSE_DARK"),
     "lc.frozen": ("CONTROLLER_SILENT",),
     "grid.overvoltage": ("GRID_SENSE_VOLTAGE_HIGH",),
+    "grid_sense.off": ("GRID_NOT_SENSED",),
+    "grid_sense.stuck": ("GRID_NOT_SENSED",),
+    "grid_sense.garbage": ("GRID_NOT_SENSED",),
+    "grid_sense.drift": ("GRID_SENSE_DRIFTS",),
+    "house.open_neutral": ("GRID_REJECTED",),
+    "grid.leg_lost": ("GRID_LOST",),
 }
 
 #: By the names of the fault table.
 EXPECTED: dict[str, Expected] = {
     "grid_sense.off": Expected(_tied, _OPENS, 100.0),
     "grid_sense.stuck": Expected(_tied, _OPENS, 200.0),
+    "grid_sense.drift": Expected(_tied, _none_of("coil.on"), 0.0),
+    "grid_sense.noise": Expected(_tied, _undisturbed, 0.0),
+    "house.open_neutral": Expected(_tied, _OPENS, 100.0),
+    "grid.sag_edge": Expected(_tied, _undisturbed, 0.0),
+    "grid.balanced_island": Expected(_tied, _OPENS, 2_000.0),
     "grid_sense.garbage": Expected(_tied, _OPENS, 25.0),
     "grid.leg_lost": Expected(_tied, _OPENS, 100.0),
     "grid.brownout": Expected(_tied, _OPENS, 81.0),

@@ -48,6 +48,8 @@ WHAT_TO_DO = {
     "CLOSING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
     "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R). The grid's return does not end it.",
     "GRID_SENSE_VOLTAGE_HIGH": "Nothing to do here: the MID closes once the grid is back in its window. Call the utility if it lasts.",
+    "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
+    "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
     "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
     "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",

@@ -112,6 +112,7 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "grid_sense.garbage": {},
     "grid_sense.drift": {"pct": Number(-10.0, 10.0, "%")},
     "grid_sense.noise": {},
+    "grid.balanced_island": {"for_s": Number(0.1, 2.0, "s")},
     "house.open_neutral": {"shift_pu": Number(-0.5, 0.5, "pu")},
     "ct.off": {},
     "inverter_temp.stuck": {},

@@ -153,6 +153,12 @@ class Powertrain:
             delay = round(world.house.inverter.anti_islanding_ms * _MS)
             world.agenda.put("inverter/anti_islanding", world.now_ns + delay, self._stop_following)
 
+    def give_up(self) -> None:
+        """The inverter's own islanding detection: it pushed, and the voltage gave way."""
+        if self._world.inverter.mode == "following":
+            self._world.tell("inverter.gave_up")
+            self._stop_following()
+
     def _stop_following(self) -> None:
         self._enter("standby")
         self._world.react()

@@ -18,6 +18,10 @@ _SECOND = 1_000_000_000
 _SLOW_MS = 140.0
 _DRIFT_PCT = 5.0
 _NEUTRAL_SHIFT_PU = 0.2
+#: How long a balance holds before the inverter's detection finds it (IEEE 1547 allows 2 s), and how long after that
+#: the voltage takes to fall.
+_BALANCED_S = 0.8
+_COLLAPSE_NS = 20_000_000
 _UNCONTROLLED_VA = 3_000.0
 _DC_STEP_V = 70.0
 _LOW_SOC_PCT = 20.4
@@ -63,6 +67,7 @@ class Verbs:
             "grid_sense.stuck": self._sense_stuck,
             "grid_sense.drift": self._sense_drift,
             "house.open_neutral": self._open_neutral,
+            "grid.balanced_island": self._balanced_island,
             "load.switch_stuck": self._switch_stuck,
             "load.locked_rotor": self._locked_rotor,
             "load.uncontrolled": self._uncontrolled,
@@ -232,6 +237,23 @@ class Verbs:
     def _sense_drift(self, params: Params) -> Callable[[], None]:
         self.drift = {"grid": float(params.get("pct", _DRIFT_PCT)) / 100.0}
         return _nothing
+
+    def _balanced_island(self, params: Params) -> Callable[[], None]:
+        """The street is gone, but the discharge matches the load and holds the voltage up until the inverter's own
+        islanding detection has pushed it over."""
+        world = self._world
+        found_ns = world.now_ns + round(float(params.get("for_s", _BALANCED_S)) * _SECOND)
+        world.agenda.put("grid/balance_ends", found_ns, self._balance_ends)
+
+        def undo() -> None:
+            world.agenda.cancel("grid/balance_ends")
+
+        return undo
+
+    def _balance_ends(self) -> None:
+        world = self._world
+        world.powertrain.give_up()
+        world.agenda.put("grid/collapse", world.now_ns + _COLLAPSE_NS, lambda: self._grid_loss({}))
 
     def _open_neutral(self, params: Params) -> Callable[[], None]:
         """The service's neutral comes off: the legs divide 240 V between them as their loads will have it."""
