@@ -147,15 +147,15 @@ def test_a_mid_that_does_not_close_is_tried_three_times_30_s_apart_then_locked_o
     assert "MID_DOES_NOT_CLOSE" in house.codes()
 
 
-@takes(Mode.CLOSING_SYNC, "not_closed", Mode.ISLANDED)
-def test_contacts_closed_but_not_level_are_opened_again_after_100_ms() -> None:
+@takes(Mode.CLOSING_SYNC, "half_closed", Mode.OPENING)
+def test_contacts_closed_but_not_level_are_opened_with_the_gates_off_and_the_island_forms_anew() -> None:
     house = closing_sync()
     house.plant.twist[Sync] = lambda reading: changed(reading, voltage_difference_pct=2.0)
-    house.until(Mode.ISLANDED, within_ms=105)
-    assert house.control.open_mid
+    house.until(Mode.OPENING, within_ms=105)
+    assert opened_and_dark(house)
     house.plant.twist.clear()
-    house.run_ms(90)
-    house.must_be(Mode.ISLANDED)
+    house.until(Mode.ISLANDED, within_ms=500)
+    assert house.state.islanding.close_tries == 1
 
 
 @takes(Mode.CLOSING_SYNC, "operator", Mode.OPENING)

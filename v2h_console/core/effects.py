@@ -221,6 +221,13 @@ def _close_failed(view: View, state: State) -> Outcome:
     return Outcome(replace(state, islanding=islanding), (event,))
 
 
+def _half_closed(view: View, state: State) -> Outcome:
+    """The close went wrong with a contact on its way: gates off, open, prove, and form anew."""
+    failed = _close_failed(view, state)
+    opened = _opening(view, failed.state)
+    return Outcome(opened.state, failed.events)
+
+
 def _close_dead_failed(view: View, state: State) -> Outcome:
     failed = _close_failed(view, state)
     following = replace(
@@ -319,6 +326,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("close_dead", Mode.CLOSING_DEAD): _close,
     ("not_closed", Mode.ISLANDED): _close_failed,
     ("not_closed", Mode.OPENING): _close_dead_failed,
+    ("half_closed", Mode.OPENING): _half_closed,
     ("closed", Mode.TIED): _tied,
     ("following", Mode.TIED): _tied,
     ("not_following", Mode.TIED): _tied_without_inverter,

@@ -262,7 +262,21 @@ TABLE: tuple[Edge, ...] = (
     Edge(
         (Mode.CLOSING_SYNC,), "closed", "contacts closed, level for 10 ms", _closed_and_level, Mode.HANDBACK
     ),
-    Edge((Mode.CLOSING_SYNC,), "not_closed", "100 ms", _after(CLOSING_DEADLINE_MS), Mode.ISLANDED),
+    Edge(
+        (Mode.CLOSING_SYNC,),
+        "not_closed",
+        "100 ms, both contacts still open",
+        lambda v: _after(CLOSING_DEADLINE_MS)(v) and v.state.proof.position is Position.OPEN,
+        Mode.ISLANDED,
+    ),
+    # A contact that moved may have closed a pole: nothing forms on until the MID is proven open again.
+    Edge(
+        (Mode.CLOSING_SYNC,),
+        "half_closed",
+        "100 ms, not known to be open",
+        _after(CLOSING_DEADLINE_MS),
+        Mode.OPENING,
+    ),
     Edge(
         (Mode.CLOSING_DEAD,),
         "closed",

@@ -240,7 +240,7 @@ class Judge:
         elif "mid.uncommanded_close" in self._ever:
             if held_ns > UNBIDDEN_NS:
                 self._violate("I2a", now_ns, f"forming {held_ns / MS:.0f} ms into an unbidden close")
-        elif not scene.coil_on and self._closed_ns is not None and now_ns - self._closed_ns < HANDBACK_NS:
+        elif self._closed_ns is not None and now_ns - self._closed_ns < HANDBACK_NS:
             # Ordered open again in the hand-back: the gate goes with the same command.
             if held_ns > HANDBACK_NS:
                 self._violate("I2a", now_ns, "forming while a close is being taken back")

@@ -140,6 +140,8 @@ def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float 
 
 _OPENS = _first("coil.off", "mid.opened")
 _GATE = _first("gate.off", "inverter.tripped")
+#: The island that needed the car has ended either way.
+_GATE_OR_GRID = _first("gate.off", "inverter.tripped", "mid.closed")
 
 #: While one of these is there, the reaction to another fault may not get through, or need not.
 MASKING = frozenset(
@@ -217,14 +219,14 @@ EXPECTED: dict[str, Expected] = {
     "load.uncontrolled": Expected(_islanded, _no_overload, 0.0),
     "fan.dead": Expected(_never, _OPENS, 0.0),
     "dc_bus.out_of_range": Expected(_islanded, _GATE, 100.0),
-    "ev.silent": Expected(_islanded, _GATE, 500.0),
-    "ev.ends_session": Expected(_islanded, _GATE, 500.0),
-    "ev.soc_low": Expected(_islanded, _GATE, 1_000.0),
+    "ev.silent": Expected(_islanded, _GATE_OR_GRID, 500.0),
+    "ev.ends_session": Expected(_islanded, _GATE_OR_GRID, 500.0),
+    "ev.soc_low": Expected(_islanded, _GATE_OR_GRID, 1_000.0),
     "ev.soc_jumps": Expected(_never, _OPENS, 0.0),
     "can.bus_off": Expected(_islanded, _GATE, 105.0),
     "can.frames_lost": Expected(_tied, _OPENS, 85.0),
     "lc.frozen": Expected(_tied, _OPENS, 100.0),
-    "modbus.timeout": Expected(_islanded, _GATE, 1_025.0),
+    "modbus.timeout": Expected(_islanded, _GATE_OR_GRID, 1_025.0),
     "control.tick_overrun": Expected(_tied, _OPENS, 200.0),
     "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
     "aux_supply.low": Expected(_working, _first("gate.off", "inverter.tripped"), 1_000.0),

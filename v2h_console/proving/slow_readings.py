@@ -23,8 +23,7 @@ from v2h_drivers.capabilities import (
 def poll(world: World, at_ns: int) -> list[Reading]:
     """One round of every polled device at ``at_ns``."""
     readings: list[Reading] = [_inverter(world, at_ns), _solar(world, at_ns)]
-    if world.car.connected and world.sense_fault("ev") is None:
-        readings.append(_car(world, at_ns))
+    readings.append(_car(world, at_ns))
     mask = 0
     for index, circuit in enumerate(world.circuits):
         mask |= circuit.relay_closed << index
@@ -69,6 +68,9 @@ def _inverter(world: World, at_ns: int) -> InverterStatus:
 
 def _car(world: World, at_ns: int) -> CarStatus:
     car = world.car
+    if not world.car_heard:
+        # The inverter answers for its own registers; what it does not hear of the car it says it does not know.
+        return CarStatus(at_ns, Quality.GOOD, "Inverter", None, None, None, None, None, None)
     return CarStatus(
         at_ns=at_ns,
         quality=Quality.GOOD,

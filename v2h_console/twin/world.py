@@ -228,6 +228,11 @@ class World:
         """One line of a scenario, now. Raises ``ScenarioError`` (one line, with what is allowed); then nothing changed."""
         self._verbs.do(name, params)
 
+    @property
+    def car_heard(self) -> bool:
+        """Whether the inverter hears from a car that is plugged in."""
+        return self.car.connected and self.sense_fault("ev") is None
+
     def frozen_pu(self, side: str, leg: int) -> float:
         """What a stuck channel of ``side`` has read since it stuck, per unit."""
         return self._verbs.frozen_pu[side, leg]

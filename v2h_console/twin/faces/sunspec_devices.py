@@ -278,7 +278,7 @@ def _controls() -> Image:
 def _storage(world: World) -> Image:
     car = world.car
     image = Image(713, 7)
-    connected = car.connected
+    connected = world.car_heard
     image.u16(2, car.capacity_wh if connected else None, 1)
     image.u16(3, car.capacity_wh * car.reported_soc_pct / 100.0 if connected else None, 1)
     image.u16(4, car.reported_soc_pct if connected else None, -1)
@@ -292,8 +292,8 @@ def _storage(world: World) -> Image:
 def _dc_port(world: World) -> Image:
     car = world.car
     image = Image(714, 43)
-    volts = car.dc_voltage_v if car.connected else None
-    amps = car.dc_current_a if car.connected else None
+    volts = car.dc_voltage_v if world.car_heard else None
+    amps = car.dc_current_a if world.car_heard else None
     watts = volts * amps if volts is not None and amps is not None else None
     image.u32(2, 0)
     image.u16(4, 1)
