@@ -21,6 +21,7 @@ from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import Reading, SlowDevice
 
 STATE_FOLDER = Path("var/lib/v2h")
+INCIDENTS_FOLDER = STATE_FOLDER / "incidents"
 LATCH_FILE = "mid_latch.json"
 
 
@@ -148,6 +149,7 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         lambda emit: _slow_devices(site.comm, circuit_ids, emit),
         state_folder / LATCH_FILE,
         trainer=twin.do if twin is not None else None,
+        incidents=root / INCIDENTS_FOLDER,
     )
     owner.start()
     return owner

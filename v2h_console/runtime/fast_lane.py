@@ -22,7 +22,7 @@ from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
 from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import Mode, State, boot
-from v2h_console.core.step import step
+from v2h_console.core.step import Step, step
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.lateness import Lateness
 from v2h_drivers.can.bus import Bus, BusError
@@ -88,6 +88,7 @@ class FastLane(threading.Thread):
         *,
         slow_request: Callable[[SlowRequest], None],
         persist: Callable[[PersistLatch], None],
+        recorded: Callable[[State, Observation, int, Step], None] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         super().__init__(name="fast-lane", daemon=True)
@@ -97,6 +98,7 @@ class FastLane(threading.Thread):
         self._inbox = inbox
         self._slow_request = slow_request
         self._persist = persist
+        self._recorded = recorded
         self._clock_ns = clock_ns
         self._stop_asked = threading.Event()
         self._sequence = 0
@@ -143,12 +145,16 @@ class FastLane(threading.Thread):
                 tuple(_drain(self._inbox.orders)),
                 tuple(_drain(self._inbox.receipts)),
             )
-            result = step(self._settings, state, observation, now_ns)
+            before = state
+            result = step(self._settings, before, observation, now_ns)
             state = result.state
             for command in result.commands:
                 self._carry_out(command, now_ns)
             self._capture(now_ns)
             self._send_due(now_ns)
+            if self._recorded is not None:
+                # After the frames have gone: what is kept for later never delays what is due now.
+                self._recorded(before, observation, now_ns, result)
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns

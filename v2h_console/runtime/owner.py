@@ -17,6 +17,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.runtime import snapshots
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, read_latch
+from v2h_console.runtime.recorder import IncidentWriter, Ring
 from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
@@ -42,6 +43,7 @@ class Owner:
         latch_path: Path,
         *,
         trainer: Trainer | None = None,
+        incidents: Path | None = None,
         helm: str = "you",
     ) -> None:
         self._settings = settings
@@ -52,6 +54,7 @@ class Owner:
         self._inbox.receipts.append(read_latch(latch_path))
         self._latch = LatchWriter(latch_path, self._inbox.receipts)
         self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
+        self.incidents = None if incidents is None else IncidentWriter(incidents, settings)
         self.lane = FastLane(
             settings,
             bus,
@@ -59,6 +62,7 @@ class Owner:
             self._inbox,
             slow_request=self._slow.submit,
             persist=self._latch.submit,
+            recorded=None if self.incidents is None else Ring(settings, self.incidents.submit).took,
         )
         self._lock = threading.Lock()
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
@@ -73,6 +77,8 @@ class Owner:
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
         self._latch.start()
+        if self.incidents is not None:
+            self.incidents.start()
         self._slow.start()
         self.lane.start()
 
@@ -84,6 +90,9 @@ class Owner:
         self._slow.join(2.0)
         self._latch.stop()
         self._latch.join(2.0)
+        if self.incidents is not None:
+            self.incidents.stop()
+            self.incidents.join(2.0)
         self._bus.shutdown()
 
     def session(self) -> LocalSession:

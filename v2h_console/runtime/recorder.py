@@ -1,0 +1,156 @@
+"""Keeps the last seconds of what the core saw and said, and writes them down when something has happened.
+
+The lane only appends to a bounded ring and hands over a tuple; encoding and disk are this thread's. A ring holds
+references to what exists anyway; a memory of the core is kept once a second, so that a replay has somewhere to begin.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from v2h_console.core.events import Severity
+from v2h_console.core.observation import Observation
+from v2h_console.core.settings import NS_PER_S, Settings
+from v2h_console.core.state import Mode, State
+from v2h_console.core.step import Step
+from v2h_console.runtime import incident_file
+from v2h_console.runtime.incident_file import Entry, Incident
+
+BEFORE_NS = 4 * NS_PER_S
+AFTER_NS = 3 * NS_PER_S
+CHECKPOINT_NS = NS_PER_S
+#: However long it lasts, an incident is written after this; what follows is the next one.
+LONGEST_NS = 20 * NS_PER_S
+#: On disk; the oldest goes.
+KEPT = 200
+#: Waiting for the disk; when it does not keep up, the newest is dropped and counted.
+WAITING = 4
+#: The worst event names the incident.
+_WEIGHTS = {Severity.INFO: 2, Severity.WARNING: 3, Severity.ALARM: 4, Severity.LOCKOUT: 5}
+
+
+@dataclass(slots=True)
+class _Open:
+    """An incident that is under way."""
+
+    weight: int
+    title: str
+    began_ns: int
+    until_ns: int
+
+
+class Ring:
+    """Called by the lane after each step; ``finished`` must only queue."""
+
+    def __init__(self, settings: Settings, finished: Callable[[str, State, tuple[Entry, ...]], None]) -> None:
+        self._settings = settings
+        self._finished = finished
+        self._entries: deque[Entry] = deque()
+        #: (index of the entry that follows, memory before it), the index counted from the ring's start.
+        self._checkpoints: deque[tuple[int, State]] = deque()
+        self._first = 0
+        self._next = 0
+        self._checkpoint_ns = 0
+        self._open: _Open | None = None
+
+    def took(self, before: State, observation: Observation, now_ns: int, result: Step) -> None:
+        """One step of the core."""
+        if now_ns - self._checkpoint_ns >= CHECKPOINT_NS:
+            self._checkpoint_ns = now_ns
+            self._checkpoints.append((self._next, before))
+        self._entries.append(Entry(now_ns, observation, result.commands, result.events))
+        self._next += 1
+        weight, title = _title(before, result)
+        if weight:
+            if self._open is None:
+                self._open = _Open(weight, title, now_ns, now_ns + AFTER_NS)
+            elif weight > self._open.weight:
+                self._open.weight, self._open.title = weight, title
+            self._open.until_ns = now_ns + AFTER_NS
+        if self._open is None:
+            self._forget(now_ns)
+        elif now_ns >= min(self._open.until_ns, self._open.began_ns + LONGEST_NS):
+            self._close(self._open)
+
+    def _forget(self, now_ns: int) -> None:
+        """Whole stretches between two memories go, once the younger one is old enough itself."""
+        while len(self._checkpoints) > 1:
+            index, _ = self._checkpoints[1]
+            if now_ns - self._entries[index - self._first].now_ns < BEFORE_NS:
+                return
+            self._checkpoints.popleft()
+            while self._first < index:
+                self._entries.popleft()
+                self._first += 1
+
+    def _close(self, incident: _Open) -> None:
+        self._open = None
+        index, state = self._checkpoints[0]
+        entries = list(self._entries)[index - self._first :]
+        self._finished(incident.title, state, tuple(entries))
+
+
+def _title(before: State, result: Step) -> tuple[int, str]:
+    """What makes an incident, and its weight: the worst event, or the islanding machine's move; (0, "") = nothing."""
+    worst = max(result.events, key=lambda event: _WEIGHTS[event.severity], default=None)
+    mode = result.state.islanding.mode
+    moved = mode is not before.islanding.mode and Mode.BOOT_OPEN not in (mode, before.islanding.mode)
+    if worst is not None and (moved or worst.severity is not Severity.INFO):
+        return _WEIGHTS[worst.severity], worst.code.lower()
+    return (1, f"{before.islanding.mode.value}_{mode.value}") if moved else (0, "")
+
+
+class IncidentWriter(threading.Thread):
+    """Writes finished incidents below ``folder``; a disk that fails costs incidents and is said, nothing else."""
+
+    def __init__(self, folder: Path, settings: Settings, wall_s: Callable[[], float] = time.time) -> None:
+        super().__init__(name="incidents", daemon=True)
+        self._folder = folder
+        self._settings = settings
+        self._wall_s = wall_s
+        self._queue: queue.Queue[tuple[str, State, tuple[Entry, ...]] | None] = queue.Queue(WAITING)
+        self.written = 0
+        self.dropped = 0
+        self.failure = ""
+
+    def submit(self, title: str, state: State, entries: tuple[Entry, ...]) -> None:
+        """From the lane: never blocks."""
+        try:
+            self._queue.put_nowait((title, state, entries))
+        except queue.Full:
+            self.dropped += 1
+
+    def stop(self) -> None:
+        """Write what waits, then end."""
+        self._queue.put(None)
+
+    def run(self) -> None:
+        """The thread's life."""
+        while (taken := self._queue.get()) is not None:
+            title, state, entries = taken
+            wall_s = self._wall_s()
+            incident = Incident(title, self._settings.site, wall_s, self._settings, state, entries)
+            try:
+                incident_file.write(self._path(title, wall_s), incident_file.encode(incident))
+                self._prune()
+                self.written += 1
+                self.failure = ""
+            except OSError as error:
+                self.dropped += 1
+                self.failure = f"{self._folder}: {error.strerror or error}"
+
+    def _path(self, title: str, wall_s: float) -> Path:
+        at = datetime.fromtimestamp(wall_s, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]
+        return self._folder / f"{at}Z-{title[:40]}{incident_file.SUFFIX}"
+
+    def _prune(self) -> None:
+        kept = sorted(self._folder.glob(f"*{incident_file.SUFFIX}"))
+        for path in kept[:-KEPT]:
+            path.unlink(missing_ok=True)
