@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from v2h_console.cli import bench, campaign, console, demo, replay, simulate, twin
+from v2h_console.cli import bench, campaign, check, console, demo, replay, simulate, twin
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -45,6 +45,7 @@ def build_parser() -> argparse.ArgumentParser:
     campaign.add_parser(commands, [common])
     bench.add_parser(commands, [common])
     replay.add_parser(commands, [common])
+    check.add_parser(commands, [common])
     return parser
 
 

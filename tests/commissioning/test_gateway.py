@@ -1,0 +1,197 @@
+"""The gateway's prerequisites, asked of machines that are made for the question."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from v2h_console.cli.check import _anonymous, this_machine
+from v2h_console.commissioning.gateway import Finding, Machine, Verdict, check
+
+COMM = """
+site = "Elm Street 4"
+[controller]
+interface = "{interface}"
+channel = "can0"
+[inverter]
+host = "10.0.9.11"
+{more}
+"""
+
+CPUINFO = "processor : 0\ncpu MHz : 1500.0\n" * 4
+
+
+class Gateway:
+    """A good one; a test breaks what it asks about."""
+
+    def __init__(self, folder: Path) -> None:
+        self.root, self.system = folder / "root", folder / "system"
+        self.answers: dict[str, str] = {"timedatectl": "yes\n", "uname": "6.1.0\n"}
+        self.reached, self.anonymous, self.free = True, False, 5_000_000_000
+        self.rt_priority = 99
+        self.python = (3, 12)
+        self.site()
+        self.write("proc/cpuinfo", CPUINFO)
+        self.write("proc/meminfo", "MemTotal:        2000000 kB\n")
+        self.write("proc/modules", "can_raw 20480 0 - Live\ncan 28672 1 can_raw, Live\n")
+        self.write("sys/class/net/can0/operstate", "up\n")
+        (self.system / "etc").mkdir(parents=True, exist_ok=True)
+        (self.system / "etc/localtime").symlink_to("/usr/share/zoneinfo/America/Denver")
+
+    def site(self, interface: str = "socketcan", more: str = "") -> None:
+        """The site's configuration."""
+        path = self.root / "etc/energy/comm_stack.conf"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(COMM.format(interface=interface, more=more))
+
+    def write(self, name: str, text: str) -> None:
+        """A file of the system."""
+        path = self.system / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+    def found(self) -> dict[str, Finding]:
+        """Every answer by its id."""
+        machine = Machine(
+            self.root,
+            self.system,
+            run=lambda command: self.answers.get(command[0]),
+            connect=lambda _host, _port: self.reached,
+            anonymous=lambda _host, _port: self.anonymous,
+            free_bytes=lambda _path: self.free,
+            rt_priority=self.rt_priority,
+            python=self.python,
+        )
+        return {finding.id: finding for finding in check(machine)}
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    """A good one."""
+    return Gateway(tmp_path)
+
+
+def test_a_good_gateway_fails_nothing(gateway: Gateway) -> None:
+    gateway.site(more='[mqtt]\nhost = "127.0.0.1"\nusername = "v2h"')
+    found = gateway.found()
+    assert {one.id for one in found.values() if one.verdict is Verdict.FAIL} == set()
+    assert found["can"].found == "can0 up"
+    assert found["zone"].found == "America/Denver"
+
+
+@pytest.mark.parametrize(
+    ("file", "text", "failing"),
+    [
+        ("proc/cpuinfo", "processor : 0\ncpu MHz : 1500.0\n" * 2, "cpu"),
+        ("proc/cpuinfo", "processor : 0\ncpu MHz : 900.0\n" * 4, "cpu"),
+        ("proc/meminfo", "MemTotal: 900000 kB\n", "memory"),
+        ("proc/modules", "can 28672 0 - Live\n", "module.can_raw"),
+        ("sys/class/net/can0/operstate", "down\n", "can"),
+        ("etc/systemd/logind.conf", "[Login]\nKillUserProcesses=yes\n", "logind"),
+        ("etc/systemd/logind.conf.d/x.conf", "[Login]\nKillUserProcesses=true\n", "logind"),
+    ],
+)
+def test_each_lack_is_found_and_says_what_to_do(gateway: Gateway, file: str, text: str, failing: str) -> None:
+    gateway.write(file, text)
+    found = gateway.found()
+    assert {name for name, one in found.items() if one.verdict is Verdict.FAIL} == {failing}
+    assert found[failing].fix
+
+
+def test_a_comment_in_logind_conf_is_no_setting(gateway: Gateway) -> None:
+    gateway.write("etc/systemd/logind.conf", "[Login]\n#KillUserProcesses=yes\n")
+    assert gateway.found()["logind"].verdict is Verdict.PASS
+
+
+def test_a_module_that_is_built_in_is_there(gateway: Gateway) -> None:
+    gateway.write("proc/modules", "")
+    gateway.write("lib/modules/6.1.0/modules.builtin", "kernel/net/can/can.ko\nkernel/net/can/can_raw.ko\n")
+    assert gateway.found()["module.can"].verdict is Verdict.PASS
+
+
+def test_what_cannot_be_asked_is_unknown_and_never_a_pass(gateway: Gateway) -> None:
+    for name in ("proc/cpuinfo", "proc/meminfo"):
+        (gateway.system / name).unlink()
+    gateway.answers.clear()
+    found = gateway.found()
+    assert {found[name].verdict for name in ("cpu", "memory", "clock")} == {Verdict.UNKNOWN}
+
+
+@pytest.mark.parametrize(
+    ("change", "failing"),
+    [
+        ({"free": 1_000}, "disk"),
+        ({"rt_priority": 0}, "rtprio"),
+        ({"python": (3, 10)}, "python"),
+        ({"answers": {"timedatectl": "no\n"}}, "clock"),
+    ],
+)
+def test_what_is_not_in_a_file_is_asked_too(
+    gateway: Gateway, change: dict[str, object], failing: str
+) -> None:
+    for name, value in change.items():
+        setattr(gateway, name, value)
+    assert gateway.found()[failing].verdict is Verdict.FAIL
+
+
+def test_a_broken_configuration_is_the_first_finding_and_the_machine_is_asked_all_the_same(
+    gateway: Gateway,
+) -> None:
+    (gateway.root / "etc/energy/comm_stack.conf").write_text("site = \n")
+    found = gateway.found()
+    assert found["config"].verdict is Verdict.FAIL
+    assert "line 1" in found["config"].found
+    assert found["memory"].verdict is Verdict.PASS
+    assert "can" not in found
+
+
+def test_a_broker_that_takes_anybody_fails_and_one_that_is_silent_too(gateway: Gateway) -> None:
+    gateway.site(more='[mqtt]\nhost = "127.0.0.1"')
+    gateway.anonymous = True
+    assert gateway.found()["mqtt.anonymous"].verdict is Verdict.FAIL
+    gateway.reached = False
+    found = gateway.found()
+    assert found["mosquitto"].verdict is Verdict.FAIL
+    assert "mqtt.anonymous" not in found
+
+
+@pytest.fixture
+def listener() -> Iterator[socket.socket]:
+    """A port that answers one client with what the test says."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        server.listen()
+        yield server
+
+
+@pytest.mark.parametrize(
+    ("answer", "taken"),
+    [(b"\x20\x02\x00\x00", True), (b"\x20\x02\x00\x05", False), (b"", False), (b"HTTP", None)],
+)
+def test_a_connect_without_a_name_is_really_tried(
+    listener: socket.socket, answer: bytes, taken: bool | None
+) -> None:
+    seen: list[bytes] = []
+
+    def serve() -> None:
+        client, _ = listener.accept()
+        with client:
+            seen.append(client.recv(100))
+            client.sendall(answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    assert _anonymous("127.0.0.1", listener.getsockname()[1]) is taken
+    thread.join()
+    assert seen[0][:1] == b"\x10"
+    assert b"MQTT" in seen[0]
+
+
+def test_this_machine_can_be_asked(gateway: Gateway) -> None:
+    found = {finding.id: finding for finding in check(this_machine(gateway.root))}
+    assert found["memory"].verdict in (Verdict.PASS, Verdict.FAIL)
+    assert found["python"].verdict is Verdict.PASS

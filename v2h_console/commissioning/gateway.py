@@ -1,0 +1,296 @@
+"""Whether this machine can carry the controller: what is asked of the gateway before anything is installed on it.
+
+Each question is one small function of a ``Machine``, which reads files below its root and runs nothing but what it is
+given: a test can be any machine. What cannot be found out is said so and is never a pass.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.files import CommStack
+from v2h_console.site.reader import read_site
+
+CORES = 4
+MEGAHERTZ = 1_200.0
+#: "2 GB" as machines are sold: what the kernel leaves of it.
+MEMORY_BYTES = 1_800_000_000
+PYTHON = (3, 11)
+FREE_BYTES = 500_000_000
+RT_PRIORITY = 20
+
+
+class Verdict(str, Enum):
+    """UNKNOWN is not a pass: the technician has to look."""
+
+    PASS = "PASS"
+    FAIL = "FAIL"
+    UNKNOWN = "UNKNOWN"
+    NOTE = "NOTE"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One answer. ``found`` against ``wanted``; ``fix`` says what to do, "" when there is nothing to."""
+
+    id: str
+    title: str
+    found: str
+    wanted: str
+    verdict: Verdict
+    fix: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Where to look. ``root``: of the site's own files; ``system``: of /proc, /sys and /etc. ``run`` gives a command's
+    output or ``None``; ``connect`` whether a TCP port answers; ``anonymous`` whether a broker takes a client without a
+    name (``None`` = could not be tried); ``free_bytes`` what is left at a path."""
+
+    root: Path
+    system: Path
+    run: Callable[[tuple[str, ...]], str | None]
+    connect: Callable[[str, int], bool]
+    anonymous: Callable[[str, int], bool | None]
+    free_bytes: Callable[[Path], int | None]
+    rt_priority: int = 0
+    python: tuple[int, int] = (sys.version_info.major, sys.version_info.minor)
+    which: Callable[[str], str | None] = shutil.which
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, *parts: str) -> str | None:
+        """A small file of the system's, or ``None``."""
+        try:
+            return self.system.joinpath(*parts).read_text("utf-8", errors="replace")
+        except OSError:
+            return None
+
+
+def check(machine: Machine) -> list[Finding]:
+    """Every question in order."""
+    findings, comm = _configuration(machine)
+    for question in (_python, _processor, _memory, _disk, _clock, _zone, _shared_memory, _priority, _login):
+        findings.extend(question(machine))
+    if comm is not None:
+        findings.extend(_can(machine, comm))
+        findings.extend(_serial(machine, comm))
+        findings.extend(_broker(machine, comm))
+    return findings
+
+
+def _configuration(machine: Machine) -> tuple[list[Finding], CommStack | None]:
+    wanted = "readable, every value in its range"
+    try:
+        site = read_site(machine.root)
+    except ConfigError as error:
+        fix = "correct the file; the line and the allowed values stand in the message"
+        return [Finding("config", "Configuration", str(error), wanted, Verdict.FAIL, fix)], None
+    found = f"{site.comm.site}: {len(site.settings.loads.circuits)} circuits"
+    return [Finding("config", "Configuration", found, wanted, Verdict.PASS)], site.comm
+
+
+def _python(machine: Machine) -> Iterator[Finding]:
+    found = ".".join(map(str, machine.python))
+    verdict = Verdict.PASS if machine.python >= PYTHON else Verdict.FAIL
+    fix = "" if verdict is Verdict.PASS else "install Python 3.11 or newer"
+    yield Finding("python", "Python", found, "3.11 or newer", verdict, fix)
+
+
+def _processor(machine: Machine) -> Iterator[Finding]:
+    text = machine.text("proc", "cpuinfo")
+    cores = len(re.findall(r"^processor\s*:", text or "", re.MULTILINE))
+    wanted = f"{CORES} cores of {MEGAHERTZ / 1000:.1f} GHz"
+    if not cores:
+        yield Finding("cpu", "Processor", "not readable", wanted, Verdict.UNKNOWN, "look at the data sheet")
+        return
+    top = machine.text("sys", "devices", "system", "cpu", "cpu0", "cpufreq", "cpuinfo_max_freq")
+    speeds = [float(value) for value in re.findall(r"^cpu MHz\s*:\s*([\d.]+)", text or "", re.MULTILINE)]
+    megahertz = int(top) / 1000 if top and top.strip().isdigit() else max(speeds, default=0.0)
+    found = f"{cores} cores" + (f" of {megahertz / 1000:.1f} GHz" if megahertz else ", speed not said")
+    slow = megahertz and megahertz < MEGAHERTZ
+    verdict = Verdict.FAIL if cores < CORES or slow else Verdict.PASS if megahertz else Verdict.UNKNOWN
+    fix = (
+        ""
+        if verdict is Verdict.PASS
+        else "use a quad core; measure with `v2h-console bench transfer` before you go on"
+    )
+    yield Finding("cpu", "Processor", found, wanted, verdict, fix)
+
+
+def _memory(machine: Machine) -> Iterator[Finding]:
+    match = re.search(r"^MemTotal:\s+(\d+) kB", machine.text("proc", "meminfo") or "", re.MULTILINE)
+    if match is None:
+        yield Finding("memory", "Memory", "not readable", "2 GB", Verdict.UNKNOWN, "look at the data sheet")
+        return
+    total = int(match.group(1)) * 1024
+    verdict = Verdict.PASS if total >= MEMORY_BYTES else Verdict.FAIL
+    yield Finding(
+        "memory",
+        "Memory",
+        f"{total / 1e9:.1f} GB",
+        "2 GB",
+        verdict,
+        "" if verdict is Verdict.PASS else "use a larger gateway",
+    )
+
+
+def _disk(machine: Machine) -> Iterator[Finding]:
+    folder = machine.root / "var/lib/v2h"
+    place = next((path for path in (folder, *folder.parents) if path.exists()), machine.root)
+    free = machine.free_bytes(place)
+    wanted = f"{FREE_BYTES // 1_000_000} MB free"
+    if free is None:
+        yield Finding("disk", "Disk", f"{place}: cannot be asked", wanted, Verdict.UNKNOWN, "look with df")
+        return
+    verdict = Verdict.PASS if free >= FREE_BYTES else Verdict.FAIL
+    fix = (
+        ""
+        if verdict is Verdict.PASS
+        else f"make room at {place}: without it nothing can be recorded and nothing closes"
+    )
+    yield Finding("disk", "Disk", f"{free / 1e6:.0f} MB free at {place}", wanted, verdict, fix)
+
+
+def _clock(machine: Machine) -> Iterator[Finding]:
+    said = machine.run(("timedatectl", "show", "--property=NTPSynchronized", "--value"))
+    words = {"yes": ("kept by NTP", Verdict.PASS), "no": ("not kept by NTP", Verdict.FAIL)}
+    found, verdict = words.get((said or "").strip(), ("cannot be asked here", Verdict.UNKNOWN))
+    fix = (
+        ""
+        if verdict is Verdict.PASS
+        else "turn on time synchronisation, or compare the clock with a phone: tariffs and records need it, control does not"
+    )
+    yield Finding("clock", "Clock", found, "within 2 s of true time", verdict, fix)
+
+
+def _zone(machine: Machine) -> Iterator[Finding]:
+    link = machine.system / "etc" / "localtime"
+    try:
+        zone = "/".join(link.readlink().parts[-2:]) if link.is_symlink() else ""
+    except OSError:
+        zone = ""
+    if not zone:
+        fix = "set it with timedatectl set-timezone: tariff hours are local"
+        yield Finding("zone", "Time zone", "not set", "the site's own", Verdict.UNKNOWN, fix)
+        return
+    yield Finding("zone", "Time zone", zone, "the site's own", Verdict.NOTE, "compare with the site")
+
+
+def _shared_memory(machine: Machine) -> Iterator[Finding]:
+    path = machine.root / "dev/shm/energy_state"
+    wanted = "ours to replace"
+    if path.is_symlink() or (path.exists() and not path.is_file()):
+        yield Finding("shm", "energy_state", f"{path} is no plain file", wanted, Verdict.FAIL, "remove it")
+        return
+    yield Finding(
+        "shm", "energy_state", "a plain file" if path.exists() else "not there yet", wanted, Verdict.PASS
+    )
+
+
+def _priority(machine: Machine) -> Iterator[Finding]:
+    allowed = machine.rt_priority >= RT_PRIORITY
+    found = f"priority {machine.rt_priority} allowed" if machine.rt_priority else "not allowed"
+    fix = "" if allowed else "run as the service, or give the user rtprio in /etc/security/limits.d"
+    verdict = Verdict.PASS if allowed else Verdict.FAIL
+    yield Finding("rtprio", "Real-time priority", found, f"{RT_PRIORITY}", verdict, fix)
+
+
+def _login(machine: Machine) -> Iterator[Finding]:
+    """KillUserProcesses=yes ends everything that a login has started with the login itself."""
+    texts = [machine.text("etc", "systemd", "logind.conf") or ""]
+    folder = machine.system / "etc" / "systemd" / "logind.conf.d"
+    texts += [path.read_text("utf-8", errors="replace") for path in sorted(folder.glob("*.conf"))]
+    values = re.findall(r"^\s*KillUserProcesses\s*=\s*(\S+)", "\n".join(texts), re.MULTILINE | re.IGNORECASE)
+    last = values[-1].lower() if values else "no (the default)"
+    kills = last in ("yes", "true", "1", "on")
+    fix = (
+        "install the service (v2h-manager): a console started from a login dies with it here" if kills else ""
+    )
+    verdict = Verdict.FAIL if kills else Verdict.PASS
+    yield Finding("logind", "KillUserProcesses", last, "no", verdict, fix)
+
+
+def _can(machine: Machine, comm: CommStack) -> Iterator[Finding]:
+    controller = comm.controller
+    if controller.interface != "socketcan":
+        found = f"{controller.interface}: no kernel module is asked for"
+        yield Finding("can", "CAN", found, "socketcan on a real site", Verdict.NOTE)
+        return
+    loaded = machine.text("proc", "modules") or ""
+    built_in = (
+        machine.text("lib", "modules", (machine.run(("uname", "-r")) or "").strip(), "modules.builtin") or ""
+    )
+    for module in ("can", "can_raw"):
+        there = bool(re.search(rf"^{module} ", loaded, re.MULTILINE)) or f"/{module}.ko" in built_in
+        fix = "" if there else f"modprobe {module}, and add it to /etc/modules-load.d/v2h.conf"
+        verdict = Verdict.PASS if there else Verdict.FAIL
+        yield Finding(
+            f"module.{module}",
+            f"Kernel module {module}",
+            "loaded" if there else "not loaded",
+            "loaded",
+            verdict,
+            fix,
+        )
+    state = (machine.text("sys", "class", "net", controller.channel, "operstate") or "").strip()
+    up = state in ("up", "unknown")
+    fix = "" if up else f"ip link set {controller.channel} up type can bitrate 500000"
+    found = f"{controller.channel} {state or 'does not exist'}"
+    yield Finding(
+        "can", "CAN interface", found, f"{controller.channel} up", Verdict.PASS if up else Verdict.FAIL, fix
+    )
+
+
+def _serial(_machine: Machine, comm: CommStack) -> Iterator[Finding]:
+    if comm.load_centre is None:
+        return
+    tty = Path(comm.load_centre.tty)
+    there = tty.is_char_device()
+    fix = "" if there else "plug the RS-485 adapter in, or correct load_centre.tty"
+    verdict = Verdict.PASS if there else Verdict.FAIL
+    yield Finding(
+        "serial",
+        "Load centre's line",
+        f"{tty} {'is there' if there else 'is not there'}",
+        "a serial line",
+        verdict,
+        fix,
+    )
+
+
+def _broker(machine: Machine, comm: CommStack) -> Iterator[Finding]:
+    installed = machine.which("mosquitto") is not None
+    if comm.mqtt is None:
+        found = "installed, not used" if installed else "not installed, not used"
+        yield Finding("mosquitto", "Mosquitto", found, "[mqtt] in comm_stack.conf", Verdict.NOTE)
+        return
+    host, port = comm.mqtt.host, comm.mqtt.port
+    if not machine.connect(host, port):
+        fix = "start the broker, or correct [mqtt]; control works without it"
+        yield Finding(
+            "mosquitto", "MQTT broker", f"{host}:{port} does not answer", "answers", Verdict.FAIL, fix
+        )
+        return
+    yield Finding("mosquitto", "MQTT broker", f"{host}:{port} answers", "answers", Verdict.PASS)
+    open_to_all = machine.anonymous(host, port)
+    if open_to_all is None:
+        yield Finding(
+            "mqtt.anonymous",
+            "MQTT without a name",
+            "could not be tried",
+            "refused",
+            Verdict.UNKNOWN,
+            "try mosquitto_sub without a user",
+        )
+        return
+    fix = "allow_anonymous false; an example configuration comes with the program" if open_to_all else ""
+    found = "a real connect without a name WORKED" if open_to_all else "refused"
+    verdict = Verdict.FAIL if open_to_all else Verdict.PASS
+    yield Finding("mqtt.anonymous", "MQTT without a name", found, "refused", verdict, fix)
