@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
@@ -10,8 +11,12 @@ from pathlib import Path
 from typing import Any
 
 from v2h_console.outlets.service import Outlet, Outlets
+from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
+from v2h_console.runtime.lock import Held, OwnerLock
 from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session.local import LocalSession
+from v2h_console.session.orders import Order
 from v2h_console.session.snapshot import OutletView
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import Site, config_path, read_site
@@ -34,41 +39,93 @@ class Running:
     """A started owner and, in the demo, its twin."""
 
     owner: Owner
+    desk: Desk
+    server: SessionServer
+    lock: OwnerLock
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
 
-    def session(self) -> LocalSession:
-        """A session for one screen."""
-        return self.owner.session()
+    def session(self, *, helm: bool = False) -> LocalSession:
+        """A session for one screen of this process; ``helm``: it starts with the helm, if that is free."""
+        desk, seat = self.desk, Seat("the owner's own screen", INSTALLER)
+        if helm:
+            desk.order(seat, Order(secrets.token_hex(8), TAKE))
+        return LocalSession(
+            lambda: desk.snapshot(seat),
+            lambda order: desk.order(seat, order),
+            has_trainer=self.twin is not None,
+            leave=lambda: desk.leave(seat),
+        )
 
     def stop(self) -> None:
         """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
+        self.server.stop()
         self.owner.stop()
+        self.server.join(2.0)
         if self.outlets is not None:
             self.outlets.stop()
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
+        self.lock.release()
 
 
 def start_site(root: Path) -> Running:
     """The owner on a real site. Raises ConfigError or StartFailed."""
     site = read_site(root)
-    owner = _start_owner(root, site, None)
-    return Running(owner, outlets=_start_outlets(root, site.comm, owner))
+    lock = _lock(root)
+    try:
+        owner = _start_owner(root, site, None)
+    except BaseException:
+        lock.release()
+        raise
+    return _serve(root, site, owner, lock, None)
 
 
 def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
     """A twin of its own and the owner on it, over loopback. Raises ConfigError, TwinFailed or StartFailed."""
-    twin = TwinProcess(["--scenario", scenario] if scenario else [])
+    lock = _lock(root)
+    try:
+        twin = TwinProcess(["--scenario", scenario] if scenario else [])
+    except BaseException:
+        lock.release()
+        raise
     try:
         write_demo_site(root, twin.addresses, enter_service_s)
         site = read_site(root)
         owner = _start_owner(root, site, twin)
     except BaseException:
         twin.stop()
+        lock.release()
         raise
-    return Running(owner, twin, _start_outlets(root, site.comm, owner))
+    return _serve(root, site, owner, lock, twin)
+
+
+def _lock(root: Path) -> OwnerLock:
+    """One owner below a root. Raises StartFailed."""
+    try:
+        return OwnerLock(root)
+    except Held as error:
+        raise StartFailed(str(error)) from None
+    except OSError as error:
+        raise StartFailed(
+            f"{error.filename or root}: the owner's lock cannot be made: {error.strerror}"
+        ) from None
+
+
+def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProcess | None) -> Running:
+    """Open the door for other consoles. Raises StartFailed."""
+    desk = Desk(owner.snapshot, owner.order)
+    try:
+        server = SessionServer(lock.folder, desk, has_trainer=twin is not None)
+    except OSError as error:
+        owner.stop()
+        if twin is not None:
+            twin.stop()
+        lock.release()
+        raise StartFailed(f"{lock.folder}: no socket can be made there: {error.strerror or error}") from None
+    server.start()
+    return Running(owner, desk, server, lock, twin, _start_outlets(root, site.comm, owner))
 
 
 def write_demo_site(root: Path, addresses: dict[str, Any], enter_service_s: float) -> None:

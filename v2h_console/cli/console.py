@@ -6,11 +6,12 @@ import argparse
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from v2h_console.session.protocol import Session
     from v2h_console.wiring import Running
 
 
@@ -19,6 +20,11 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.site import reader
 
     root: Path = getattr(arguments, "root", Path("/"))
+    from v2h_console.cli import attach
+
+    attached = attach.screen_if_owned(root)
+    if attached is not None:
+        return attached
     if not reader.is_configured(root):
         folder = reader.config_path(root, "")
         if folder.is_dir() and any(folder.iterdir()):
@@ -55,29 +61,28 @@ def refuse(message: str) -> int:
 
 def run_screen(start: Callable[[], Running]) -> int:
     """Paint first, then start the owner; end orderly whatever ends the screen."""
-    from v2h_console.tui import terminal
-
-    refusal = terminal.refusal(
-        os.environ,
-        sys.stdin.isatty(),
-        sys.stdout.isatty(),
-        terminal_size(),
-        sys.stdout.encoding or "",
-    )
+    refusal = terminal_refusal()
     if refusal:
         return refuse(refusal)
-    from v2h_console.session.protocol import Session
-    from v2h_console.tui.app import ConsoleApp
 
     running: list[Running] = []
 
     def start_session() -> Session:
         owned = start()
         running.append(owned)
+        # The handler below ends the screen and then the owner, in the main thread.
+        owned.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
         from v2h_console.runtime import garbage
 
         garbage.take_over()
-        return owned.session()
+        return owned.session(helm=True)
+
+    return show(start_session, running)
+
+
+def show(start_session: Callable[[], Session], running: Sequence[Running] = ()) -> int:
+    """The screen on a session; ``running`` is stopped after it."""
+    from v2h_console.tui.app import ConsoleApp
 
     app = ConsoleApp(None, start_session)
 
@@ -100,6 +105,19 @@ def run_screen(start: Callable[[], Running]) -> int:
     if app.failure:
         return refuse(app.failure)
     return app.return_code or 0
+
+
+def terminal_refusal() -> str | None:
+    """Why this terminal cannot show the screens, or nothing."""
+    from v2h_console.tui import terminal
+
+    return terminal.refusal(
+        os.environ,
+        sys.stdin.isatty(),
+        sys.stdout.isatty(),
+        terminal_size(),
+        sys.stdout.encoding or "",
+    )
 
 
 def terminal_size() -> tuple[int, int]:

@@ -7,6 +7,7 @@ import json
 import shutil
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -99,10 +100,13 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
             return refuse(str(error))
         garbage.take_over()
         session = running.session()
+        asked = threading.Event()
+        running.desk.on_stop = asked.set
         try:
             ends_at = time.monotonic() + for_s
             while (left_s := ends_at - time.monotonic()) > 0:
-                time.sleep(min(0.25, left_s))
+                if asked.wait(min(0.25, left_s)):
+                    break
                 session.watch()
             snapshot = session.watch()
         finally:

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from v2h_console.cli import bench, campaign, check, console, demo, replay, simulate, twin
+from v2h_console.cli import attach, bench, campaign, check, console, demo, replay, simulate, twin
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -39,6 +39,7 @@ def build_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"v2h-console {_version()}")
     commands = parser.add_subparsers(dest="command", metavar="command", parser_class=OneLineParser)
+    attach.add_parser(commands, [common])
     demo.add_parser(commands, [common])
     twin.add_parser(commands, [common])
     simulate.add_parser(commands, [common])

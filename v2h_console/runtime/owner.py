@@ -44,7 +44,7 @@ class Owner:
         *,
         trainer: Trainer | None = None,
         incidents: Path | None = None,
-        helm: str = "you",
+        helm: str = "",
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -144,7 +144,9 @@ class Owner:
         if refusal:
             return Receipt(order.nonce, accepted=False, reason=refusal)
         name = str(order.params.get("load", order.params.get("code", "")))
-        value_w = float(order.params["kw"]) * 1000.0 if "kw" in order.params else 0.0
+        # Checked above for this kind alone: on any other, "kw" may be anything.
+        limited = kind is OrderKind.SET_DISCHARGE_LIMIT
+        value_w = float(order.params["kw"]) * 1000.0 if limited else 0.0
         expires_at_ns = time.monotonic_ns() + ORDER_LIFE_NS
         self._inbox.orders.append(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
         return Receipt(order.nonce, accepted=True)

@@ -12,11 +12,17 @@ class LocalSession:
     """``snapshot`` builds or returns the newest picture; ``order`` checks and queues, both quick and never blocking."""
 
     def __init__(
-        self, snapshot: Callable[[], Snapshot], order: Callable[[Order], Receipt], *, has_trainer: bool
+        self,
+        snapshot: Callable[[], Snapshot],
+        order: Callable[[Order], Receipt],
+        *,
+        has_trainer: bool,
+        leave: Callable[[], None] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._order = order
         self._has_trainer = has_trainer
+        self._leave = leave
 
     @property
     def has_trainer(self) -> bool:
@@ -32,4 +38,6 @@ class LocalSession:
         return self._order(order)
 
     def close(self) -> None:
-        """Nothing to let go of: the owner stays as it is."""
+        """The seat is left; the owner stays as it is."""
+        if self._leave is not None:
+            self._leave()

@@ -59,6 +59,14 @@ def reset_lockout(console: Console) -> None:
     )
 
 
+def helm(console: Console) -> None:
+    """Take the helm, or pass it on."""
+    if console.snapshot.helm == "you":
+        console.send("helm.pass_on", "The helm is free: t on another console takes it.")
+    else:
+        console.send("helm.take", "You have the helm.")
+
+
 def acknowledge(console: Console) -> None:
     """Acknowledge the chosen alarm, or all that stand."""
     snapshot = console.snapshot
@@ -173,6 +181,7 @@ ACTIONS: dict[str, Action] = {
     "open_mid": Action("Open the MID now", open_mid),
     "close_mid": Action("Close the MID (typed confirmation)", close_mid),
     "reset_lockout": Action("Reset a lockout (typed confirmation)", reset_lockout),
+    "helm": Action("Take the helm, or pass it on", helm),
     "acknowledge": Action("Acknowledge the chosen alarm, or all", acknowledge),
     "explain": Action("Explain the chosen alarm or event", explain),
     "faults_only": Action("Show faults only, or all events", lambda console: console.toggle_faults_only()),

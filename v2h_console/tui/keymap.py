@@ -12,6 +12,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "open_mid": ("O,ctrl+o", "O, Ctrl+O"),
     "close_mid": ("c", "c"),
     "reset_lockout": ("R", "R"),
+    "helm": ("t", "t"),
     "acknowledge": ("a", "a"),
     "explain": ("enter", "Enter"),
     "faults_only": ("f", "f"),

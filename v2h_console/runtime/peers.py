@@ -1,0 +1,42 @@
+"""Who is at the other end of a local socket, and what that person may do."""
+
+from __future__ import annotations
+
+import grp
+import os
+import pwd
+import socket
+import struct
+
+from v2h_console.runtime.desk import HELM, INSTALLER, WATCH, Seat
+
+#: A site that has none of these groups lets in the owner's own user and root alone.
+GROUPS = (("v2h-install", INSTALLER), ("v2h-helm", HELM), ("v2h-watch", WATCH))
+_CREDENTIALS = struct.Struct("3i")
+
+
+def credentials(line: socket.socket) -> tuple[int, int, int]:
+    """pid, uid and gid of the peer, as the kernel knows them (unix(7), SO_PEERCRED)."""
+    pid, uid, gid = _CREDENTIALS.unpack(
+        line.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size)
+    )
+    return pid, uid, gid
+
+
+def seat(pid: int, uid: int, gid: int) -> Seat | None:
+    """The peer's seat, or ``None`` for a user who may not even watch."""
+    try:
+        name = pwd.getpwuid(uid).pw_name
+        groups = set(os.getgrouplist(name, gid))
+    except (KeyError, OSError):
+        name, groups = f"user {uid}", {gid}
+    if uid in (0, os.getuid()):
+        return Seat(f"{name} (process {pid})", INSTALLER)
+    for group, role in GROUPS:
+        try:
+            number = grp.getgrnam(group).gr_gid
+        except KeyError:
+            continue
+        if number in groups:
+            return Seat(f"{name} (process {pid})", role)
+    return None

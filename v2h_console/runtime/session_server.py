@@ -1,0 +1,195 @@
+"""Serves the owner's Session on a local socket: one thread, nothing that blocks, nobody waited for."""
+
+from __future__ import annotations
+
+import os
+import selectors
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from v2h_console.runtime import peers
+from v2h_console.runtime.desk import STOP, Desk, Seat
+from v2h_console.session import place, wire
+from v2h_console.session.snapshot import Snapshot
+
+#: As often as a screen draws.
+_PERIOD_S = 0.25
+#: Who says nothing for so long takes the place of one who would.
+_HELLO_S = 2.0
+#: More consoles than a site has people; a runaway script must not take the owner's file handles.
+_MOST_CLIENTS = 16
+#: Receipts that a client leaves unread: some 100 of them; then it is no client any more.
+_MOST_UNREAD = 1 << 20
+
+
+class _Client:
+    """One connection: its seat once it said hello, what it sent in part, what it has not read yet."""
+
+    def __init__(self, line: socket.socket) -> None:
+        self.line = line
+        self.cutter = wire.Cutter(wire.MAX_TO_OWNER)
+        self.out = bytearray()
+        self.seat: Seat | None = None
+        self.sent: Snapshot | None = None
+        self.last_words = False
+        self.came_at_s = time.monotonic()
+
+
+class SessionServer(threading.Thread):
+    """Start, then ``stop``. The caller holds the owner's lock, so a socket file that is there already is a dead one's."""
+
+    def __init__(
+        self,
+        folder: Path,
+        desk: Desk,
+        *,
+        has_trainer: bool,
+        identify: Callable[[socket.socket], Seat | None] = lambda line: peers.seat(*peers.credentials(line)),
+    ) -> None:
+        super().__init__(name="session server", daemon=True)
+        self._folder, self._desk, self._has_trainer, self._identify = folder, desk, has_trainer, identify
+        self._clients: set[_Client] = set()
+        self._ending = threading.Event()
+        self._select = selectors.DefaultSelector()
+        self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        (folder / place.SOCKET).unlink(missing_ok=True)
+        place.at_socket(folder, self._door.bind)
+        # Everybody may knock; the kernel says who it is, and whoever may not come in hears why.
+        os.chmod(folder / place.SOCKET, 0o666)
+        self._door.listen(_MOST_CLIENTS)
+        self._door.setblocking(False)
+        self._select.register(self._door, selectors.EVENT_READ)
+
+    def run(self) -> None:
+        """Serve until stopped."""
+        while not self._ending.is_set():
+            for key, mask in self._select.select(_PERIOD_S):
+                if key.data is None:
+                    self._accept()
+                    continue
+                client: _Client = key.data
+                if mask & selectors.EVENT_READ:
+                    self._hear(client)
+                if mask & selectors.EVENT_WRITE and client in self._clients:
+                    self._flush(client)
+            for client in tuple(self._clients):
+                if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
+                    self._drop(client)
+                self._show(client)
+        for client in tuple(self._clients):
+            self._drop(client)
+        self._select.close()
+        self._door.close()
+        (self._folder / place.SOCKET).unlink(missing_ok=True)
+
+    def stop(self) -> None:
+        """Hang up on everybody."""
+        self._ending.set()
+
+    def _accept(self) -> None:
+        try:
+            line, _ = self._door.accept()
+        except OSError:
+            return  # gone before it was let in
+        line.setblocking(False)
+        client = _Client(line)
+        self._clients.add(client)
+        self._select.register(line, selectors.EVENT_READ, client)
+        if len(self._clients) > _MOST_CLIENTS:
+            self._refuse(client, f"{_MOST_CLIENTS} consoles are attached already")
+
+    def _hear(self, client: _Client) -> None:
+        try:
+            data = client.line.recv(1 << 16)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self._drop(client)
+            return
+        if client.last_words:
+            return
+        try:
+            for body in client.cutter.feed(data):
+                self._take(client, wire.read_to_owner(body))
+                if client.last_words or client not in self._clients:
+                    return
+        except wire.WireError as error:
+            self._refuse(client, str(error))
+
+    def _take(self, client: _Client, message: wire.ToOwner) -> None:
+        if isinstance(message, wire.Hello):
+            self._welcome(client, message)
+        elif client.seat is None:
+            self._refuse(client, "say hello first")
+        else:
+            receipt = self._desk.order(client.seat, message.order, message.given_ns)
+            self._send(client, wire.Answer(receipt))
+            if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
+                self._desk.on_stop()
+
+    def _welcome(self, client: _Client, hello: wire.Hello) -> None:
+        if hello.version != wire.VERSION:
+            reason = f"the owner speaks version {wire.VERSION}, this console {hello.version}: restart the older one"
+            self._refuse(client, reason)
+            return
+        seat = self._identify(client.line)
+        if seat is None:
+            self._refuse(client, "this user is in none of the groups v2h-watch, v2h-helm, v2h-install")
+            return
+        if client.seat is not None:
+            self._refuse(client, "hello was said already")
+            return
+        client.seat = Seat(seat.name, "watch") if hello.watch else seat
+        self._send(client, wire.Welcome(client.seat.role, self._has_trainer))
+
+    def _show(self, client: _Client) -> None:
+        # Latest wins: a client that has not read the last picture is passed over, not queued for.
+        if client.seat is None or client.out or client not in self._clients:
+            return
+        newest = self._desk.snapshot(client.seat)
+        before = client.sent
+        if before is None or newest.sequence != before.sequence or newest.helm != before.helm:
+            client.sent = newest
+            self._send(client, wire.Picture(newest))
+
+    def _refuse(self, client: _Client, reason: str) -> None:
+        client.last_words = True
+        self._send(client, wire.Refused(reason))
+
+    def _send(self, client: _Client, message: wire.ToConsole) -> None:
+        client.out += wire.frame(message)
+        if len(client.out) > _MOST_UNREAD:
+            self._drop(client)
+        else:
+            self._flush(client)
+
+    def _flush(self, client: _Client) -> None:
+        try:
+            while client.out:
+                del client.out[: client.line.send(client.out)]
+        except BlockingIOError:
+            self._select.modify(client.line, selectors.EVENT_READ | selectors.EVENT_WRITE, client)
+            return
+        except OSError:
+            self._drop(client)
+            return
+        if client.last_words:
+            self._drop(client)
+        else:
+            self._select.modify(client.line, selectors.EVENT_READ, client)
+
+    def _drop(self, client: _Client) -> None:
+        if client not in self._clients:
+            return
+        self._clients.discard(client)
+        if client.seat is not None:
+            self._desk.leave(client.seat)
+        with suppress(KeyError, ValueError):
+            self._select.unregister(client.line)
+        client.line.close()

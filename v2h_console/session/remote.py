@@ -1,0 +1,125 @@
+"""A Session on an owner in another process."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import threading
+import time
+from concurrent.futures import Future
+from pathlib import Path
+
+from v2h_console.session import place, wire
+from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.snapshot import Snapshot
+
+_GONE = "the owner has gone; run v2h-console again"
+
+
+class NoOwner(Exception):
+    """Nobody runs the core below this root."""
+
+
+class RemoteSession:
+    """Attached to the owner below ``root``. The constructor raises NoOwner, or WireError when refused."""
+
+    def __init__(self, root: Path, *, watch: bool = False) -> None:
+        try:
+            line = place.connect(root)
+        except PermissionError:
+            raise wire.WireError(f"{root / place.FOLDER}: this user may not attach") from None
+        if line is None:
+            raise NoOwner(f"no owner runs below {root}")
+        self._line = line
+        self._cutter = wire.Cutter(wire.MAX_TO_CONSOLE)
+        self._lock = threading.Lock()
+        self._waiting: dict[str, Future[Receipt]] = {}
+        self._newest = Snapshot(sentence="Attached; waiting for the first picture.")
+        self.alive = True
+        self.role = ""
+        self._has_trainer = False
+        try:
+            self._line.sendall(wire.frame(wire.Hello(wire.VERSION, watch)))
+            while not self.role:
+                self._read()
+        except (OSError, wire.WireError) as error:
+            line.close()
+            if isinstance(error, wire.WireError):
+                raise
+            raise wire.WireError(f"the owner does not answer: {error}") from None
+        line.settimeout(None)
+        threading.Thread(target=self._listen, name="attached", daemon=True).start()
+
+    @property
+    def has_trainer(self) -> bool:
+        """Whether the owner's devices are the twin's."""
+        return self._has_trainer
+
+    def watch(self) -> Snapshot:
+        """The newest Snapshot that came."""
+        return self._newest
+
+    async def order(self, order: Order) -> Receipt:
+        """Ask the owner."""
+        return await asyncio.wrap_future(self.ask(order))
+
+    def ask(self, order: Order) -> Future[Receipt]:
+        """Send ``order``; the future holds its Receipt, a refusal when the owner has gone."""
+        answer: Future[Receipt] = Future()
+        message = wire.frame(wire.Ask(order, time.monotonic_ns()))
+        with self._lock:
+            if self.alive:
+                self._waiting[order.nonce] = answer
+                try:
+                    # Never blocks: what the socket's buffer cannot take was not asked.
+                    if self._line.send(message, socket.MSG_DONTWAIT) == len(message):
+                        return answer
+                except OSError:
+                    self.alive = False
+                self._waiting.pop(order.nonce, None)
+        answer.set_result(Receipt(order.nonce, accepted=False, reason=_GONE))
+        return answer
+
+    def close(self) -> None:
+        """Let go of the owner; it stays as it is."""
+        with self._lock:
+            self.alive = False
+        try:
+            self._line.shutdown(socket.SHUT_RDWR)
+        except OSError:
+            return  # the owner went first
+
+    def _read(self) -> None:
+        data = self._line.recv(1 << 16)
+        if not data:
+            raise wire.WireError(_GONE)
+        for body in self._cutter.feed(data):
+            self._take(wire.read_to_console(body))
+
+    def _take(self, message: wire.ToConsole) -> None:
+        if isinstance(message, wire.Refused):
+            raise wire.WireError(message.reason)
+        if isinstance(message, wire.Welcome):
+            self.role, self._has_trainer = message.role, message.has_trainer
+        elif isinstance(message, wire.Picture):
+            self._newest = message.snapshot
+        else:
+            with self._lock:
+                answer = self._waiting.pop(message.receipt.nonce, None)
+            if answer is not None and answer.set_running_or_notify_cancel():
+                answer.set_result(message.receipt)
+
+    def _listen(self) -> None:
+        try:
+            while True:
+                self._read()
+        except (OSError, wire.WireError):
+            with self._lock:
+                self.alive = False
+                left = list(self._waiting.items())
+                self._waiting.clear()
+            for nonce, answer in left:
+                if answer.set_running_or_notify_cancel():
+                    answer.set_result(Receipt(nonce, accepted=False, reason=_GONE))
+        finally:
+            self._line.close()
