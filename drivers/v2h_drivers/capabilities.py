@@ -111,6 +111,32 @@ class InverterFast:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitFast:
+    """One of several inverters (``unit`` 1-8), every 20 ms; its angle, slip and volts are against the house's bus."""
+
+    at_ns: int
+    quality: Quality
+    unit: int
+    mode: InverterMode
+    gate_on: bool
+    form_enabled: bool
+    fault: bool
+    phase_deg: float | None
+    slip_hz: float | None
+    voltage_difference_pct: float | None
+    current_a: float | None
+    limit_a: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class ForeignCommand:
+    """A valid command on the bus that this owner did not send: somebody else commands the controller."""
+
+    at_ns: int
+    quality: Quality
+
+
+@dataclass(frozen=True, slots=True)
 class Sync:
     """House against grid: phase in degrees (-180..180), slip in mHz, voltage difference in per cent."""
 
@@ -330,6 +356,8 @@ Reading = (
     | HouseFast
     | MidState
     | InverterFast
+    | UnitFast
+    | ForeignCommand
     | Sync
     | LegCurrents
     | SideCycle
@@ -357,7 +385,8 @@ class ControlRequest:
 
     ``open_mid`` wins over ``close_mid``. ``close_token`` (1-255) is needed for a close, once each, and lives
     50 ms; 0 = none. Neither open nor close = hold. ``gate`` allows the inverter to switch, ``form`` asks it to
-    make the voltage; the controller ANDs both with its own proof of an open MID.
+    make the voltage; the controller ANDs both with its own proof of an open MID. ``inverter_mask`` says whose gates
+    (bit = index), ``primary`` which unit forms; the others follow it.
     """
 
     open_mid: bool
@@ -366,6 +395,7 @@ class ControlRequest:
     form: bool
     inverter_mask: int = 1
     close_token: int = 0
+    primary: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,6 +72,15 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
         yield "AUX_SUPPLY_LOW", Severity.WARNING, f"Controller supply: {state.supply.reason}."
     elif settled and not state.supply.heard and state.senses.heartbeat is not None:
         yield "AUX_SUPPLY_UNKNOWN", Severity.WARNING, "The controller has not said how its supply is."
+    if state.parallel.second_master:
+        yield "SECOND_MASTER", Severity.LOCKOUT, f"Standing by: {state.parallel.second_master}."
+    for one, unit in zip(settings.parallel.units, state.parallel.units, strict=True):
+        if unit.drops:
+            yield (
+                f"{_code_of(one.name)}_DROPPED",
+                Severity.WARNING,
+                f"{one.name} left the others: {unit.reason}.",
+            )
     if state.solar.foreign_pu is not None:
         yield "HOUSE_BUS_FED", Severity.ALARM, f"Not forming: {solar.refusal(state.solar)}."
     if state.solar.kept_off:

@@ -81,6 +81,8 @@ def soft_cause(settings: Settings, state: State) -> str:
     """Why the source went away, if that can end by itself; "" = the inverter's own doing."""
     if state.supply.stop:
         return state.supply.reason
+    if state.parallel.second_master:
+        return state.parallel.second_master
     if state.car.refusal:
         return state.car.refusal
     if state.thermal.stopped:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import black_start, solar, supply
+from v2h_console.core import black_start, parallel, solar, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_manager import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
@@ -120,6 +120,7 @@ def bus_is_dead(state: State, now_ns: int) -> bool:
         and max(house.l1_pu, house.l2_pu) < DEAD_PU
         and inverter is not None
         and not inverter.gate_on
+        and parallel.gates_off(state.parallel)
     )
 
 

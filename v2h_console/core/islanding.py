@@ -16,7 +16,7 @@ from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import FaultCause, Mode, State
+from v2h_console.core.state import FaultCause, IslandingState, Mode, State
 from v2h_drivers.capabilities import ControlRequest, InverterMode
 
 OPENING_DEADLINE_MS = 100
@@ -100,6 +100,8 @@ def _source_lost(view: View) -> bool:
         or state.supply.stop
         or state.proof.position is Position.UNKNOWN
     ):
+        return True
+    if state.parallel.second_master:
         return True
     inverter = fresh(state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
     if inverter is None or inverter.fault or guards.neutral_lost(state, view.now_ns):
@@ -343,8 +345,15 @@ def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
 
 
 def control_request(state: State) -> ControlRequest:
-    """What the mode commands."""
-    islanding = state.islanding
+    """What the mode commands, of the units that may run."""
+    request = _mode_request(state.islanding)
+    units = state.parallel
+    if not units.units:
+        return request
+    return replace(request, inverter_mask=units.mask, primary=units.primary)
+
+
+def _mode_request(islanding: IslandingState) -> ControlRequest:
     match islanding.mode:
         case Mode.TIED:
             return ControlRequest(open_mid=False, close_mid=False, gate=islanding.gate_in_tied, form=False)

@@ -21,6 +21,14 @@ def contacts_contradict(state: State, now_ns: int) -> bool:
     return state.proof.position is Position.DISAGREE and now_ns - state.proof.since_ns >= TRAVEL_NS
 
 
+def second_master(state: State) -> State:
+    """Two that command, or two that make a frequency, are one too many (I14): ours stands by until a person decides."""
+    why, islanding = state.parallel.second_master, state.islanding
+    if not why or islanding.lk_form == why:
+        return state
+    return replace(state, islanding=replace(islanding, lk_form=why, lk_close=why, gate_in_tied=False))
+
+
 def update(state: State, now_ns: int) -> State:
     """Lock forming and closing, and take the gate off, on contacts that contradict each other on the grid."""
     islanding = state.islanding

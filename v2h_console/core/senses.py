@@ -18,6 +18,7 @@ from v2h_drivers.capabilities import (
     CircuitReading,
     ControllerConfig,
     ControllerHeartbeat,
+    ForeignCommand,
     GridFast,
     HouseFast,
     Identity,
@@ -61,6 +62,7 @@ class Senses:
     solar: SolarStatus | None = None
     relays: RelayStates | None = None
     circuits: tuple[CircuitReading | None, ...] = ()
+    foreign_command: ForeignCommand | None = None
     identities: tuple[Identity, ...] = ()
     links: tuple[LinkHealth, ...] = ()
 
@@ -80,6 +82,7 @@ _FIELD_OF: dict[type, str] = {
     InverterStatus: "inverter",
     CarStatus: "car",
     SolarStatus: "solar",
+    ForeignCommand: "foreign_command",
     RelayStates: "relays",
 }
 

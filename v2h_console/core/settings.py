@@ -210,6 +210,32 @@ class SolarSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitSettings:
+    """One of several inverters, by rank: the name of its device, which is its car's too."""
+
+    name: str
+    rated_w: float = 10_000.0
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelSettings:
+    """Several inverters on one house; ``units`` is empty where there is one."""
+
+    units: tuple[UnitSettings, ...] = ()
+    join_phase_deg: float = 5.0
+    join_slip_hz: float = 0.05
+    join_voltage_pct: float = 2.0
+    join_hold_ms: float = 200.0
+    #: Beyond this a unit that runs is dropped: the current that circulates is twice what joining allows.
+    drop_phase_deg: float = 10.0
+    #: The island stands this long before others join, and each lets the last one settle.
+    settle_s: float = 2.0
+    between_joins_s: float = 1.0
+    rejoin_s: float = 10.0
+    most_drops: int = 3
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that ``step`` obeys."""
 
@@ -223,5 +249,6 @@ class Settings:
     loads: LoadSettings = LoadSettings()
     supply: SupplySettings = SupplySettings()
     solar: SolarSettings = SolarSettings()
+    parallel: ParallelSettings = ParallelSettings()
     #: Names of the devices whose readings count as the inverter's and the car's.
     controller_device: str = "Controller"

@@ -13,6 +13,8 @@ from v2h_console.core.grid_monitor import GridState
 from v2h_console.core.latch import LatchState
 from v2h_console.core.load_manager import LoadState, drop_for_forming, initial
 from v2h_console.core.mid_proof import ProofState
+from v2h_console.core.parallel import ParallelState
+from v2h_console.core.parallel import initial as no_units
 from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import Settings
@@ -113,6 +115,7 @@ class State:
     supply: SupplyState = SupplyState()
     solar: SolarState = SolarState()
     solar_permitted: bool = True
+    parallel: ParallelState = ParallelState()
     operator_limit_w: float | None = None
     requested_limit_w: float | None = None
     requested_limit_ns: int = 0
@@ -125,4 +128,5 @@ def boot(settings: Settings, now_ns: int) -> State:
         started_ns=now_ns,
         loads=drop_for_forming(settings, initial(settings), False, now_ns),
         islanding=IslandingState(since_ns=now_ns),
+        parallel=no_units(settings.parallel),
     )

@@ -21,6 +21,7 @@ from v2h_console.core import (
     load_manager,
     lockouts,
     mid_proof,
+    parallel,
     sense_plausibility,
     solar,
     supply,
@@ -35,7 +36,7 @@ from v2h_console.core.islanding import View
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.senses import absorb, screen
-from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, Settings
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import (
     FanRequest,
@@ -74,9 +75,11 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     events: list[Event] = []
     commands: list[Command] = []
     observation = replace(observation, readings=screen(observation.readings))
+    observation, state = _hear_units(settings, state, observation)
     state = _sense(settings, state, observation, now_ns)
     state, open_ordered, reset_ordered = _take_orders(settings, state, observation, now_ns, events, commands)
     state = lockouts.update(islanding.observe(state, now_ns), now_ns)
+    state = _keep_units(settings, state, now_ns, events)
     for _ in range(MAX_EDGES):
         view = View(settings, state, now_ns, open_ordered, reset_ordered)
         edge = islanding.next_edge(view)
@@ -103,6 +106,71 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     commands.extend(permit)
     deadline_ns = _deadline_ns(settings, state, now_ns)
     return Step(state, tuple(commands), tuple(events), _wake_at_ns(state, deadline_ns, now_ns), deadline_ns)
+
+
+def _hear_units(settings: Settings, state: State, observation: Observation) -> tuple[Observation, State]:
+    """With several inverters, what the rest of the core sees is the primary; with one, nothing changes."""
+    if not settings.parallel.units:
+        return observation, state
+    heard, readings = parallel.sense(settings.parallel, state.parallel, observation.readings)
+    return replace(observation, readings=readings), replace(state, parallel=heard)
+
+
+def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
+    """Who may run beside the primary, and who follows a primary that is lost."""
+    machine = state.islanding
+    if settings.parallel.units:
+        stood_ns = now_ns - machine.since_ns
+        kept = parallel.update(
+            settings.parallel,
+            state.parallel,
+            state.senses,
+            lit=machine.mode in (*_ISLAND_MODES, Mode.CLOSING_SYNC, Mode.HANDBACK),
+            tied=machine.mode is Mode.TIED,
+            settled=machine.mode is Mode.ISLANDED and stood_ns >= settings.parallel.settle_s * NS_PER_S,
+            now_ns=now_ns,
+        )
+        events.extend(_unit_events(settings, state.parallel, kept, now_ns))
+        state = replace(state, parallel=kept)
+        if machine.mode is Mode.DARK:
+            state = _elect(settings, state, now_ns, events)
+    if state.senses.foreign_command is not state.parallel.foreign:
+        state = replace(state, parallel=parallel.hear_foreign(state.parallel, state.senses.foreign_command))
+    return lockouts.second_master(state)
+
+
+def _elect(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
+    """The primary, or its car, cannot: the next in rank does, once the bus has been dead for 100 ms."""
+    primary = state.parallel.units[state.parallel.primary]
+    if parallel.healthy(primary, now_ns) and not state.car.refusal:
+        return state
+    index = parallel.next_in_rank(state.parallel, settings.car, now_ns)
+    if index is None:
+        return state
+    elected, senses = parallel.elect(state.parallel, state.senses, index)
+    text = f"{settings.parallel.units[index].name} is the primary now."
+    events.append(Event(now_ns, "PRIMARY_CHANGED", Severity.WARNING, text))
+    return replace(
+        state,
+        parallel=elected,
+        senses=senses,
+        car=car_reserve.update(settings.car, state.car, senses, now_ns),
+        # What the lost one owed is not the next one's debt.
+        islanding=replace(state.islanding, form_not_before_ns=now_ns, emptied=False),
+    )
+
+
+def _unit_events(
+    settings: Settings, before: parallel.ParallelState, after: parallel.ParallelState, now_ns: int
+) -> list[Event]:
+    found = []
+    for one, old, new in zip(settings.parallel.units, before.units, after.units, strict=True):
+        if new.joined and not old.joined:
+            found.append(Event(now_ns, "INVERTER_JOINED", Severity.INFO, f"{one.name} shares the load."))
+        elif new.drops > old.drops:
+            text = f"{one.name} left the others: {new.reason}."
+            found.append(Event(now_ns, "INVERTER_DROPPED", Severity.ALARM, text))
+    return found
 
 
 def _sense(settings: Settings, state: State, observation: Observation, now_ns: int) -> State:
@@ -197,7 +265,7 @@ def _reset_lockouts(state: State, now_ns: int, events: list[Event]) -> State:
     )
     if cleared != state.islanding:
         events.append(Event(now_ns, "LOCKOUT_RESET", Severity.INFO, "Lockouts reset by a person."))
-    return replace(state, islanding=cleared)
+    return replace(state, islanding=cleared, parallel=parallel.reset(state.parallel))
 
 
 def _relay(settings: Settings, order: CoreOrder) -> tuple[Command, ...]:
@@ -247,6 +315,7 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, _ = discharge_limit.allowed_power_w(settings, state)
+    limit_w = parallel.capacity_w(state.parallel, limit_w)
     loads = load_manager.update_island(settings, state.loads, state.senses, limit_w, state.car.shed, now_ns)
     if loads is state.loads:
         return state

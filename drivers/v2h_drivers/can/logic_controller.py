@@ -18,6 +18,7 @@ from v2h_drivers.capabilities import (
     ControlRequest,
     FanRequest,
     FastRequest,
+    ForeignCommand,
     InverterSetpoint,
     LinkHealth,
     LinkState,
@@ -39,6 +40,8 @@ TOKEN_LIFE_NS = 50 * MS
 FROZEN_REPEATS = 3
 #: Heartbeats whose clock stands still so often: a hung firmware behind a live counter.
 FROZEN_HEARTBEATS = 3
+#: A second of our own commands: what we hear of ourselves is no second master.
+OWN_COMMANDS_KEPT = 63
 HEARTBEAT_LATE_NS = 60 * MS
 SILENT_NS = 100 * MS
 RESTART_SAID_NS = 1_000 * MS
@@ -99,6 +102,8 @@ class LogicControllerLink:
             name: _Outgoing(layouts[name], id_register(layouts[name].arbitration_id))
             for name in _COMMAND_FRAMES
         }
+        self._command_id = layouts["CMD"].arbitration_id
+        self._own_commands: tuple[bytes, ...] = ()
         self.statistics = Statistics()
         self._nonce: int | None = None
         self.nonce_changes = 0
@@ -121,7 +126,7 @@ class LogicControllerLink:
         if incoming is None:
             if arbitration_id == WAVE_ID:
                 self._wave.receive(data, now_ns)
-            return None
+            return self._foreign(data, now_ns) if arbitration_id == self._command_id else None
         if len(data) != FRAME_BYTES:
             self.statistics.bad_length += 1
             return None
@@ -140,6 +145,15 @@ class LogicControllerLink:
         if isinstance(reading, ControllerHeartbeat):
             return self._heartbeat(reading, now_ns)
         return reading
+
+    def _foreign(self, data: bytes, now_ns: int) -> Reading | None:
+        """A command on the bus that is none of ours (some buses let us hear our own) comes from somebody else."""
+        if len(data) != FRAME_BYTES or data in self._own_commands:
+            return None
+        if frame_crc(self._outgoing["CMD"].crc_register, data) != data[CRC_BYTE]:
+            self.statistics.bad_crc += 1
+            return None
+        return ForeignCommand(now_ns, Quality.GOOD)
 
     def _repeated(self, incoming: _Incoming, now_ns: int) -> Reading | None:
         """A frame with the counter of the one before says nothing; three of them say that the sender is stuck."""
@@ -209,6 +223,7 @@ class LogicControllerLink:
             "gate": float(control.gate),
             "form": float(control.form),
             "inverter_mask": float(control.inverter_mask),
+            "primary": float(control.primary),
             "close_token": float(control.close_token if token_lives else 0),
             "nonce": float(self._nonce),
         }
@@ -243,8 +258,10 @@ class LogicControllerLink:
             if name == "WAVE_REQ":
                 # Said once: what does not come is asked for by a request of its own.
                 outgoing.signals = None
-            crc = frame_crc(outgoing.crc_register, body)
-            sent.append((outgoing.layout.arbitration_id, body + bytes((crc,))))
+            frame = body + bytes((frame_crc(outgoing.crc_register, body),))
+            sent.append((outgoing.layout.arbitration_id, frame))
+            if name == "CMD":
+                self._own_commands = (*self._own_commands[-OWN_COMMANDS_KEPT:], frame)
         return sent
 
     def capture(self, now_ns: int) -> None:

@@ -29,6 +29,7 @@ from v2h_drivers.capabilities import (
     Supply,
     Sync,
     Temperatures,
+    UnitFast,
 )
 
 Builder = Callable[[bytes, int], Reading]
@@ -43,6 +44,8 @@ _MODES: Final = (
 #: HB_LC states in which the controller itself holds the MID open and the gates off whatever it is told.
 _STATE_FAIL_SAFE: Final = 2
 _STATE_FAULT: Final = 3
+#: Inverters that have a state frame of their own.
+UNITS: Final = range(1, 9)
 _UNKNOWN_MASK: Final = 0xFFFF_FFFF
 _UNKNOWN_NONCE: Final = 0xFFFF
 _UNKNOWN_OPERATIONS: Final = 0xFF
@@ -58,6 +61,7 @@ def builders(layouts: Mapping[str, FrameLayout]) -> dict[str, Builder]:
         "GRID_FAST": _grid_fast(layouts["GRID_FAST"]),
         "HOUSE_FAST": _house_fast(layouts["HOUSE_FAST"]),
         "INV_STATE": _inverter_fast(layouts["INV_STATE"]),
+        **{f"UNIT{unit}_STATE": _unit_fast(layouts[f"UNIT{unit}_STATE"], unit) for unit in UNITS},
         "SYNC": _sync(layouts["SYNC"]),
         "CURRENTS": _currents(layouts["CURRENTS"]),
         "GRID_CYC": _side_cycle(layouts["GRID_CYC"], Side.GRID),
@@ -72,6 +76,8 @@ def builders(layouts: Mapping[str, FrameLayout]) -> dict[str, Builder]:
 
 def blank(frame: str, at_ns: int) -> Reading:
     """A BAD reading of a frame's kind with nothing in it: for a controller that is caught repeating itself."""
+    if frame.startswith("UNIT"):
+        return _blank_unit(int(frame[4]), at_ns)
     return _BLANKS[frame](at_ns)
 
 
@@ -175,6 +181,47 @@ def _inverter_fast(layout: FrameLayout) -> Builder:
         )
 
     return build
+
+
+def _unit_fast(layout: FrameLayout, unit: int) -> Builder:
+    read = layout.pick(
+        "mode",
+        "gate_on",
+        "form_enabled",
+        "fault",
+        "phase",
+        "slip",
+        "voltage_difference",
+        "current",
+        "limit",
+    ).read
+
+    def build(data: bytes, at_ns: int) -> Reading:
+        (mode, gate, form, fault, phase_deg, slip_hz, difference_pct, current_a, limit_a), possible = read(
+            data
+        )
+        return UnitFast(
+            at_ns,
+            _judged(possible and mode is not None),
+            unit,
+            InverterMode.FAULT if mode is None else _MODES[int(mode)],
+            bool(gate),
+            bool(form),
+            bool(fault),
+            phase_deg,
+            slip_hz,
+            difference_pct,
+            current_a,
+            limit_a,
+        )
+
+    return build
+
+
+def _blank_unit(unit: int, at_ns: int) -> Reading:
+    return UnitFast(
+        at_ns, Quality.BAD, unit, InverterMode.FAULT, False, False, True, None, None, None, None, None
+    )
 
 
 def _sync(layout: FrameLayout) -> Builder:

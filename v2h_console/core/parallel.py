@@ -1,0 +1,326 @@
+"""Several inverters on one house: one makes the frequency, the others share the current (I14).
+
+The primary is isochronous. A secondary joins only while it is in phase with the house (5°, 2 %, 0.05 Hz, held), one at
+a time; one that leaves its phase, falls silent or fails is left out of the mask in the same step, and comes back after
+a wait, three times at most. A primary that is silent for 60 ms ends the island: all gates off, the bus dead for 100 ms,
+then the next in rank forms. No secondary is ever promoted while the house is lit.
+
+With one inverter nothing here runs: ``Settings.parallel.units`` is empty then.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_console.core.frozen import replace
+from v2h_console.core.senses import HOUSE_FAST_LIMIT_MS, Senses, fresh
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, CarSettings, ParallelSettings
+from v2h_drivers.capabilities import (
+    CarStatus,
+    ForeignCommand,
+    InverterFast,
+    InverterMode,
+    InverterStatus,
+    Reading,
+    UnitFast,
+)
+
+#: Three periods of a unit's state frame: longer is silence (fault class 61).
+UNIT_LIMIT_MS = 60.0
+DEAD_PU = 0.05
+DEAD_BUS_NS = 100 * NS_PER_MS
+#: A second voice on the bus counts when it speaks this often within this time: one stray frame is no master.
+FOREIGN_VOICES = 3
+FOREIGN_WITHIN_NS = 500 * NS_PER_MS
+
+
+@dataclass(frozen=True, slots=True)
+class Unit:
+    """One inverter as last heard. ``reason``: why it does not run with the others, "" = it does or may."""
+
+    reading: UnitFast | None = None
+    car: CarStatus | None = None
+    joined: bool = False
+    in_phase_since_ns: int | None = None
+    drops: int = 0
+    not_before_ns: int = 0
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ParallelState:
+    """``primary``: index of the unit that makes the frequency; ``mask``: whose gates may be on, bit = index.
+
+    ``second_master``: who else commands or makes a frequency, in words.
+    """
+
+    primary: int = 0
+    mask: int = 1
+    units: tuple[Unit, ...] = ()
+    dead_since_ns: int | None = None
+    next_join_ns: int = 0
+    second_master: str = ""
+    foreign: ForeignCommand | None = None
+    foreign_heard: int = 0
+    foreign_first_ns: int = 0
+
+    @property
+    def units_running(self) -> int:
+        """How many inverters carry the house, or would: the primary and those that have joined."""
+        return self.mask.bit_count()
+
+
+def initial(settings: ParallelSettings) -> ParallelState:
+    """Nothing heard, the first in rank is the primary."""
+    return ParallelState(units=tuple(Unit() for _ in settings.units))
+
+
+def sense(
+    settings: ParallelSettings, state: ParallelState, readings: tuple[Reading, ...]
+) -> tuple[ParallelState, tuple[Reading, ...]]:
+    """Take what the units and their cars said; what the core is to see as its one inverter comes back.
+
+    All rules of the island speak of "the inverter": that is the primary, whichever unit it is.
+    """
+    names = tuple(unit.name for unit in settings.units)
+    units = list(state.units)
+    seen: list[Reading] = []
+    for reading in readings:
+        match reading:
+            case InverterFast():
+                # Unit 1's own frame, ten times as rich: it is what the core sees while unit 1 is the primary.
+                if state.primary == 0:
+                    seen.append(reading)
+            case UnitFast():
+                index = reading.unit - 1
+                if 0 <= index < len(units):
+                    units[index] = replace(units[index], reading=reading)
+                    if index == state.primary != 0:
+                        seen.append(_as_primary(reading))
+            case CarStatus() | InverterStatus() if reading.device in names:
+                index = names.index(reading.device)
+                if isinstance(reading, CarStatus):
+                    units[index] = replace(units[index], car=reading)
+                if index == state.primary:
+                    seen.append(reading)
+            case _:
+                seen.append(reading)
+    return replace(state, units=tuple(units)), tuple(seen)
+
+
+def _as_primary(reading: UnitFast) -> InverterFast:
+    return InverterFast(
+        reading.at_ns, reading.quality, reading.mode, reading.gate_on, reading.form_enabled, reading.fault,
+        None, None, reading.current_a, reading.limit_a,
+    )  # fmt: skip
+
+
+def hear_foreign(state: ParallelState, heard: ForeignCommand | None) -> ParallelState:
+    """Count a command on the bus that is not ours; several in a short time are a second master."""
+    if heard is None:
+        return replace(state, foreign=None)
+    if state.foreign_heard and heard.at_ns - state.foreign_first_ns <= FOREIGN_WITHIN_NS:
+        count, first_ns = state.foreign_heard + 1, state.foreign_first_ns
+    else:
+        count, first_ns = 1, heard.at_ns
+    words = "somebody else commands the controller" if count >= FOREIGN_VOICES else state.second_master
+    return replace(state, foreign=heard, foreign_heard=count, foreign_first_ns=first_ns, second_master=words)
+
+
+def update(
+    settings: ParallelSettings,
+    state: ParallelState,
+    senses: Senses,
+    *,
+    lit: bool,
+    tied: bool,
+    settled: bool,
+    now_ns: int,
+) -> ParallelState:
+    """Who may run with the primary now. ``settled``: the island has stood long enough to join others to it."""
+    if not state.units:
+        return state
+    rival = next(
+        (
+            index + 1
+            for index, unit in enumerate(state.units)
+            if index != state.primary and _forms(unit, now_ns)
+        ),
+        None,
+    )
+    if rival is not None:
+        text = f"inverter {rival} makes a frequency of its own"
+        state = replace(state, second_master=text)
+    if tied:
+        return _all_that_can(state, now_ns)
+    if not lit:
+        return _alone(state, senses, now_ns)
+    return _share(settings, state, settled, now_ns)
+
+
+def _forms(unit: Unit, now_ns: int) -> bool:
+    reading = fresh(unit.reading, now_ns, UNIT_LIMIT_MS)
+    return reading is not None and reading.mode is InverterMode.FORMING
+
+
+def healthy(unit: Unit, now_ns: int) -> bool:
+    """Heard within 60 ms and without a fault."""
+    reading = fresh(unit.reading, now_ns, UNIT_LIMIT_MS)
+    return (
+        reading is not None
+        and not reading.fault
+        and reading.mode not in (InverterMode.FAULT, InverterMode.OFF)
+    )
+
+
+def _all_that_can(state: ParallelState, now_ns: int) -> ParallelState:
+    """On the grid every inverter follows it: there is nothing to be out of phase with but the grid itself."""
+    mask = 1 << state.primary
+    for index, unit in enumerate(state.units):
+        if healthy(unit, now_ns):
+            mask |= 1 << index
+    return replace(state, mask=mask, dead_since_ns=None)
+
+
+def _alone(state: ParallelState, senses: Senses, now_ns: int) -> ParallelState:
+    """Dark or on the way: the primary alone, and how long the bus has been dead."""
+    house = fresh(senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    dead = (
+        house is not None
+        and house.l1_pu is not None
+        and house.l2_pu is not None
+        and max(house.l1_pu, house.l2_pu) < DEAD_PU
+    )
+    since_ns = state.dead_since_ns
+    if any(unit.joined or unit.in_phase_since_ns is not None for unit in state.units):
+        state = replace(
+            state, units=tuple(replace(unit, joined=False, in_phase_since_ns=None) for unit in state.units)
+        )
+    if not dead:
+        since_ns = None
+    elif since_ns is None:
+        since_ns = now_ns
+    return replace(state, mask=1 << state.primary, dead_since_ns=since_ns)
+
+
+def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_ns: int) -> ParallelState:
+    """Lit: drop who must not stay, join the next who may."""
+    units = list(state.units)
+    next_join_ns = state.next_join_ns
+    for index, unit in enumerate(units):
+        if index == state.primary:
+            continue
+        wrong = _wrong(settings, unit, now_ns)
+        if unit.joined:
+            if wrong:
+                units[index] = replace(
+                    unit,
+                    joined=False,
+                    in_phase_since_ns=None,
+                    drops=unit.drops + 1,
+                    not_before_ns=now_ns + int(settings.rejoin_s * NS_PER_S),
+                    reason=_why_out(settings, unit.drops + 1, wrong),
+                )
+            continue
+        if wrong or not _in_window(settings, unit):
+            reason = unit.reason if unit.drops >= settings.most_drops else wrong or "not in phase yet"
+            units[index] = replace(unit, in_phase_since_ns=None, reason=reason)
+            continue
+        since_ns = unit.in_phase_since_ns if unit.in_phase_since_ns is not None else now_ns
+        units[index] = unit = replace(unit, in_phase_since_ns=since_ns)
+        if (
+            settled
+            and unit.drops < settings.most_drops
+            and now_ns >= max(unit.not_before_ns, next_join_ns)
+            and now_ns - since_ns >= settings.join_hold_ms * NS_PER_MS
+        ):
+            units[index] = replace(unit, joined=True, reason="")
+            next_join_ns = now_ns + int(settings.between_joins_s * NS_PER_S)
+    mask = 1 << state.primary
+    for index, unit in enumerate(units):
+        if unit.joined:
+            mask |= 1 << index
+    return replace(state, units=tuple(units), mask=mask, next_join_ns=next_join_ns, dead_since_ns=None)
+
+
+def _why_out(settings: ParallelSettings, drops: int, wrong: str) -> str:
+    if drops >= settings.most_drops:
+        return f"dropped {drops} times ({wrong}); kept out until reset with R"
+    return wrong
+
+
+def _wrong(settings: ParallelSettings, unit: Unit, now_ns: int) -> str:
+    """Why this secondary must not run now; unknown is a reason."""
+    reading = fresh(unit.reading, now_ns, UNIT_LIMIT_MS)
+    if reading is None:
+        return "silent"
+    if reading.fault or reading.mode in (InverterMode.FAULT, InverterMode.OFF):
+        return "fault" if reading.fault else reading.mode.value
+    if reading.phase_deg is None or reading.slip_hz is None or reading.voltage_difference_pct is None:
+        return "its angle is unknown"
+    if abs(reading.phase_deg) > settings.drop_phase_deg:
+        return f"{reading.phase_deg:+.0f}° out of phase"
+    return ""
+
+
+def _in_window(settings: ParallelSettings, unit: Unit) -> bool:
+    reading = unit.reading
+    return (
+        reading is not None
+        and reading.phase_deg is not None
+        and reading.slip_hz is not None
+        and reading.voltage_difference_pct is not None
+        and abs(reading.phase_deg) <= settings.join_phase_deg
+        and abs(reading.slip_hz) <= settings.join_slip_hz
+        and abs(reading.voltage_difference_pct) <= settings.join_voltage_pct
+    )
+
+
+def next_in_rank(state: ParallelState, car: CarSettings, now_ns: int) -> int | None:
+    """Who forms after the primary is lost: the next healthy unit whose car can; ``None`` = nobody, or not yet."""
+    if state.dead_since_ns is None or now_ns - state.dead_since_ns < DEAD_BUS_NS:
+        return None
+    count = len(state.units)
+    for step in range(1, count):
+        index = (state.primary + step) % count
+        unit = state.units[index]
+        if healthy(unit, now_ns) and _can_feed(unit, car, now_ns):
+            return index
+    return None
+
+
+def _can_feed(unit: Unit, settings: CarSettings, now_ns: int) -> bool:
+    car = fresh(unit.car, now_ns, settings.fresh_ms)
+    return (
+        car is not None
+        and car.soc_pct is not None
+        and car.soc_pct >= settings.stop_soc_pct
+        and car.dc_voltage_v is not None
+        and settings.dc_lo_v <= car.dc_voltage_v <= settings.dc_hi_v
+    )
+
+
+def elect(state: ParallelState, senses: Senses, index: int) -> tuple[ParallelState, Senses]:
+    """Unit ``index`` is the primary from now on, and what the core takes for its inverter and car."""
+    unit = state.units[index]
+    assert unit.reading is not None
+    return (
+        replace(state, primary=index, mask=1 << index, dead_since_ns=None),
+        replace(senses, inverter_fast=_as_primary(unit.reading), car=unit.car),
+    )
+
+
+def gates_off(state: ParallelState) -> bool:
+    """Every gate that is heard of is off. The controller itself turns a silent unit's off with the others."""
+    return not any(unit.reading is not None and unit.reading.gate_on for unit in state.units)
+
+
+def reset(state: ParallelState) -> ParallelState:
+    """A person has looked: all may join again, and whoever else commanded is believed to be gone."""
+    units = tuple(replace(unit, drops=0, not_before_ns=0, reason="") for unit in state.units)
+    return replace(state, units=units, second_master="", foreign_heard=0)
+
+
+def capacity_w(state: ParallelState, unit_limit_w: float) -> float:
+    """What all that run can give together, where each gives ``unit_limit_w``."""
+    return unit_limit_w * state.units_running
