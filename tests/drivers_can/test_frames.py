@@ -16,6 +16,7 @@ from v2h_drivers.capabilities import (
     ControllerHeartbeat,
     ControlRequest,
     FanRequest,
+    ForeignCommand,
     GridFast,
     HouseFast,
     InverterFast,
@@ -33,6 +34,7 @@ from v2h_drivers.capabilities import (
     Supply,
     Sync,
     Temperatures,
+    UnitFast,
 )
 
 MS = 1_000_000
@@ -139,6 +141,40 @@ def test_inv_state(
 
 
 @FAST
+@given(
+    arbitration_id=st.sampled_from(sorted(lc_frames.UNIT_STATES)),
+    mode=st.sampled_from(lc_frames.MODES),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    phase=maybe(-180, 180),
+    slip=maybe(-1.2, 1.2),
+    difference=maybe(-12, 12),
+    amps=maybe(0, 126),
+    limit=maybe(0, 126),
+)
+def test_unit_states(
+    arbitration_id: int,
+    mode: str,
+    flags: tuple[bool, bool, bool],
+    phase: float | None,
+    slip: float | None,
+    difference: float | None,
+    amps: float | None,
+    limit: float | None,
+) -> None:
+    signals = lc_frames.unit_state(mode, *flags, phase, slip, difference, amps, limit)
+    reading = heard(arbitration_id, signals)
+    assert isinstance(reading, UnitFast)
+    assert reading.unit == lc_frames.UNIT_STATES[arbitration_id] + 1
+    assert reading.mode is InverterMode(mode)
+    assert (reading.gate_on, reading.form_enabled, reading.fault) == flags
+    same(reading.phase_deg, phase, 0.2)
+    same(reading.slip_hz, slip, 0.005)
+    same(reading.voltage_difference_pct, difference, 0.1)
+    same(reading.current_a, amps, 1.0)
+    same(reading.limit_a, limit, 1.0)
+
+
+@FAST
 @given(phase=maybe(-180, 180), slip=maybe(-2, 2), difference=maybe(-50, 50), at=st.integers(0, 10**6))
 def test_sync(phase: float | None, slip: float | None, difference: float | None, at: int) -> None:
     reading = heard(lc_frames.SYNC, lc_frames.sync(phase, slip, difference, at))
@@ -220,20 +256,22 @@ def sent(link: LogicControllerLink, arbitration_id: int, now_ns: int = 10 * MS) 
 @given(
     flags=st.tuples(*[st.booleans()] * 4),
     mask=st.integers(0, 255),
+    primary=st.integers(0, 7),
     token=st.integers(0, 255),
     nonce=st.integers(1, 0xFFFE),
 )
 def test_the_twin_unpacks_the_command_that_was_asked(
-    flags: tuple[bool, ...], mask: int, token: int, nonce: int
+    flags: tuple[bool, ...], mask: int, primary: int, token: int, nonce: int
 ) -> None:
     link = LogicControllerLink("C", "t")
     heard(lc_frames.HB_LC, lc_frames.heartbeat(nonce, 3, 1, 20), link=link)
     open_mid, close_mid, gate, form = flags
-    link.request(ControlRequest(open_mid, close_mid, gate, form, mask, token), 10 * MS)
+    link.request(ControlRequest(open_mid, close_mid, gate, form, mask, token, primary), 10 * MS)
     frame = sent(link, lc_frames.CMD)
     assert lc_frames.crc8(lc_frames.CMD, frame[:7]) == frame[7]
     command = lc_frames.unpack_command(int.from_bytes(frame[:6], "little"))
     assert (command.open_mid, command.close_mid, command.gate, command.form) == flags
+    assert command.primary == primary
     assert (command.inverter_mask, command.close_token, command.nonce) == (mask, token, nonce)
 
 
@@ -259,6 +297,18 @@ def test_setpoint_shed_and_fan(hertz: float, volts: float, watts: float, share: 
         same(read, wanted, step)
     assert int.from_bytes(frames[lc_frames.SHED][:4], "little") == 0xA5A5
     assert frames[lc_frames.FAN][0] == duty
+
+
+def test_our_own_command_heard_again_is_nobody_and_another_s_is_somebody() -> None:
+    link = LogicControllerLink("C", "t")
+    heard(lc_frames.HB_LC, lc_frames.heartbeat(77, 5, 1, 20), link=link)
+    link.request(ControlRequest(True, False, False, False), 10 * MS)
+    own = sent(link, lc_frames.CMD)
+    assert link.receive(lc_frames.CMD, own, 11 * MS) is None
+    other = lc_frames.frame(lc_frames.CMD, 1 << 2 | 77 << 24, 200)
+    assert isinstance(link.receive(lc_frames.CMD, other, 12 * MS), ForeignCommand)
+    broken = other[:7] + bytes((other[7] ^ 1,))
+    assert link.receive(lc_frames.CMD, broken, 13 * MS) is None
 
 
 def test_crc8_has_its_check_value() -> None:

@@ -31,7 +31,6 @@ AWAITED = {
     "modbus.garbage",
     "modbus.unit_conflict",
     "modbus.write_ignored",
-    "control.second_master",
     "clock.steps",
     "storage.torn_write",
     "config.corrupt",
@@ -40,8 +39,6 @@ AWAITED = {
     "ev.contactor_welded",
     "ev.insulation_low",
     "ev.limit_drops",
-    "parallel.primary_lost",
-    "parallel.phase_error",
 }
 
 

@@ -27,6 +27,7 @@ from v2h_drivers.capabilities import (
 
 #: Three periods of a unit's state frame: longer is silence (fault class 61).
 UNIT_LIMIT_MS = 60.0
+NO_ANGLE = "its angle is unknown"
 DEAD_PU = 0.05
 DEAD_BUS_NS = 100 * NS_PER_MS
 #: A second voice on the bus counts when it speaks this often within this time: one stray frame is no master.
@@ -151,11 +152,9 @@ def update(
     if rival is not None:
         text = f"inverter {rival} makes a frequency of its own"
         state = replace(state, second_master=text)
-    if tied:
-        return _all_that_can(state, now_ns)
-    if not lit:
+    if not lit and not tied:
         return _alone(state, senses, now_ns)
-    return _share(settings, state, settled, now_ns)
+    return _share(settings, state, settled or tied, now_ns)
 
 
 def _forms(unit: Unit, now_ns: int) -> bool:
@@ -171,15 +170,6 @@ def healthy(unit: Unit, now_ns: int) -> bool:
         and not reading.fault
         and reading.mode not in (InverterMode.FAULT, InverterMode.OFF)
     )
-
-
-def _all_that_can(state: ParallelState, now_ns: int) -> ParallelState:
-    """On the grid every inverter follows it: there is nothing to be out of phase with but the grid itself."""
-    mask = 1 << state.primary
-    for index, unit in enumerate(state.units):
-        if healthy(unit, now_ns):
-            mask |= 1 << index
-    return replace(state, mask=mask, dead_since_ns=None)
 
 
 def _alone(state: ParallelState, senses: Senses, now_ns: int) -> ParallelState:
@@ -204,7 +194,7 @@ def _alone(state: ParallelState, senses: Senses, now_ns: int) -> ParallelState:
 
 
 def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_ns: int) -> ParallelState:
-    """Lit: drop who must not stay, join the next who may."""
+    """Lit, or on the grid: drop who must not stay, join the next who may."""
     units = list(state.units)
     next_join_ns = state.next_join_ns
     for index, unit in enumerate(units):
@@ -212,7 +202,10 @@ def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_
             continue
         wrong = _wrong(settings, unit, now_ns)
         if unit.joined:
-            if wrong:
+            if wrong == NO_ANGLE:
+                # The bus itself has gone: nobody's fault but the primary's.
+                units[index] = replace(unit, joined=False, in_phase_since_ns=None, reason=wrong)
+            elif wrong:
                 units[index] = replace(
                     unit,
                     joined=False,
@@ -257,7 +250,7 @@ def _wrong(settings: ParallelSettings, unit: Unit, now_ns: int) -> str:
     if reading.fault or reading.mode in (InverterMode.FAULT, InverterMode.OFF):
         return "fault" if reading.fault else reading.mode.value
     if reading.phase_deg is None or reading.slip_hz is None or reading.voltage_difference_pct is None:
-        return "its angle is unknown"
+        return NO_ANGLE
     if abs(reading.phase_deg) > settings.drop_phase_deg:
         return f"{reading.phase_deg:+.0f}° out of phase"
     return ""

@@ -203,7 +203,7 @@ class SolarSettings:
     rated_w: float = 5_000.0
     raise_most_hz: float = 1.0
     #: Surplus for this long in spite of the frequency: leave.
-    patience_s: float = 1.5
+    patience_s: float = 1.1
     max_charge_w: float = 7_600.0
     full_from_pct: float = 95.0
     full_pct: float = 98.0

@@ -6,10 +6,10 @@ import hashlib
 import heapq
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from v2h_console.core.settings import Settings
+from v2h_console.core.settings import ParallelSettings, Settings, UnitSettings
 from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving.judge import Judge, Violation
@@ -145,7 +145,12 @@ def violation_document(violation: Violation) -> dict[str, Any]:
 
 def settings_for(scenario: Scenario) -> Settings:
     """The demo's site with the scenario's enter-service delay."""
-    return demo_site.settings(scenario.start.enter_service_s)
+    settings = demo_site.settings(scenario.start.enter_service_s)
+    count = scenario.start.inverters
+    if count == 1:
+        return settings
+    names = ["Inverter", *(f"Inverter {number}" for number in range(2, count + 1))]
+    return replace(settings, parallel=ParallelSettings(tuple(UnitSettings(name) for name in names)))
 
 
 class JudgedSite:

@@ -22,6 +22,8 @@ DELAY_SHARE = 0.985
 PHASE_LIMIT_DEG = 20.0
 DEAD_PU = 0.05
 DEAD_HOLD_NS = 299 * MS
+# I14: a follower joins in phase; 5 degrees, and what its angle is measured to.
+JOIN_DEG = 6.0
 # I2: the house made by the inverter must not reach the street.
 FORMED_PU = 0.15
 HANDBACK_NS = 100 * MS
@@ -132,6 +134,11 @@ class Judge:
                 self._island_ns = at_ns if forming else None
             case "circuit.energised":
                 self._judge_heavy(str(truth.detail.get("circuit")), scene)
+            case "unit.gate_on":
+                angle = truth.detail.get("phase_deg")
+                alone = scene.mode == "forming" and not any(scene.poles)
+                if alone and (not isinstance(angle, float) or abs(angle) > JOIN_DEG):
+                    self._violate("I14", at_ns, f"an inverter joined at {angle} degrees")
             case "inverter.tripped":
                 if truth.detail.get("fault") == "overload":
                     self._violate("I8", at_ns, "the inverter tripped on overload")

@@ -255,6 +255,12 @@ MAKERS: dict[str, Maker] = {
     "aux_supply.low": _either("aux_supply.low"),
     "pv.surplus": _island("pv.surplus", params=_surplus),
     "neutral_former.trips": _island("neutral_former.trips"),
+    "control.second_master": _either("control.second_master"),
+    "parallel.primary_lost": _island("parallel.primary_lost"),
+    "parallel.phase_error": _island(
+        "parallel.phase_error",
+        params=lambda draw: {"deg": draw.choice((-1.0, 1.0)) * draw.uniform(12.0, 90.0)},
+    ),
 }
 
 
@@ -296,6 +302,10 @@ def plan(seed: int, faults: Sequence[str]) -> Plan:
             else:
                 mishaps.append(Mishap(name, at_s))
                 lines += made
+    if any(one.name.startswith("parallel.") for one in mishaps) or any(
+        one.fault.startswith("parallel.") for one in ambushes
+    ):
+        start = replace(start, inverters=random.Random(f"{seed}/inverters").randint(2, 4))
     ordered = tuple(sorted((line for line in lines if line.s < end_s), key=lambda line: line.s))
     return Plan(seed, Scenario(f"seed {seed}", end_s, start, ordered), tuple(mishaps), tuple(ambushes))
 

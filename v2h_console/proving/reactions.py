@@ -57,6 +57,11 @@ def _gives_up(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | 
     return worst_ms
 
 
+def _shared(scene: Scene) -> bool:
+    """A follower runs beside the one that forms."""
+    return _on_its_own(scene) and scene.followers > 0
+
+
 def _working(scene: Scene) -> bool:
     return scene.gate_on and scene.mode in ("following", "forming")
 
@@ -231,5 +236,8 @@ EXPECTED: dict[str, Expected] = {
     "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
     "aux_supply.low": Expected(_working, _first("gate.off", "inverter.tripped"), 1_000.0),
     "pv.surplus": Expected(_islanded, _surplus_met, 2_000.0),
+    "control.second_master": Expected(_working, _GATE, 1_000.0),
+    "parallel.primary_lost": Expected(_islanded, _first("gate.off"), 85.0),
+    "parallel.phase_error": Expected(_shared, _first("unit.gate_off", "unit.tripped"), 100.0),
     "neutral_former.trips": Expected(_on_its_own, _GATE, 100.0),
 }

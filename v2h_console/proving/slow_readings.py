@@ -6,6 +6,7 @@ those that the twin's register maps serve.
 
 from __future__ import annotations
 
+from v2h_console.twin.physics.car import Car
 from v2h_console.twin.world import World
 from v2h_drivers.capabilities import (
     CarStatus,
@@ -23,7 +24,12 @@ from v2h_drivers.capabilities import (
 def poll(world: World, at_ns: int) -> list[Reading]:
     """One round of every polled device at ``at_ns``."""
     readings: list[Reading] = [_inverter(world, at_ns), _solar(world, at_ns)]
-    readings.append(_car(world, at_ns))
+    readings.append(_car(world.car, _embodied(world), at_ns, heard=world.car_heard))
+    readings.extend(
+        _car(unit.car, _name(unit.index), at_ns, heard=unit.car.connected)
+        for unit in world.units.followers()
+        if not unit.silent
+    )
     mask = 0
     for index, circuit in enumerate(world.circuits):
         mask |= circuit.relay_closed << index
@@ -49,7 +55,7 @@ def _inverter(world: World, at_ns: int) -> InverterStatus:
     return InverterStatus(
         at_ns=at_ns,
         quality=Quality.GOOD,
-        device="Inverter",
+        device=_embodied(world),
         power_w=inverter.power_w,
         l1_w=inverter.l1_w,
         l2_w=inverter.l2_w,
@@ -66,15 +72,23 @@ def _inverter(world: World, at_ns: int) -> InverterStatus:
     )
 
 
-def _car(world: World, at_ns: int) -> CarStatus:
-    car = world.car
-    if not world.car_heard:
+def _name(index: int) -> str:
+    return "Inverter" if index == 0 else f"Inverter {index + 1}"
+
+
+def _embodied(world: World) -> str:
+    """The device behind which the inverter that holds the house stands."""
+    return _name(world.units.primary)
+
+
+def _car(car: Car, device: str, at_ns: int, *, heard: bool) -> CarStatus:
+    if not heard:
         # The inverter answers for its own registers; what it does not hear of the car it says it does not know.
-        return CarStatus(at_ns, Quality.GOOD, "Inverter", None, None, None, None, None, None)
+        return CarStatus(at_ns, Quality.GOOD, device, None, None, None, None, None, None)
     return CarStatus(
         at_ns=at_ns,
         quality=Quality.GOOD,
-        device="Inverter",
+        device=device,
         soc_pct=car.reported_soc_pct,
         soh_pct=car.soh_pct,
         capacity_wh=car.capacity_wh,

@@ -64,6 +64,7 @@ COMMAND_NS = 20 * MS
 #: fsync of one small file, least and most.
 FSYNC_MS = (2.0, 12.0)
 #: A polled device is asked this often; it takes a request after ``REQUEST_NS``.
+VOICE_NS = 20 * MS
 POLL_NS = 300 * MS
 REQUEST_NS = 60 * MS
 #: Polls keep to a raster that no whole second falls on.
@@ -93,6 +94,13 @@ _ORDERS = {
 StepFunction = Callable[[Settings, State, Observation, int], Step]
 #: What a fault does to a frame on its way: the bytes that arrive, or ``None``.
 Tamper = Callable[[int, bytes, int], bytes | None]
+
+
+@dataclass(frozen=True, slots=True)
+class _Voice:
+    """The next command of a second master, and its counter."""
+
+    counter: int
 
 
 @dataclass(slots=True)
@@ -142,12 +150,13 @@ class VirtualSite:
         self.to_console: Tamper | None = None
         self.to_controller: Tamper | None = None
         self.polling = True
+        self._foreign = False
         self._fixed = fixed
         self._record = record
         self._step = step_function
         self._nonce = 1 + seed % 60_000
         self.controller = LogicController(self.world, self._nonce, running=not booting)
-        self._queue: list[tuple[int, int, int, bytes | LatchReceipt | SlowRequest]] = []
+        self._queue: list[tuple[int, int, int, bytes | LatchReceipt | SlowRequest | _Voice]] = []
         self._serial = 0
         self._fine_until_ns = FINE_AFTER_NS
         self._hop_ns = QUIET_HOP_NS
@@ -233,6 +242,10 @@ class VirtualSite:
                 self.to_console = _Frozen() if begins else None
             case "modbus.timeout":
                 self.polling = not begins
+            case "control.second_master":
+                self._foreign = begins
+                if begins:
+                    self._push(self.world.now_ns + VOICE_NS, 0, _Voice(100))
             case "storage.full":
                 self.storage.failing = begins
             case "control.tick_overrun" if begins:
@@ -386,7 +399,7 @@ class VirtualSite:
         self,
         at_ns: int,
         arbitration_id: int,
-        what: bytes | LatchReceipt | SlowRequest,
+        what: bytes | LatchReceipt | SlowRequest | _Voice,
     ) -> None:
         self._serial += 1
         heapq.heappush(self._queue, (at_ns, self._serial, arbitration_id, what))
@@ -394,12 +407,14 @@ class VirtualSite:
     def _arrive(
         self,
         arbitration_id: int,
-        what: bytes | LatchReceipt | SlowRequest,
+        what: bytes | LatchReceipt | SlowRequest | _Voice,
         now_ns: int,
     ) -> None:
         match what:
             case bytes():
                 self._deliver_to_controller(arbitration_id, what, now_ns)
+            case _Voice():
+                self._speak_up(what, now_ns)
             case LatchReceipt():
                 self._receipts.append(what)
             case DischargeLimitRequest():
@@ -408,6 +423,17 @@ class VirtualSite:
                 self.world.set_solar_permit(what.permitted)
             case RelayRequest():
                 self.world.set_relay(what.circuit, what.closed)
+
+    def _speak_up(self, voice: _Voice, now_ns: int) -> None:
+        """Somebody else's owner commands the same controller: everyone on the bus hears it."""
+        if not self._foreign:
+            return
+        # Hold, gate on, with the nonce that it has heard like we have.
+        signals = 1 << 2 | 1 << 8 | self._nonce << 24
+        frame = lc_frames.frame(lc_frames.CMD, signals, voice.counter)
+        self._hear(lc_frames.CMD, frame, now_ns)
+        self._deliver_to_controller(lc_frames.CMD, frame, now_ns)
+        self._push(now_ns + VOICE_NS, 0, _Voice((voice.counter + 1) & 0xFF))
 
     def _deliver_to_controller(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
         tampered = data if self.to_controller is None else self.to_controller(arbitration_id, data, now_ns)

@@ -86,6 +86,14 @@ class CarData:
 
 
 @dataclass(frozen=True, slots=True)
+class UnitData:
+    """One more inverter like the first, with a car of its own."""
+
+    name: str
+    car: CarData = CarData()
+
+
+@dataclass(frozen=True, slots=True)
 class ThermalData:
     """C dT/dt = loss − (T − Ta) / R."""
 
@@ -155,6 +163,8 @@ class House:
     mid: MidData = MidData()
     inverter: InverterData = InverterData()
     car: CarData = CarData()
+    #: Inverters beside the first; none in most houses.
+    units: tuple[UnitData, ...] = ()
     thermal: ThermalData = ThermalData()
     solar: SolarData = SolarData()
     supply: SupplyData = SupplyData()

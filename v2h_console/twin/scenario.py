@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from v2h_console.twin.house import CircuitData, House
+from v2h_console.twin.house import CircuitData, House, UnitData
 
 Value = float | str | bool
 Params = dict[str, Value]
@@ -129,6 +129,8 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "aux_supply.low": {"volts": Number(0.0, 30.0, "V")},
     "pv.surplus": {"kw": Number(0.0, 50.0, "kW"), "pct": Number(0.0, 100.0, "%"), "stubborn": Flag()},
     "neutral_former.trips": {},
+    "parallel.primary_lost": {},
+    "parallel.phase_error": {"deg": Number(-180.0, 180.0, "degrees")},
 }
 
 #: Faults of the site around the house (its bus, its storage, its owner): virtual time injects them, the house alone
@@ -140,6 +142,7 @@ SITE_FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "control.tick_overrun": {"for_s": Number(0.05, 10.0, "s")},
     "storage.full": {},
     "lc.frozen": {},
+    "control.second_master": {},
 }
 
 _LOAD: Mapping[str, Kind] = {"load": Load()}
@@ -223,6 +226,7 @@ class Start:
     loads_on: tuple[str, ...] | None = None
     boot: bool = False
     enter_service_s: float = 300.0
+    inverters: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +252,9 @@ class Scenario:
                 replace(circuit, wants_on=circuit.id in start.loads_on) for circuit in house.circuits
             )
             house = replace(house, circuits=circuits)
+        if start.inverters > 1:
+            more = tuple(UnitData(f"Inverter {n}", house.car) for n in range(2, start.inverters + 1))
+            house = replace(house, units=more)
         return house
 
 
@@ -257,6 +264,7 @@ _START: Mapping[str, Kind] = {
     "pv_kw": Number(0.0, 50.0, "kW"),
     "boot": Flag(),
     "enter_service_s": Number(0.0, 600.0, "s"),
+    "inverters": Choice((1, 2, 3, 4, 5, 6, 7, 8)),
 }
 
 
@@ -371,6 +379,7 @@ class _Reader:
             loads_on,
             bool(values.get("boot", False)),
             300.0 if enter_s is None else enter_s,
+            int(number("inverters") or 1),
         )
 
     def _steps(self, duration_s: float) -> tuple[Step, ...]:

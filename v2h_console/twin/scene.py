@@ -33,6 +33,7 @@ class Scene:
     power_w: float
     limit_w: float
     heatsink_c: float
+    followers: int = 0
 
 
 def scene(world: World) -> Scene:
@@ -49,7 +50,7 @@ def scene(world: World) -> Scene:
         poles=(mid.main_closed(1), mid.main_closed(2)),
         contacts_open=mid.nc_closed and not mid.no_closed,
         coil_on=mid.coil_on,
-        gate_on=inverter.gate_on,
+        gate_on=inverter.gate_on or any(unit.gate_on for unit in world.units.all),
         form_on=inverter.form_on,
         mode=inverter.mode,
         raising=inverter.raising,
@@ -63,4 +64,5 @@ def scene(world: World) -> Scene:
         power_w=inverter.power_w,
         limit_w=inverter.max_discharge_w,
         heatsink_c=world.thermal.heatsink_c,
+        followers=sum(unit.gate_on for unit in world.units.followers()),
     )

@@ -26,6 +26,7 @@ from v2h_console.twin.physics.senses import Senses
 from v2h_console.twin.physics.sources import Solar, Supply
 from v2h_console.twin.physics.switching import Switching
 from v2h_console.twin.physics.thermal import Thermal
+from v2h_console.twin.physics.units import Units
 from v2h_console.twin.physics.verbs import Verbs
 from v2h_console.twin.truth import Truth
 
@@ -80,6 +81,7 @@ class World:
         self.senses = Senses(self)
         self.powertrain = Powertrain(self)
         self.switching = Switching(self)
+        self.units = Units(self, house, start_ns)
         self._verbs = Verbs(self)
         self._announced_poles = [not boot, not boot]
         self._phase_at_contact = 0.0
@@ -109,6 +111,8 @@ class World:
     def _move(self, at_ns: int) -> None:
         self.now_ns = at_ns
         self.car.look(at_ns)
+        if self.units.all:
+            self.units.look(at_ns)
         self.thermal.look(at_ns)
 
     def look_at(self, at_ns: int) -> None:
@@ -162,6 +166,7 @@ class World:
             else:
                 self.agenda.put(f"fade/{node.name}", node.fades_at_ns, partial(self._faded, node))
             self.senses.changed(node, move.step_pu)
+        self.units.settle()
         self.powertrain.load()
         for leg in (0, 1):
             pu = self.network.backfed[leg]

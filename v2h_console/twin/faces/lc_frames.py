@@ -12,6 +12,9 @@ CMD, INV_SET, SHED, FAN, WAVE_REQ = 0x010, 0x138, 0x140, 0x220, 0x148
 MID_STATE, GRID_FAST, HOUSE_FAST, INV_STATE, SYNC, CURRENTS = 0x020, 0x100, 0x108, 0x110, 0x118, 0x120
 GRID_CYC, HOUSE_CYC, HB_LC, LOAD_FB, TEMPS, SUPPLY, CFG = 0x128, 0x130, 0x200, 0x208, 0x210, 0x218, 0x228
 
+#: Units 2 to 8, then unit 1 beside its INV_STATE: (id, unit's index).
+UNIT_STATES = {0x119: 0, 0x111: 1, 0x112: 2, 0x113: 3, 0x114: 4, 0x115: 5, 0x116: 6, 0x117: 7}
+
 MODES = ("off", "standby", "following", "forming", "fault")
 
 
@@ -107,6 +110,29 @@ def inv_state(
     )
 
 
+def unit_state(
+    mode: str,
+    gate_on: bool,
+    form_enabled: bool,
+    fault: bool,
+    phase_deg: float | None,
+    slip_hz: float | None,
+    difference_pct: float | None,
+    current_a: float | None,
+    limit_a: float | None,
+) -> int:
+    """UNITn_STATE."""
+    flags = MODES.index(mode) | gate_on << 3 | form_enabled << 4 | fault << 5
+    return (
+        flags
+        | _s(phase_deg, 0.2, 11, 6)
+        | _s(slip_hz, 0.005, 9, 17)
+        | _s(difference_pct, 0.1, 8, 26)
+        | _u(current_a, 1.0, 7, 34)
+        | _u(limit_a, 1.0, 7, 41)
+    )
+
+
 def sync(
     phase_deg: float | None, slip_hz: float | None, voltage_difference_pct: float | None, lc_time_ms: int
 ) -> int:
@@ -166,6 +192,7 @@ class Command:
     inverter_mask: int
     close_token: int
     nonce: int
+    primary: int = 0
 
 
 def unpack_command(signals: int) -> Command:
@@ -178,6 +205,7 @@ def unpack_command(signals: int) -> Command:
         signals >> 8 & 0xFF,
         signals >> 16 & 0xFF,
         signals >> 24 & 0xFFFF,
+        signals >> 40 & 0x7,
     )
 
 

@@ -41,6 +41,8 @@ PERIODS_NS = {
     frames.CFG: 1000 * MS,
 }
 
+UNIT_PERIOD_NS = 20 * MS
+
 #: Relative noise of a voltage channel, as a 12-bit sensor with a good divider has it.
 VOLTAGE_NOISE = 0.0004
 #: A burst of interference on a sense lead.
@@ -82,9 +84,15 @@ class LogicController:
         self._closed_by_token_ns: int | None = None
         self._open_since_ns: int | None = None
         self._drove_ns = world.now_ns
-        self._counters = dict.fromkeys(PERIODS_NS, 0)
+        self._periods_ns = PERIODS_NS | {
+            arbitration_id: UNIT_PERIOD_NS
+            for arbitration_id, index in frames.UNIT_STATES.items()
+            if index < len(world.units.all)
+        }
+        self._counters = dict.fromkeys(self._periods_ns, 0)
         self._due_ns = {
-            arbitration_id: world.now_ns + index * 300_000 for index, arbitration_id in enumerate(PERIODS_NS)
+            arbitration_id: world.now_ns + index * 300_000
+            for index, arbitration_id in enumerate(self._periods_ns)
         }
         self._next_due_ns = min(self._due_ns.values())
         self._last_contacts = (world.mid.nc_closed, world.mid.no_closed)
@@ -176,6 +184,7 @@ class LogicController:
                 self._state = FAIL_SAFE
                 self._accepted = _Accepted()
                 self._tell(now_ns, "lc.fail_safe")
+            world.units.command(False, 0, world.units.primary)
             self._set(coil=False, gate=False, form=False)
             return
         coil = world.mid.coil_on
@@ -191,6 +200,10 @@ class LogicController:
         if command.form and gate and not form and world.inverter.form_on:
             # A contact moved under a forming inverter: nothing but gate-off is quick enough.
             gate = False
+        world.units.command(gate, command.inverter_mask, command.primary)
+        if world.units.all:
+            gate = world.units.gate_for(gate, command.inverter_mask)
+            form = form and gate and command.primary == world.units.primary
         self._set(coil=coil, gate=gate, form=form)
 
     def _token_is_good(self, token: int, now_ns: int) -> bool:
@@ -267,6 +280,9 @@ class LogicController:
         for arbitration_id, due_ns in self._due_ns.items():
             if due_ns > now_ns:
                 continue
+            if self._is_silent(arbitration_id):
+                self._due_ns[arbitration_id] = now_ns + self._periods_ns[arbitration_id]
+                continue
             if arbitration_id == frames.MID_STATE:
                 self._last_contacts, self._last_mid_sent_ns = contacts, now_ns
             elif arbitration_id == frames.LOAD_FB:
@@ -275,7 +291,7 @@ class LogicController:
             sent.append(
                 (arbitration_id, frames.frame(arbitration_id, self._sample(arbitration_id, now_ns), counter))
             )
-            period = PERIODS_NS[arbitration_id]
+            period = self._periods_ns[arbitration_id]
             # Late frames are not made up for: the next one keeps to the raster.
             behind = (now_ns - due_ns) // period
             self._due_ns[arbitration_id] = due_ns + (behind + 1) * period
@@ -298,14 +314,14 @@ class LogicController:
             return []
         found: list[tuple[int, int]] = []
         for arbitration_id, due_ns in self._due_ns.items():
-            if due_ns < to_ns:
-                period = PERIODS_NS[arbitration_id]
+            if due_ns < to_ns and not self._is_silent(arbitration_id):
+                period = self._periods_ns[arbitration_id]
                 found.append((due_ns + (to_ns - 1 - due_ns) // period * period, arbitration_id))
         found.sort()
         newest: list[tuple[int, int, bytes]] = []
         for due_ns, arbitration_id in found:
             self._world.look_at(due_ns)
-            passed = (due_ns - self._due_ns[arbitration_id]) // PERIODS_NS[arbitration_id] + 1
+            passed = (due_ns - self._due_ns[arbitration_id]) // self._periods_ns[arbitration_id] + 1
             counter = (self._counters[arbitration_id] + passed) & 0xFF
             signals = self._sample(arbitration_id, due_ns)
             newest.append((due_ns, arbitration_id, frames.frame(arbitration_id, signals, counter)))
@@ -318,13 +334,23 @@ class LogicController:
         """
         for arbitration_id, due_ns in self._due_ns.items():
             if due_ns < to_ns:
-                period = PERIODS_NS[arbitration_id]
+                period = self._periods_ns[arbitration_id]
                 passed = (to_ns - 1 - due_ns) // period + 1
                 self._due_ns[arbitration_id] = due_ns + passed * period
                 self._counters[arbitration_id] = (self._counters[arbitration_id] + passed) & 0xFF
         self._next_due_ns = min(self._due_ns.values())
         if self._accepted.command is not None and heard is not None:
             self._accepted.at_ns, self._accepted.counter = heard
+
+    def _is_silent(self, arbitration_id: int) -> bool:
+        """A unit whose own link is dead: the controller has nothing to say of it."""
+        units = self._world.units
+        if not units.all:
+            return False
+        if arbitration_id == frames.INV_STATE:
+            return units.all[0].silent
+        index = frames.UNIT_STATES.get(arbitration_id)
+        return index is not None and units.all[index].silent
 
     def _feedback_mask(self) -> int:
         mask = 0
@@ -361,6 +387,21 @@ class LogicController:
                     since_ms,
                     pole_a,
                     mid.operations,
+                )
+            case _ if arbitration_id in frames.UNIT_STATES:
+                return self._unit_state(frames.UNIT_STATES[arbitration_id], now_ns)
+            case frames.INV_STATE if world.units.all and world.units.primary != 0:
+                first = world.units.all[0]
+                inverter = first.inverter
+                return frames.inv_state(
+                    world.units.mode(first),
+                    first.gate_on,
+                    False,
+                    bool(first.fault),
+                    world.inverter.voltage_v,
+                    world.inverter.frequency_hz,
+                    first.share_w / 2.0 / world.house.nominal_v,
+                    inverter.limit_a,
                 )
             case frames.INV_STATE:
                 inverter = world.inverter
@@ -405,6 +446,26 @@ class LogicController:
                 return frames.supply(world.supply.voltage_v, world.supply.hold_up_min)
             case _:
                 return 0x5C0F_F1E5  # the configuration's CRC: one firmware, one configuration
+
+    def _unit_state(self, index: int, now_ns: int) -> int:
+        world = self._world
+        unit = world.units.all[index]
+        if index == world.units.primary:
+            inverter = world.inverter
+            return frames.unit_state(
+                inverter.mode, inverter.gate_on, inverter.form_on, bool(inverter.fault), 0.0, 0.0, 0.0,
+                inverter.current_a, inverter.limit_a,
+            )  # fmt: skip
+        phase_deg = unit.phase_deg(now_ns)
+        # A phase comparator knows half a turn either way.
+        wrapped = None if phase_deg is None else (phase_deg + 180.0) % 360.0 - 180.0
+        noisy = None if wrapped is None else wrapped + self._noise(f"unit{index}", PHASE_NOISE_DEG)
+        volts = world.house.nominal_v
+        amperes = abs(unit.share_w) / 2.0 / volts + unit.circulating_a(now_ns, volts)
+        return frames.unit_state(
+            world.units.mode(unit), unit.gate_on, False, bool(unit.fault), noisy, unit.slip_hz(now_ns),
+            None if wrapped is None else 0.0, amperes, unit.inverter.limit_a,
+        )  # fmt: skip
 
     def _amplitude(self, side: str, leg: int) -> float | None:
         world = self._world

@@ -18,6 +18,8 @@ SAMPLES = 1_664
 RATE_HZ = 7_680
 STEP_NS = 1_000_000_000 / RATE_HZ
 PERIOD_NS = 2 * MS
+#: Beside the state frames of several inverters the bus has less room.
+SHARED_PERIOD_NS = 8 * MS
 SCALE_V = 0.15
 LARGEST = 2_047
 NOT_AVAILABLE = 0x800
@@ -37,6 +39,7 @@ class Waves:
         self._words: list[int] = []
         self._queue: list[int] = []
         self.due_ns = 1 << 62
+        self._period_ns = SHARED_PERIOD_NS if world.units.all else PERIOD_NS
 
     @property
     def recording(self) -> bool:
@@ -50,7 +53,7 @@ class Waves:
         if number != self._number:
             self._number, self._began_ns, self._words = number, now_ns, []
         self._queue = list(range(first, first + count))
-        self.due_ns = now_ns + PERIOD_NS
+        self.due_ns = now_ns + self._period_ns
 
     def record(self, now_ns: int) -> None:
         """Take every sample up to now."""
@@ -69,7 +72,7 @@ class Waves:
                 break
             self._queue.pop(0)
             sent.append((WAVE, (index | self._words[index] << 16).to_bytes(8, "little")))
-            self.due_ns = max(self.due_ns + PERIOD_NS, now_ns + MS)
+            self.due_ns = max(self.due_ns + self._period_ns, now_ns + MS)
         if not self._queue:
             self.due_ns = 1 << 62
         return sent

@@ -94,6 +94,10 @@ class Network:
         self._account(at_ns, forming, currents)
         return moves
 
+    def embody(self, inverter: Inverter) -> None:
+        """From now on ``inverter`` is the one that may hold the house."""
+        self._inverter = inverter
+
     def add_uncontrolled(self, leg: int, va: float) -> None:
         """More (or less) of what no table lists, on leg 0 or 1."""
         added = load_admittance(abs(va), self._house.uncontrolled_power_factor, self._house.nominal_v)

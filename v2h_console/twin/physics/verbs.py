@@ -28,6 +28,7 @@ _LOW_SOC_PCT = 20.4
 _SOC_JUMP_PCT = 12.0
 _LOW_SUPPLY_V = 20.5
 _FULL_PCT = 98.5
+_PHASE_ERROR_DEG = 25.0
 _SURPLUS_KW = 4.5
 
 
@@ -76,6 +77,8 @@ class Verbs:
             "ev.soc_jumps": self._soc_jumps,
             "aux_supply.low": self._supply_low,
             "pv.surplus": self._pv_surplus,
+            "parallel.primary_lost": self._primary_lost,
+            "parallel.phase_error": self._phase_error,
             "neutral_former.trips": self._neutral_former_trips,
         }
 
@@ -426,6 +429,28 @@ class Verbs:
             world.react()
 
         return undo
+
+    def _primary_lost(self, _params: Params) -> Callable[[], None]:
+        units = self._world.units
+        if not units.all:
+            raise ScenarioError("fault.inject: parallel.primary_lost: this house has one inverter")
+        units.lose_primary()
+        return units.revive
+
+    def _phase_error(self, params: Params) -> Callable[[], None]:
+        world = self._world
+        followers = world.units.followers()
+        if not followers:
+            raise ScenarioError("fault.inject: parallel.phase_error: this house has one inverter")
+        unit = followers[0]
+
+        def turn(off_deg: float) -> None:
+            unit.phase_off_deg = off_deg
+            world.tell("unit.phase", unit=unit.index + 1, off_deg=off_deg)
+            world.react()
+
+        turn(float(params.get("deg", _PHASE_ERROR_DEG)))
+        return lambda: turn(0.0)
 
     def _neutral_former_trips(self, _params: Params) -> Callable[[], None]:
         world = self._world

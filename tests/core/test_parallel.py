@@ -1,0 +1,277 @@
+"""Several inverters: who joins, who is dropped, who forms after the primary, and who else must not command."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.houses import SETTINGS, START_NS, House
+from tests.core.moments import opened_and_dark
+from v2h_console.core import parallel
+from v2h_console.core.observation import OrderKind
+from v2h_console.core.parallel import ParallelState
+from v2h_console.core.senses import Senses
+from v2h_console.core.settings import NS_PER_MS, CarSettings, ParallelSettings, UnitSettings
+from v2h_console.core.state import Mode
+from v2h_drivers.capabilities import (
+    CarStatus,
+    ForeignCommand,
+    HouseFast,
+    InverterFast,
+    InverterMode,
+    Quality,
+    Reading,
+    UnitFast,
+)
+
+THREE = ParallelSettings(tuple(UnitSettings(name) for name in ("Inverter", "Inverter 2", "Inverter 3")))
+TICK_NS = 20 * NS_PER_MS
+STANDBY = InverterMode.STANDBY
+
+
+def unit(at_ns: int, number: int, **changes: object) -> UnitFast:
+    """A follower, in phase unless told otherwise."""
+    said = UnitFast(
+        at_ns, Quality.GOOD, number, InverterMode.FOLLOWING, True, False, False, 0.0, 0.0, 0.0, 5.0, 32.0
+    )  # fmt: skip
+    return replace(said, **changes)  # type: ignore[arg-type]  # field names
+
+
+def car(at_ns: int, name: str, soc_pct: float | None = 70.0) -> CarStatus:
+    """A car behind the inverter of that name."""
+    return CarStatus(at_ns, Quality.GOOD, name, soc_pct, 95.0, 75_000.0, 400.0, 0.0, 0.0)
+
+
+def dead_bus(at_ns: int) -> Senses:
+    """A house bus without volts."""
+    return Senses(house_fast=HouseFast(at_ns, Quality.GOOD, 0.0, 0.0, 0.0))
+
+
+class Group:
+    """Three units in time, the first of them the primary; ``told`` says what each tells at an instant."""
+
+    def __init__(self) -> None:
+        self.state = parallel.initial(THREE)
+        self.now_ns = START_NS
+        self.angles: dict[int, float | None] = {2: 0.0, 3: 0.0}
+        self.changes: dict[int, dict[str, object]] = {}
+        self.silent: set[int] = set()
+
+    def tick(self, *, lit: bool = True, settled: bool = True, senses: Senses | None = None) -> None:
+        self.now_ns += TICK_NS
+        told: list[Reading] = [
+            unit(
+                self.now_ns,
+                number,
+                **{"phase_deg": self.angles.get(number, 0.0), **self.changes.get(number, {})},
+            )
+            for number in (1, 2, 3)
+            if number not in self.silent
+        ]
+        told += [car(self.now_ns, one.name) for one in THREE.units]
+        self.state, _ = parallel.sense(THREE, self.state, tuple(told))
+        self.state = parallel.update(
+            THREE, self.state, senses or Senses(), lit=lit, tied=False, settled=settled, now_ns=self.now_ns
+        )
+
+    def run(self, ticks: int) -> None:
+        for _ in range(ticks):
+            self.tick()
+
+
+def joined() -> Group:
+    """All three run."""
+    group = Group()
+    group.run(120)
+    assert group.state.mask == 0b111
+    return group
+
+
+def test_units_join_one_at_a_time_and_never_before_they_are_held_in_phase() -> None:
+    group = Group()
+    masks = []
+    for _ in range(80):
+        group.tick()
+        masks.append(group.state.mask)
+    assert masks[:10] == [0b001] * 10, "200 ms in phase first"
+    assert [mask.bit_count() for mask in masks] == sorted(mask.bit_count() for mask in masks)
+    assert masks.count(0b011) >= 40, "a second between two"
+    assert group.state.units_running == 3
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"phase_deg": 5.3}, {"phase_deg": -5.3}, {"slip_hz": 0.06}, {"voltage_difference_pct": 2.1}, {"phase_deg": None},
+        {"slip_hz": None}, {"voltage_difference_pct": None}, {"fault": True}, {"mode": InverterMode.OFF},
+        {"quality": Quality.BAD},
+    ],
+)  # fmt: skip
+def test_a_unit_outside_the_window_or_unknown_never_joins(changes: dict[str, object]) -> None:
+    group = Group()
+    group.changes[2] = changes
+    group.run(200)
+    assert group.state.mask == 0b101
+
+
+def test_an_island_that_has_not_settled_joins_nobody() -> None:
+    group = Group()
+    for _ in range(100):
+        group.tick(settled=False)
+    assert group.state.mask == 0b001
+
+
+@pytest.mark.parametrize("angle", [10.5, -40.0, 179.0])
+def test_a_unit_out_of_phase_is_dropped_with_its_first_frame(angle: float) -> None:
+    group = joined()
+    group.angles[2] = angle
+    group.tick()
+    assert group.state.mask == 0b101
+    assert "out of phase" in group.state.units[1].reason
+
+
+def test_a_silent_unit_is_dropped_after_three_frames_and_the_capacity_falls() -> None:
+    group = joined()
+    assert parallel.capacity_w(group.state, 7_600.0) == 22_800.0
+    group.silent.add(3)
+    group.run(3)
+    assert group.state.mask == 0b111
+    group.run(1)
+    assert group.state.mask == 0b011
+    assert parallel.capacity_w(group.state, 7_600.0) == 15_200.0
+
+
+def test_three_drops_keep_a_unit_out_until_a_person_resets_it() -> None:
+    group = joined()
+    for _ in range(3):
+        group.angles[2] = 40.0
+        group.tick()
+        group.angles[2] = 0.0
+        group.run(600)
+    assert group.state.mask == 0b101
+    assert "until reset with R" in group.state.units[1].reason
+    group.state = parallel.reset(group.state)
+    group.run(60)
+    assert group.state.mask == 0b111
+
+
+def test_a_bus_that_goes_away_is_no_unit_s_fault() -> None:
+    group = joined()
+    group.angles = {2: None, 3: None}
+    group.tick()
+    assert group.state.mask == 0b001
+    assert all(one.drops == 0 for one in group.state.units)
+
+
+def test_a_follower_that_makes_its_own_frequency_is_a_second_master() -> None:
+    group = joined()
+    group.changes[3] = {"mode": InverterMode.FORMING}
+    group.tick()
+    assert "inverter 3" in group.state.second_master
+
+
+def test_the_next_in_rank_forms_only_from_a_bus_dead_for_100_ms_and_never_while_lit() -> None:
+    group = joined()
+    group.silent.add(1)
+    assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) is None
+    for _ in range(5):
+        group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
+        assert group.state.mask == 0b001
+        assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) is None
+    group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
+    assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) == 1
+
+
+def test_a_unit_whose_car_is_empty_is_passed_over() -> None:
+    group = joined()
+    for _ in range(8):
+        group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
+    empty = replace(group.state.units[1], car=car(group.now_ns, "Inverter 2", 20.5))
+    state = replace(group.state, units=(group.state.units[0], empty, group.state.units[2]))
+    assert parallel.next_in_rank(state, CarSettings(), group.now_ns) == 2
+    unknown = replace(empty, car=car(group.now_ns, "Inverter 2", None))
+    state = replace(state, units=(state.units[0], unknown, state.units[2]))
+    assert parallel.next_in_rank(state, CarSettings(), group.now_ns) == 2
+
+
+def test_the_core_sees_the_primary_as_its_inverter_whichever_it_is() -> None:
+    group = joined()
+    elected, senses = parallel.elect(group.state, Senses(), 1)
+    assert elected.primary == 1
+    assert senses.car is not None
+    assert senses.car.device == "Inverter 2"
+    first = InverterFast(1, Quality.GOOD, STANDBY, False, False, False, 120.0, 60.0, 0.0, 32.0)
+    told = (first, unit(2, 2), unit(2, 3), car(2, "Inverter"), car(2, "Inverter 2"))
+    _, seen = parallel.sense(THREE, elected, told)
+    assert [type(one) for one in seen] == [InverterFast, CarStatus]
+    assert seen[0].at_ns == 2
+
+
+@given(
+    frames=st.lists(
+        st.tuples(
+            st.integers(0, 9),
+            st.one_of(st.none(), st.floats(-200, 200)),
+            st.sampled_from(list(InverterMode)),
+            st.sampled_from(list(Quality)),
+            st.booleans(),
+        ),
+        max_size=60,
+    )
+)
+def test_whatever_the_units_say_the_primary_is_in_the_mask_and_nobody_out_of_phase_is(
+    frames: list[tuple[int, float | None, InverterMode, Quality, bool]],
+) -> None:
+    state, now_ns = parallel.initial(THREE), START_NS
+    for number, phase_deg, mode, quality, fault in frames:
+        now_ns += TICK_NS
+        said = unit(now_ns, number, phase_deg=phase_deg, mode=mode, quality=quality, fault=fault)
+        state, _ = parallel.sense(THREE, state, (said,))
+        state = parallel.update(THREE, state, Senses(), lit=True, tied=False, settled=True, now_ns=now_ns)
+        assert state.mask >> state.primary & 1
+        for index, one in enumerate(state.units):
+            if index != state.primary and state.mask >> index & 1:
+                assert one.reading is not None
+                assert one.reading.phase_deg is not None
+                assert abs(one.reading.phase_deg) <= THREE.drop_phase_deg
+
+
+def test_one_inverter_costs_nothing_and_changes_nothing() -> None:
+    state = ParallelState()
+    kept = parallel.update(
+        ParallelSettings(), state, Senses(), lit=True, tied=False, settled=True, now_ns=START_NS
+    )
+    assert kept is state
+    assert House.islanded().control.inverter_mask == 1
+
+
+@pytest.mark.parametrize("start", [House.islanded, House.tied])
+def test_somebody_else_s_commands_put_ours_on_standby_and_lock_until_reset(start: type[House]) -> None:
+    house = start(SETTINGS)
+    was = house.mode
+    for _ in range(3):
+        house.now_ns += TICK_NS
+        house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))
+    assert not house.control.gate
+    if was is Mode.ISLANDED:
+        assert opened_and_dark(house)
+    assert "somebody else commands" in house.state.islanding.lk_form
+    assert house.state.islanding.lk_close == house.state.islanding.lk_form
+    house.run_ms(5_000, tick_ms=20)
+    assert not house.control.gate
+    house.tick(OrderKind.RESET_LOCKOUT)
+    house.run_ms(3_000, tick_ms=20)
+    house.must_be(was)
+    assert house.control.gate
+
+
+def test_one_stray_command_is_no_master() -> None:
+    house = House.islanded()
+    for _ in range(5):
+        house.now_ns += TICK_NS
+        house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))
+        house.run_ms(1_000, tick_ms=20)
+    house.must_be(Mode.ISLANDED)
