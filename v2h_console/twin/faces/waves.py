@@ -19,7 +19,7 @@ RATE_HZ = 7_680
 STEP_NS = 1_000_000_000 / RATE_HZ
 PERIOD_NS = 2 * MS
 #: Beside the state frames of several inverters the bus has less room.
-SHARED_PERIOD_NS = 8 * MS
+SHARED_PERIOD_NS = 7 * MS
 SCALE_V = 0.15
 LARGEST = 2_047
 NOT_AVAILABLE = 0x800
