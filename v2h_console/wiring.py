@@ -270,9 +270,9 @@ def _slow_devices(
     def shared(host: str, port: int) -> Connection:
         return connections.setdefault((host, port), tcp_connection(host, port))
 
-    inverter, solar, centre = comm.inverter, comm.solar, comm.load_centre
+    solar, centre = comm.solar, comm.load_centre
     devices: list[SlowDevice] = [
-        SunSpecInverter(inverter.name, shared(inverter.host, inverter.port), inverter.unit, emit)
+        SunSpecInverter(one.name, shared(one.host, one.port), one.unit, emit) for one in comm.inverters()
     ]
     if solar is not None:
         devices.append(

@@ -251,6 +251,7 @@ def test_one_inverter_costs_nothing_and_changes_nothing() -> None:
 @pytest.mark.parametrize("start", [House.islanded, House.tied])
 def test_somebody_else_s_commands_put_ours_on_standby_and_lock_until_reset(start: type[House]) -> None:
     house = start(SETTINGS)
+    house.run_ms(600, tick_ms=20)
     was = house.mode
     for _ in range(3):
         house.now_ns += TICK_NS
@@ -268,8 +269,17 @@ def test_somebody_else_s_commands_put_ours_on_standby_and_lock_until_reset(start
     assert house.control.gate
 
 
+def test_the_owner_that_hands_over_is_no_second_master() -> None:
+    house = House.booting()
+    for _ in range(5):
+        house.now_ns += TICK_NS
+        house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))
+    assert house.state.parallel.second_master == ""
+
+
 def test_one_stray_command_is_no_master() -> None:
     house = House.islanded()
+    house.run_ms(600, tick_ms=20)
     for _ in range(5):
         house.now_ns += TICK_NS
         house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))

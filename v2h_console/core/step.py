@@ -52,6 +52,8 @@ from v2h_drivers.capabilities import (
 
 #: More edges than this in one step would be a loop in the table.
 MAX_EDGES = 8
+#: After a start, the owner before may still be heard for so long.
+HANDOVER_NS = 500 * NS_PER_MS
 HALF_CYCLE_NS = 8_333_333
 
 _CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
@@ -134,7 +136,9 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
         state = replace(state, parallel=kept)
         if machine.mode is Mode.DARK:
             state = _elect(settings, state, now_ns, events)
-    if state.senses.foreign_command is not state.parallel.foreign:
+    # An owner that hands over speaks until the next one does: only what is heard later is a second master.
+    settled = now_ns - state.started_ns >= HANDOVER_NS
+    if settled and state.senses.foreign_command is not state.parallel.foreign:
         state = replace(state, parallel=parallel.hear_foreign(state.parallel, state.senses.foreign_command))
     return lockouts.second_master(state)
 

@@ -11,6 +11,7 @@ from v2h_console.core.discharge_limit import allowed_power_w
 from v2h_console.core.events import Event
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
+from v2h_console.core.parallel import UNIT_LIMIT_MS
 from v2h_console.core.senses import CYCLE_LIMIT_MS, INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
@@ -33,6 +34,7 @@ from v2h_console.session.snapshot import (
     Snapshot,
     SupplyView,
     TransferView,
+    UnitView,
     Value,
 )
 from v2h_drivers.capabilities import LinkState, Quality, Reading, SideCycle
@@ -51,6 +53,7 @@ WHAT_TO_DO = {
     "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
     "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
+    "SECOND_MASTER": "Find who else commands the controller and stop it. Then reset the lockout (R).",
     "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
     "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",
     "HOUSE_BUS_FED": "Find what feeds the house: a generator or a second battery. Unplug it; forming then follows by itself.",
@@ -112,6 +115,7 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
             stopped=state.supply.stop,
             reason=state.supply.reason,
         ),
+        units=_units(settings, state, now_ns),
         loads=_loads(settings, state, now_ns),
         last_transfer=_transfer(state.last_transfer, around),
         transfers=state.transfers,
@@ -122,6 +126,26 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
         lane=around.lane,
         limits=_limits(settings),
     )
+
+
+def _units(settings: Settings, state: State, now_ns: int) -> tuple[UnitView, ...]:
+    """Each of several inverters; none where there is one."""
+    views = []
+    for index, (one, unit) in enumerate(zip(settings.parallel.units, state.parallel.units, strict=True)):
+        role = "primary" if index == state.parallel.primary else "shares" if unit.joined else "out"
+        heard = fresh(unit.reading, now_ns, UNIT_LIMIT_MS)
+        views.append(
+            UnitView(
+                name=one.name,
+                role=role,
+                mode="silent" if heard is None else heard.mode.value,
+                phase_deg=_value(unit.reading, "phase_deg", now_ns, UNIT_LIMIT_MS),
+                current_a=_value(unit.reading, "current_a", now_ns, UNIT_LIMIT_MS),
+                soc_pct=_value(unit.car, "soc_pct", now_ns, SLOW_LIMIT_MS),
+                reason=unit.reason if role == "out" else "",
+            )
+        )
+    return tuple(views)
 
 
 def _solar_state(state: State) -> str:

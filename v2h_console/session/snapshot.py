@@ -101,6 +101,18 @@ class CarView(msgspec.Struct, frozen=True):
     pack_ohm: float | None = None
 
 
+class UnitView(msgspec.Struct, frozen=True):
+    """One of several inverters. ``role``: primary | shares | out; ``reason``: why it is out, in words."""
+
+    name: str
+    role: str
+    mode: str = "unknown"
+    phase_deg: Value = Value()
+    current_a: Value = Value()
+    soc_pct: Value = Value()
+    reason: str = ""
+
+
 class SupplyView(msgspec.Struct, frozen=True):
     """The controller's own supply. ``reason``: what is wrong with it, in words; ``stopped``: the site waits for it."""
 
@@ -243,6 +255,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     solar_w: Value = Value()
     solar_state: str = ""
     supply: SupplyView = SupplyView()
+    units: tuple[UnitView, ...] = ()
     loads: tuple[LoadView, ...] = ()
     last_transfer: TransferView | None = None
     transfers: int = 0

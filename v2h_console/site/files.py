@@ -7,7 +7,10 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta, Struct
+from msgspec import Meta, Struct, structs
+
+#: The logic controller's command has a bit for each.
+MOST_INVERTERS = 8
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
@@ -115,7 +118,8 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     """comm_stack.conf."""
 
     controller: Controller
-    inverter: ModbusTcp
+    #: ``[inverter]``, or ``[[inverter]]`` once for each of two to eight that run in parallel, by rank.
+    inverter: ModbusTcp | Annotated[list[ModbusTcp], Meta(min_length=1, max_length=MOST_INVERTERS)]
     site: Name = "unnamed site"
     solar: ModbusTcp | None = None
     load_centre: LoadCentre | None = None
@@ -124,6 +128,17 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     http: Http = Http()
     mqtt: Mqtt | None = None
     twin: bool = False
+
+    def inverters(self) -> tuple[ModbusTcp, ...]:
+        """All of them by rank; a name left at its default is numbered from the second on."""
+        if isinstance(self.inverter, ModbusTcp):
+            return (self.inverter,)
+        return tuple(
+            structs.replace(one, name=f"{one.name} {number}")
+            if number > 1 and one.name == "Inverter"
+            else one
+            for number, one in enumerate(self.inverter, 1)
+        )
 
 
 class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):

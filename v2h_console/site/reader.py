@@ -17,11 +17,13 @@ from v2h_console.core.settings import (
     InverterSettings,
     LoadSettings,
     MidSettings,
+    ParallelSettings,
     Settings,
+    UnitSettings,
 )
 from v2h_console.site import grid_profile
 from v2h_console.site.errors import ConfigError
-from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
+from v2h_console.site.files import CommStack, LimitsFile, LoadsFile, ModbusTcp
 
 CONFIG_FOLDER = Path("etc/energy")
 #: A configuration longer than this is not one.
@@ -155,6 +157,13 @@ def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: Load
             f"{config_path(root, 'limits.conf')}: max_discharge_power_kw {limits.max_discharge_power_kw:g} is over "
             f"rated_power_kw {limits.rated_power_kw:g}"
         )
+    names = [one.name for one in comm.inverters()]
+    for index, name in enumerate(names):
+        if name in names[:index]:
+            raise ConfigError(
+                f"{config_path(root, 'comm_stack.conf')}: inverter name {name!r} stands twice: "
+                "each needs a name of its own"
+            )
     for name in comm.load_centre.meters if comm.load_centre else ():
         if name not in ids:
             known = ", ".join(ids) or "none"
@@ -162,6 +171,13 @@ def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: Load
                 f"{config_path(root, 'comm_stack.conf')}: load_centre.meters names {name!r}, "
                 f"which is no circuit of loads.conf (there are: {known})"
             )
+
+
+def _parallel(inverters: tuple[ModbusTcp, ...], rated_w: float) -> ParallelSettings:
+    """One inverter needs no rules of sharing."""
+    if len(inverters) == 1:
+        return ParallelSettings()
+    return ParallelSettings(tuple(UnitSettings(one.name, rated_w) for one in inverters))
 
 
 def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: GridSettings) -> Settings:
@@ -199,5 +215,6 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
                 for entry in loads.circuit
             ),
         ),
+        parallel=_parallel(comm.inverters(), limits.rated_power_kw * 1000.0),
         controller_device=comm.controller.name,
     )

@@ -100,6 +100,7 @@ def links_view(picture: Picture) -> list[Row]:
         rows.append(
             Row(picture.width).at(1, "REPLIES", "title").at(10, fit(" · ".join(counts), picture.width - 11))
         )
+    rows += _unit_rows(picture)
     lane = picture.snapshot.lane
     text = (
         f"late p99 {number(lane.lateness_p99_ms, 1)} ms, most {number(lane.lateness_max_ms, 1)} ms   "
@@ -108,6 +109,22 @@ def links_view(picture: Picture) -> list[Row]:
     rows.append(Row(picture.width).at(1, "CONTROL", "title").at(10, fit(text, picture.width - 11)))
     rows += _outlet_rows(picture)
     return rows[: picture.height]
+
+
+def _unit_rows(picture: Picture) -> list[Row]:
+    """Several inverters, by rank: who makes the frequency, who shares, who is out and why."""
+    rows = []
+    for nth, unit in enumerate(picture.snapshot.units):
+        row = Row(picture.width).at(1, "UNITS" if nth == 0 else "", "title")
+        row.at(10, fit(unit.name, 14)).at(25, fit(unit.role, 8), "ok" if unit.role != "out" else "warn")
+        angle = "--" if unit.phase_deg.value is None else f"{unit.phase_deg.value:+.0f}°"
+        amps = "--" if unit.current_a.value is None else f"{number(unit.current_a.value, 0)} A"
+        charge = "--" if unit.soc_pct.value is None else f"{number(unit.soc_pct.value, 0)} %"
+        row.at(34, fit(unit.mode, 10)).at(45, angle, "value").at(52, amps, "value").at(60, charge, "value")
+        if unit.reason:
+            row.at(67, fit(unit.reason, picture.width - 68), "warn")
+        rows.append(row)
+    return rows
 
 
 def _outlet_rows(picture: Picture) -> list[Row]:
