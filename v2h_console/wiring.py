@@ -54,6 +54,7 @@ class Running:
             lambda: desk.snapshot(seat),
             lambda order: desk.order(seat, order),
             has_trainer=self.twin is not None,
+            waves=self.owner.waves,
             leave=lambda: desk.leave(seat),
         )
 
@@ -117,7 +118,7 @@ def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProc
     """Open the door for other consoles. Raises StartFailed."""
     desk = Desk(owner.snapshot, owner.order)
     try:
-        server = SessionServer(lock.folder, desk, has_trainer=twin is not None)
+        server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:
         owner.stop()
         if twin is not None:

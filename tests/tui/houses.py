@@ -23,6 +23,7 @@ from v2h_console.session.snapshot import (
     TransferView,
     Value,
 )
+from v2h_console.session.waves import NoWaves, Waves
 
 #: 2026-07-14 14:02:53 in the zone of the tests (they set TZ to UTC).
 WALL_S = 1_784_037_773.0
@@ -335,6 +336,10 @@ class FakeSession:
         if order.do.startswith(TRAINER_PREFIXES) and not self.trainer:
             return Receipt(order.nonce, False, "There is no twin here.")
         return Receipt(order.nonce, True)
+
+    async def waves(self) -> Waves:
+        """No canned house has a recorder."""
+        raise NoWaves("this house has no waveforms")
 
     def close(self) -> None:
         """Counted."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
@@ -57,20 +57,26 @@ def _version() -> str:
         return "(not installed)"
 
 
-def main(argv: Sequence[str] | None = None) -> int:
-    """Entry point. Returns the exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
-    arguments = build_parser().parse_args(argv)
-    run = getattr(arguments, "run", console.run)
+def guarded(program: str, run: Callable[[], int]) -> int:
+    """Run a command. Exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
     try:
-        return int(run(arguments))
+        return run()
     except console.Refusal as refusal:
-        return console.refuse(str(refusal))
+        print(f"{program}: {refusal}", file=sys.stderr)
+        return 2
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
         # Whoever read us has gone: nothing more can be said to them.
         sys.stderr.close()
         return 1
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point of ``v2h-console``."""
+    arguments = build_parser().parse_args(argv)
+    run = getattr(arguments, "run", console.run)
+    return guarded("v2h-console", lambda: int(run(arguments)))
 
 
 if __name__ == "__main__":

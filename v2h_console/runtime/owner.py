@@ -9,6 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from pathlib import Path
 
 from v2h_console.core.events import Event
@@ -22,8 +23,9 @@ from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
 from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
+from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
-from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice
+from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice, WaveCapture
 
 #: What a screen can scroll back through; the recorder keeps the rest.
 EVENTS_KEPT = 200
@@ -97,7 +99,9 @@ class Owner:
 
     def session(self) -> LocalSession:
         """A session for a screen in this process."""
-        return LocalSession(self.snapshot, self.order, has_trainer=self._trainer is not None)
+        return LocalSession(
+            self.snapshot, self.order, has_trainer=self._trainer is not None, waves=self.waves
+        )
 
     def age_ms(self) -> float:
         """How long ago the core made its last step."""
@@ -127,6 +131,15 @@ class Owner:
             self._newest = snapshots.build(self._settings, lane.published, around)
             self._newest_from = published_ns
             return self._newest
+
+    def waves(self) -> Future[Waves]:
+        """A window of waveforms from the controller; the future holds it, or NoWaves. One at a time, in turn."""
+        wanted: Future[Waves] = Future()
+        if not self.lane.is_alive():
+            wanted.set_exception(NoWaves("the control core has stopped"))
+            return wanted
+        self._inbox.captures.append(lambda captured: _hand_over(wanted, captured))
+        return wanted
 
     def order(self, order: Order) -> Receipt:
         """Check authority and confirmation, then queue for the core, or for the twin."""
@@ -199,3 +212,21 @@ class Owner:
             gc_pause_max_ms=self.lane.garbage.pause_max_ns / 1e6,
             frames_dropped=self.lane.send_failures,
         )
+
+
+def _hand_over(wanted: Future[Waves], captured: WaveCapture | str) -> None:
+    """Called by the lane: what it captured goes to whoever asked."""
+    if not wanted.set_running_or_notify_cancel():
+        return
+    if isinstance(captured, str):
+        wanted.set_exception(NoWaves(captured))
+        return
+    wanted.set_result(
+        Waves(
+            captured.rate_hz,
+            captured.grid_l1_v,
+            captured.grid_l2_v,
+            captured.house_l1_v,
+            captured.house_l2_v,
+        )
+    )

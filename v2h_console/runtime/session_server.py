@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from v2h_console.runtime import peers
 from v2h_console.runtime.desk import STOP, Desk, Seat
 from v2h_console.session import place, wire
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.waves import Waves
 
 #: As often as a screen draws.
 _PERIOD_S = 0.25
@@ -48,10 +50,14 @@ class SessionServer(threading.Thread):
         desk: Desk,
         *,
         has_trainer: bool,
+        waves: Callable[[], Future[Waves]] | None = None,
         identify: Callable[[socket.socket], Seat | None] = lambda line: peers.seat(*peers.credentials(line)),
     ) -> None:
         super().__init__(name="session server", daemon=True)
         self._folder, self._desk, self._has_trainer, self._identify = folder, desk, has_trainer, identify
+        self._waves = waves
+        #: Waveforms that were asked for: looked at each period, handed over when they are there.
+        self._wanted: list[tuple[_Client, int, Future[Waves]]] = []
         self._clients: set[_Client] = set()
         self._ending = threading.Event()
         self._select = selectors.DefaultSelector()
@@ -76,6 +82,7 @@ class SessionServer(threading.Thread):
                     self._hear(client)
                 if mask & selectors.EVENT_WRITE and client in self._clients:
                     self._flush(client)
+            self._hand_over_waves()
             for client in tuple(self._clients):
                 if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
                     self._drop(client)
@@ -127,11 +134,32 @@ class SessionServer(threading.Thread):
             self._welcome(client, message)
         elif client.seat is None:
             self._refuse(client, "say hello first")
+        elif isinstance(message, wire.WantWaves):
+            self._want_waves(client, message.number)
         else:
             receipt = self._desk.order(client.seat, message.order, message.given_ns)
             self._send(client, wire.Answer(receipt))
             if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
+
+    def _want_waves(self, client: _Client, number: int) -> None:
+        if self._waves is None or any(who is client for who, _, _ in self._wanted):
+            self._send(client, wire.HaveWaves(number, None, "one window at a time"))
+            return
+        self._wanted.append((client, number, self._waves()))
+
+    def _hand_over_waves(self) -> None:
+        for entry in tuple(self._wanted):
+            client, number, wanted = entry
+            if client not in self._clients:
+                wanted.cancel()
+            elif not wanted.done():
+                continue
+            elif (error := wanted.exception()) is not None:
+                self._send(client, wire.HaveWaves(number, None, str(error)))
+            else:
+                self._send(client, wire.HaveWaves(number, wanted.result()))
+            self._wanted.remove(entry)
 
     def _welcome(self, client: _Client, hello: wire.Hello) -> None:
         if hello.version != wire.VERSION:

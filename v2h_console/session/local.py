@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from concurrent.futures import Future
 
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.waves import Waves
 
 
 class LocalSession:
@@ -17,11 +20,13 @@ class LocalSession:
         order: Callable[[Order], Receipt],
         *,
         has_trainer: bool,
+        waves: Callable[[], Future[Waves]],
         leave: Callable[[], None] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._order = order
         self._has_trainer = has_trainer
+        self._waves = waves
         self._leave = leave
 
     @property
@@ -36,6 +41,10 @@ class LocalSession:
     async def order(self, order: Order) -> Receipt:
         """Ask the owner."""
         return self._order(order)
+
+    async def waves(self) -> Waves:
+        """A window of waveforms."""
+        return await asyncio.wrap_future(self._waves())
 
     def close(self) -> None:
         """The seat is left; the owner stays as it is."""

@@ -10,6 +10,7 @@ from typing import Protocol
 
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.waves import Waves
 
 
 class Session(Protocol):
@@ -24,6 +25,9 @@ class Session(Protocol):
 
     async def order(self, order: Order) -> Receipt:
         """Ask; returns within the order's life (2 s) with a Receipt, never raises for a refusal."""
+
+    async def waves(self) -> Waves:
+        """A window of waveforms, recorded now. Raises NoWaves."""
 
     def close(self) -> None:
         """This screen goes; the owner stays as it is."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from v2h_console.session import place, wire
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.waves import NoWaves, Waves
 
 _GONE = "the owner has gone; run v2h-console again"
 
@@ -34,6 +35,8 @@ class RemoteSession:
         self._cutter = wire.Cutter(wire.MAX_TO_CONSOLE)
         self._lock = threading.Lock()
         self._waiting: dict[str, Future[Receipt]] = {}
+        self._wanted: dict[int, Future[Waves]] = {}
+        self._number = 0
         self._newest = Snapshot(sentence="Attached; waiting for the first picture.")
         self.alive = True
         self.role = ""
@@ -80,6 +83,26 @@ class RemoteSession:
         answer.set_result(Receipt(order.nonce, accepted=False, reason=_GONE))
         return answer
 
+    async def waves(self) -> Waves:
+        """Ask the owner for a window of waveforms."""
+        return await asyncio.wrap_future(self.ask_waves())
+
+    def ask_waves(self) -> Future[Waves]:
+        """The future holds the window, or NoWaves."""
+        wanted: Future[Waves] = Future()
+        with self._lock:
+            if self.alive:
+                self._number += 1
+                message = wire.frame(wire.WantWaves(self._number))
+                try:
+                    if self._line.send(message, socket.MSG_DONTWAIT) == len(message):
+                        self._wanted[self._number] = wanted
+                        return wanted
+                except OSError:
+                    self.alive = False
+        wanted.set_exception(NoWaves(_GONE))
+        return wanted
+
     def close(self) -> None:
         """Let go of the owner; it stays as it is."""
         with self._lock:
@@ -103,6 +126,14 @@ class RemoteSession:
             self.role, self._has_trainer = message.role, message.has_trainer
         elif isinstance(message, wire.Picture):
             self._newest = message.snapshot
+        elif isinstance(message, wire.HaveWaves):
+            with self._lock:
+                wanted = self._wanted.pop(message.number, None)
+            if wanted is not None and wanted.set_running_or_notify_cancel():
+                if message.waves is None:
+                    wanted.set_exception(NoWaves(message.reason))
+                else:
+                    wanted.set_result(message.waves)
         else:
             with self._lock:
                 answer = self._waiting.pop(message.receipt.nonce, None)
@@ -118,8 +149,13 @@ class RemoteSession:
                 self.alive = False
                 left = list(self._waiting.items())
                 self._waiting.clear()
+                unanswered = list(self._wanted.values())
+                self._wanted.clear()
             for nonce, answer in left:
                 if answer.set_running_or_notify_cancel():
                     answer.set_result(Receipt(nonce, accepted=False, reason=_GONE))
+            for wanted in unanswered:
+                if wanted.set_running_or_notify_cancel():
+                    wanted.set_exception(NoWaves(_GONE))
         finally:
             self._line.close()

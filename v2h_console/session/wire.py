@@ -10,10 +10,11 @@ import msgspec
 
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.waves import Waves
 
 #: Raised with every change to a message, Snapshot and Order included: both ends come from one installation, so skew
 #: means that an update ran while the owner did not restart.
-VERSION = 1
+VERSION = 2
 #: An order is some 200 bytes; ten times the longest that a console sends.
 MAX_TO_OWNER = 4096
 #: A Snapshot is 1 to 10 kB, with 200 events up to 60 kB; above this it is no Snapshot.
@@ -37,6 +38,12 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
 
     order: Order
     given_ns: int
+
+
+class WantWaves(msgspec.Struct, frozen=True, tag="waves?"):
+    """A window of waveforms is asked for; ``number`` comes back with it."""
+
+    number: int
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
@@ -64,8 +71,16 @@ class Answer(msgspec.Struct, frozen=True, tag="answer"):
     receipt: Receipt
 
 
-ToOwner = Hello | Ask
-ToConsole = Welcome | Refused | Picture | Answer
+class HaveWaves(msgspec.Struct, frozen=True, tag="waves"):
+    """The window that was asked for, or in words why there is none."""
+
+    number: int
+    waves: Waves | None
+    reason: str = ""
+
+
+ToOwner = Hello | Ask | WantWaves
+ToConsole = Welcome | Refused | Picture | Answer | HaveWaves
 
 _encoder = msgspec.msgpack.Encoder()
 _to_owner: msgspec.msgpack.Decoder[ToOwner] = msgspec.msgpack.Decoder(ToOwner)

@@ -1,0 +1,151 @@
+"""``check-sync``: is the local 60 Hz steady and clean, and how far is it from the bus that it shall be joined to?
+
+    check-sync --source internal --target main_bus
+    check-sync --source RECORDING.cfg
+
+``internal`` is the house's side of the MID, ``main_bus`` the street's; both are recorded through the running owner. A
+COMTRADE recording needs no owner. Exit 0 when everything passes, 1 when something fails, 2 when it could not be run.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from v2h_console.cli.console import Refusal
+from v2h_console.cli.main import OneLineParser, guarded
+
+if TYPE_CHECKING:
+    from v2h_console.session.waves import Waves
+    from v2h_console.signals.sync_check import Row, Side
+
+INTERNAL, MAIN_BUS = "internal", "main_bus"
+#: A recording's first two voltages are the split phase's legs.
+LEGS = 2
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    parser = OneLineParser(
+        prog="check-sync", description="Is the house's voltage steady, clean and near the street's?"
+    )
+    parser.add_argument("--source", default=INTERNAL, metavar="internal|FILE.cfg")
+    parser.add_argument("--target", default=MAIN_BUS, metavar="main_bus")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="the owner's root; default /")
+    parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
+    return guarded("check-sync", lambda: run(parser.parse_args(argv)))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Check and print."""
+    from v2h_console.signals.spectrum import NotAVoltage
+    from v2h_console.signals.sync_check import SyncLimits, Verdict, difference, quality
+
+    source: str = arguments.source
+    recorded = source.lower().endswith(".cfg")
+    if source != INTERNAL and not recorded:
+        raise Refusal(f"--source takes internal or a COMTRADE recording FILE.cfg, not {source[:60]!r}")
+    if arguments.target != MAIN_BUS:
+        raise Refusal(f"--target takes main_bus, not {arguments.target[:60]!r}")
+    target: Side = []
+    if recorded:
+        rate_hz, own = _recording(Path(source))
+    else:
+        waves = _waves(arguments.root)
+        rate_hz = waves.rate_hz
+        own = _side(waves.house_l1_v, waves.house_l2_v)
+        target = _side(waves.grid_l1_v, waves.grid_l2_v)
+    limits = SyncLimits()
+    try:
+        rows, spectra = quality(own, rate_hz, limits)
+    except NotAVoltage as error:
+        raise Refusal(f"{source}: {error}") from None
+    rows += difference(spectra, target, rate_hz, limits) if target else []
+    failed = [row for row in rows if row.verdict is Verdict.FAIL]
+    if arguments.json:
+        document = {
+            "source": source,
+            "target": None if recorded else arguments.target,
+            "verdict": "FAIL" if failed else "PASS",
+            "frequency_hz": round(spectra[0].frequency_hz, 4),
+            "thd_pct": [round(one.thd_pct, 3) for one in spectra],
+            "rows": [_row(row) for row in rows],
+        }
+        json.dump(document, sys.stdout, indent=2)
+        print()
+    else:
+        _say(rows)
+    return 1 if failed else 0
+
+
+def _recording(path: Path) -> tuple[float, Side]:
+    from v2h_console.signals.comtrade_file import RecordingError, read
+
+    try:
+        recording = read(path)
+    except RecordingError as error:
+        raise Refusal(str(error)) from None
+    return recording.rate_hz, list(recording.channels[:LEGS])
+
+
+def _waves(root: Path) -> Waves:
+    """A window recorded now, through the running owner. Raises Refusal."""
+    from v2h_console.session.remote import NoOwner, RemoteSession
+    from v2h_console.session.waves import WAVES_S, NoWaves
+    from v2h_console.session.wire import WireError
+
+    try:
+        session = RemoteSession(root, watch=True)
+    except (NoOwner, WireError) as error:
+        raise Refusal(f"{error}; it records the waveforms, and nobody else may") from None
+    if sys.stderr.isatty():
+        print("recording 217 ms of both sides: takes about 4 s ...", file=sys.stderr)
+    try:
+        return session.ask_waves().result(WAVES_S)
+    except NoWaves as error:
+        raise Refusal(f"no waveforms: {error}") from None
+    except TimeoutError:
+        raise Refusal(f"no waveforms within {WAVES_S:.0f} s") from None
+    finally:
+        session.close()
+
+
+def _side(l1_v: Sequence[float | None], l2_v: Sequence[float | None]) -> Side:
+    import numpy as np
+
+    side: Side = []
+    for leg, samples in (("L1", l1_v), ("L2", l2_v)):
+        if any(value is None for value in samples):
+            raise Refusal(f"{leg}: the sensor gives nothing")
+        side.append((leg, np.asarray(samples, dtype=np.float64)))
+    return side
+
+
+def _row(row: Row) -> dict[str, Any]:
+    return {
+        "what": row.what,
+        "leg": row.leg,
+        "measured": None if row.measured is None else round(row.measured, 4),
+        "limit": row.limit,
+        "unit": row.unit,
+        "verdict": row.verdict.value,
+        "note": row.note,
+    }
+
+
+def _say(rows: Sequence[Row]) -> None:
+    print(f"{'':<12} {'leg':<8} {'measured':>10} {'limit':>8} {'':<4} verdict")
+    for row in rows:
+        measured = "--" if row.measured is None else f"{row.measured:.3f}"
+        limit = f"{row.limit:g}" if row.unit else ""
+        print(
+            f"{row.what:<12} {row.leg[:8]:<8} {measured:>10} {limit:>8} {row.unit:<4} {row.verdict.value} {row.note}"
+        )
+
+
+if __name__ == "__main__":
+    sys.exit(main())
