@@ -12,6 +12,7 @@ import termios
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from fcntl import ioctl
 from pathlib import Path
 
@@ -50,10 +51,18 @@ class Terminal:
             cwd=cwd,
             start_new_session=True,
         )
+        self._stalled = False
         threading.Thread(target=self._read, daemon=True).start()
+
+    def stall(self) -> None:
+        """Read nothing any more: the line's buffers fill, and writes to it block."""
+        self._stalled = True
 
     def _read(self) -> None:
         while not self._closed.is_set():
+            if self._stalled:
+                time.sleep(0.05)
+                continue
             try:
                 chunk = os.read(self.master, 65536)
             except OSError:
@@ -95,5 +104,6 @@ class Terminal:
             os.killpg(self.process.pid, signal.SIGKILL)
             self.process.wait()
         self._closed.set()
-        os.close(self.slave)
-        os.close(self.master)
+        for end in (self.slave, self.master):
+            with suppress(OSError):
+                os.close(end)

@@ -6,6 +6,7 @@ import argparse
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -59,8 +60,11 @@ def refuse(message: str) -> int:
     return 2
 
 
-def run_screen(start: Callable[[], Running]) -> int:
-    """Paint first, then start the owner; end orderly whatever ends the screen."""
+def run_screen(start: Callable[[], Running], *, outlives: bool = True) -> int:
+    """Paint first, then start the owner; end orderly whatever ends the screen.
+
+    ``outlives``: a line that is lost ends the screen alone, and the owner goes on until `v2h-console stop` or SIGTERM.
+    """
     refusal = terminal_refusal()
     if refusal:
         return refuse(refusal)
@@ -70,28 +74,48 @@ def run_screen(start: Callable[[], Running]) -> int:
     def start_session() -> Session:
         owned = start()
         running.append(owned)
-        # The handler below ends the screen and then the owner, in the main thread.
+        # The signal thread ends the screen and then the owner.
         owned.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
         from v2h_console.runtime import garbage
 
         garbage.take_over()
         return owned.session(helm=True)
 
-    return show(start_session, running)
+    return show(start_session, running, outlives=outlives)
 
 
-def show(start_session: Callable[[], Session], running: Sequence[Running] = ()) -> int:
-    """The screen on a session; ``running`` is stopped after it."""
+def show(
+    start_session: Callable[[], Session], running: Sequence[Running] = (), *, outlives: bool = False
+) -> int:
+    """The screen on a session; ``running`` is stopped after it, or, on a lost line, when somebody asks for it."""
+    from v2h_console.runtime import signals
+
+    # Before the application, and so before any thread: every one of them inherits it.
+    signals.block()
     from v2h_console.tui.app import ConsoleApp
+    from v2h_console.tui.driver import LineDriver, let_go_of_terminal
 
-    app = ConsoleApp(None, start_session)
+    app = ConsoleApp(None, start_session, driver_class=LineDriver)
+    line_lost, end_asked = threading.Event(), threading.Event()
 
-    def leave(number: int, _frame: object) -> None:
-        """An orderly end of screen and owner; the application looks up four times a second."""
-        app.exit(return_code=128 + number)
+    def lost() -> None:
+        line_lost.set()
+        app.end(128 + signal.SIGHUP)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, leave)
+    def hang_up() -> None:
+        driver = app.driver
+        if driver is not None:
+            driver.line_lost()
+        else:
+            let_go_of_terminal()
+            lost()
+
+    def terminate() -> None:
+        end_asked.set()
+        app.end(128 + signal.SIGTERM)
+
+    LineDriver.on_lost = staticmethod(lost)
+    signals.SignalThread({signal.SIGHUP: hang_up, signal.SIGTERM: terminate}).start()
     errors = sys.__stderr__
     if not sys.stderr.isatty():
         # Textual draws on stderr; with `2>file` that would be a screen that nobody sees.
@@ -100,6 +124,8 @@ def show(start_session: Callable[[], Session], running: Sequence[Running] = ()) 
         app.run(mouse=False)
     finally:
         sys.__stderr__ = errors  # type: ignore[misc]
+        if line_lost.is_set() and outlives and running:
+            end_asked.wait()
         for owned in running:
             owned.stop()
     if app.failure:

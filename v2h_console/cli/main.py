@@ -6,6 +6,7 @@ Command modules import what they need when they run, so that the screen's first 
 from __future__ import annotations
 
 import argparse
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from importlib import metadata
@@ -59,6 +60,8 @@ def _version() -> str:
 
 def guarded(program: str, run: Callable[[], int]) -> int:
     """Run a command. Exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
+    # A console blocks its signals, and what it starts inherits that.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
     try:
         return run()
     except console.Refusal as refusal:

@@ -22,6 +22,7 @@ from v2h_console.session.protocol import Session
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.tui.actions import ACTIONS
 from v2h_console.tui.console import Choice
+from v2h_console.tui.driver import LineDriver
 from v2h_console.tui.history import LegHistory
 from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
@@ -80,6 +81,7 @@ class ConsoleApp(App[int]):
         self._wall, self._steady, self._who = wall, steady, who
         self._lock = threading.Lock()
         self._ended = False
+        self._end_code: int | None = None
         self._newest = _STARTING if session is None else session.watch()
         self._newest_at_s = steady()
         self._history = LegHistory()
@@ -143,7 +145,19 @@ class ConsoleApp(App[int]):
         if session is not None:
             session.close()
 
+    def end(self, return_code: int) -> None:
+        """End this screen; from any thread, before or after its start. Looked up with each poll."""
+        self._end_code = return_code
+
+    @property
+    def driver(self) -> LineDriver | None:
+        """The driver of a real terminal, once it runs."""
+        return self._driver if isinstance(self._driver, LineDriver) else None
+
     def _poll(self) -> None:
+        if self._end_code is not None:
+            self.exit(self._end_code, return_code=self._end_code)
+            return
         now_s = self._steady()
         session = self.session
         if session is not None:

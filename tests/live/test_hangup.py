@@ -1,0 +1,137 @@
+"""A line that hangs up, a stop from outside, a terminal that stalls: the house keeps its power."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.live.terminals import MAIN, Terminal
+from tests.live.test_twin import until
+from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring import write_demo_site
+
+pytestmark = pytest.mark.live
+
+
+class Site:
+    """A twin of its own, with an owner on a terminal beside it."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.twin = TwinProcess()
+        write_demo_site(root, self.twin.addresses, 600.0)
+        self.seen: list[dict[str, Any]] = []
+        self.console = Terminal([*MAIN, "--root", str(root)])
+        until(lambda: self.happened("inverter.mode", mode="forming"), "the island")
+        self.console.await_text("House lit from the car")
+
+    def happened(self, name: str, **detail: object) -> dict[str, Any] | None:
+        """The newest truth of that name."""
+        self.seen.extend(self.twin.drain())
+        wanted = {"truth": name, **detail}
+        return next((line for line in reversed(self.seen) if wanted.items() <= line.items()), None)
+
+    def forget(self) -> None:
+        """What has happened so far is no news."""
+        self.seen.extend(self.twin.drain())
+        self.seen.clear()
+
+    def attached(self) -> dict[str, Any]:
+        """The picture as a new console gets it."""
+        command = [*MAIN, "attach", "--json", "--for", "0.5", "--root", str(self.root)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=20)
+        return dict(json.loads(done.stdout))
+
+    def stays_lit(self, for_s: float = 1.5) -> None:
+        """No gate goes off and no leg falls, by the twin's truth."""
+        ends_s = time.monotonic() + for_s
+        while time.monotonic() < ends_s:
+            time.sleep(0.05)
+            assert self.happened("gate.off") is None
+            assert self.happened("house.below_088") is None
+
+    def stop(self) -> int:
+        """`v2h-console stop`."""
+        return subprocess.run([*MAIN, "stop", "--root", str(self.root)], check=False, timeout=20).returncode
+
+    def close(self) -> None:
+        """End all of it."""
+        if self.console.process.poll() is None:
+            os.kill(self.console.process.pid, signal.SIGKILL)
+            self.console.process.wait()
+        self.twin.stop()
+
+
+@pytest.fixture
+def site(tmp_path: Path) -> Iterator[Site]:
+    """A site that goes with the test."""
+    made = Site(tmp_path)
+    made.forget()
+    yield made
+    made.close()
+
+
+def goes_on_and_ends_when_asked(site: Site) -> None:
+    """The owner without a screen: lit, attachable, orderly in its end."""
+    site.stays_lit()
+    assert site.console.process.poll() is None
+    assert site.attached()["mode"] == "islanded"
+    assert site.stop() == 0
+    site.console.process.wait(10)
+    until(lambda: site.happened("gate.off"), "the orderly end")
+
+
+def test_a_hang_up_ends_the_screen_and_not_the_control(site: Site) -> None:
+    os.kill(site.console.process.pid, signal.SIGHUP)
+    goes_on_and_ends_when_asked(site)
+
+
+def test_a_terminal_that_closes_under_it(site: Site) -> None:
+    os.close(site.console.slave)
+    os.close(site.console.master)
+    goes_on_and_ends_when_asked(site)
+
+
+def test_a_hang_up_on_a_line_that_has_stalled(site: Site) -> None:
+    site.console.stall()
+    time.sleep(1.0)
+    site.stays_lit()
+    os.kill(site.console.process.pid, signal.SIGHUP)
+    goes_on_and_ends_when_asked(site)
+
+
+def test_a_stop_from_outside_does_not_stop_the_control(site: Site) -> None:
+    os.kill(site.console.process.pid, signal.SIGTSTP)
+    site.stays_lit()
+    assert site.attached()["mode"] == "islanded"
+
+
+def test_sigterm_is_an_orderly_end_of_both(site: Site) -> None:
+    site.console.process.terminate()
+    site.console.process.wait(10)
+    until(lambda: site.happened("gate.off"), "gates off")
+    assert site.console.is_sane
+
+
+def test_a_second_console_attaches_watches_and_takes_the_helm(site: Site) -> None:
+    second = Terminal([*MAIN, "attach", "--root", str(site.root)], columns=120, rows=40)
+    try:
+        second.await_text("HELM other", 10.0)
+        site.console.type("t")
+        second.await_text("HELM nobody", 10.0)
+        second.type("t")
+        second.await_text("HELM you", 10.0)
+        os.kill(second.process.pid, signal.SIGHUP)
+        second.process.wait(10)
+        site.stays_lit(0.5)
+        assert site.attached()["helm"] == ""
+    finally:
+        second.close()

@@ -1,0 +1,35 @@
+"""HUP, TERM and TSTP, taken by one thread that waits for them.
+
+A handler of Python's runs in the main thread between two of its instructions, and so not while that thread is stuck in a
+write to a stalled terminal. These signals are blocked before any other thread exists, every thread inherits that, and
+one thread takes them with ``sigwait``. Children inherit it too: every command of ours unblocks them as it starts.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Mapping
+
+TAKEN = frozenset((signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
+
+
+def block() -> None:
+    """Call in the main thread before any other exists."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+
+
+class SignalThread(threading.Thread):
+    """Calls ``answers[number]`` for each signal; those without an answer (SIGTSTP) are taken and dropped."""
+
+    def __init__(self, answers: Mapping[signal.Signals, Callable[[], None]]) -> None:
+        super().__init__(name="signals", daemon=True)
+        self._answers = answers
+
+    def run(self) -> None:
+        """For as long as the process lives."""
+        while True:
+            number = signal.Signals(signal.sigwait(TAKEN))
+            answer = self._answers.get(number)
+            if answer is not None:
+                answer()

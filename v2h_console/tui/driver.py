@@ -1,0 +1,174 @@
+"""A terminal that may stall, vanish or hang up without ever holding up anything but itself.
+
+Textual's own writer blocks the event loop once 30 writes wait (4.5 s of a frozen loop on a stalled link), and its reader
+spins on a line that has hung up (132 % of a core). Here the buffer is bounded in characters, a write that does not fit
+is dropped whole and the screen repainted once the line drains; a line that is gone is taken out of the process's hands.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections import deque
+from collections.abc import Callable
+from typing import IO, Any
+
+from textual.app import App
+from textual.drivers._writer_thread import WriterThread
+from textual.drivers.linux_driver import LinuxDriver
+
+#: A full repaint of 120x40 takes some 20,000 characters; what waits beyond a few of them is no longer worth showing.
+MOST_WAITING = 64_000
+#: An orderly end waits so long for the last characters to leave.
+LAST_WORDS_S = 1.0
+
+
+class LineWriter(WriterThread):
+    """What Textual takes for its output thread. ``lost`` is called once when the line is gone, ``drained`` when it has
+    taken everything after something had to be dropped; both from this thread."""
+
+    def __init__(
+        self, file: IO[str], lost: Callable[[], None], drained: Callable[[], None], most: int = MOST_WAITING
+    ) -> None:
+        super().__init__(file)
+        self._fileno = file.fileno()
+        self._lost, self._drained, self._most = lost, drained, most
+        self._ready = threading.Condition()
+        self._waiting: deque[str] = deque()
+        self._size = 0
+        self._ended = False
+        self._dropped = False
+        self.dead = False
+
+    def write(self, text: str) -> None:
+        """Queue, or drop whole; never blocks."""
+        with self._ready:
+            if self.dead or self._ended:
+                return
+            if self._size + len(text) > self._most:
+                self._dropped = True
+                return
+            self._waiting.append(text)
+            self._size += len(text)
+            self._ready.notify()
+
+    def flush(self) -> None:
+        """Done by the thread."""
+
+    def isatty(self) -> bool:
+        """It stands for a terminal."""
+        return True
+
+    def fileno(self) -> int:
+        """The line's own."""
+        return self._fileno
+
+    def give_up(self) -> None:
+        """The line is gone: nothing more is written."""
+        with self._ready:
+            self.dead = True
+            self._waiting.clear()
+            self._size = 0
+            self._ready.notify()
+
+    def stop(self) -> None:
+        """Write what waits, for a moment at most: a stalled line must not hold up the end."""
+        with self._ready:
+            self._ended = True
+            self._ready.notify()
+        self.join(LAST_WORDS_S)
+
+    def run(self) -> None:
+        """The thread's life."""
+        while (text := self._next()) is not None:
+            try:
+                self._put(text.encode("utf-8", errors="replace"))
+            except OSError:
+                self.give_up()
+                self._lost()
+                return
+
+    def _next(self) -> str | None:
+        repaint = False
+        with self._ready:
+            while not self._waiting and not self._ended and not self.dead:
+                if self._dropped:
+                    self._dropped, repaint = False, True
+                    break
+                self._ready.wait()
+            if self.dead or (self._ended and not self._waiting):
+                return None
+            text = ""
+            if self._waiting:
+                text = "".join(self._waiting)
+                self._waiting.clear()
+                self._size = 0
+        if repaint:
+            self._drained()
+        return text
+
+    def _put(self, data: bytes) -> None:
+        while data and not self.dead:
+            data = data[os.write(self._fileno, data) :]
+
+
+class LineDriver(LinuxDriver):
+    """Textual's driver on such a line. ``on_lost`` is called once, from any thread, when the line is gone."""
+
+    #: Set by whoever starts the application; there is one terminal a process.
+    on_lost: Callable[[], None] = staticmethod(lambda: None)
+
+    def __init__(
+        self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
+    ) -> None:
+        self._writer: LineWriter | None = None
+        self._gone = threading.Event()
+        super().__init__(app, debug=debug, mouse=mouse, size=size)
+        # Whoever stops the screen must not stop the control with it.
+        signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+
+    @property
+    def can_suspend(self) -> bool:
+        """Never: the core runs in this process."""
+        return False
+
+    @property
+    def _writer_thread(self) -> WriterThread | None:
+        return self._writer
+
+    @_writer_thread.setter
+    def _writer_thread(self, value: WriterThread | None) -> None:
+        if value is None:
+            self._writer = None
+            return
+        assert self._file is not None
+        self._writer = LineWriter(self._file, self.line_lost, self._repaint)
+
+    def line_lost(self) -> None:
+        """The terminal has gone: let go of it, once; may be called from any thread."""
+        if self._gone.is_set():
+            return
+        self._gone.set()
+        if self._writer is not None:
+            self._writer.give_up()
+        let_go_of_terminal()
+        self.exit_event.set()
+        type(self).on_lost()
+
+    def _repaint(self) -> None:
+        self._app.call_later(self._app.refresh, repaint=True, layout=True)
+
+    def _run_input_thread(self) -> None:
+        try:
+            self.run_input_thread()
+        except OSError:
+            self.line_lost()
+
+
+def let_go_of_terminal() -> None:
+    """/dev/null in the place of a terminal that is gone: whoever reads or writes it now gets an end, not an error."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for stream in (0, 1, 2):
+        os.dup2(nowhere, stream)
+    os.close(nowhere)
