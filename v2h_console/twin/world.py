@@ -236,7 +236,7 @@ class World:
     @property
     def car_heard(self) -> bool:
         """Whether the inverter hears from a car that is plugged in."""
-        return self.car.connected and self.sense_fault("ev") is None
+        return self.car.connected and "ev.silent" not in self._verbs.active()
 
     def frozen_pu(self, side: str, leg: int) -> float:
         """What a stuck channel of ``side`` has read since it stuck, per unit."""
