@@ -1,0 +1,112 @@
+"""The owner without a screen: notified, logged, attached to, ended."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.live.terminals import MAIN
+from tests.live.test_twin import until
+from v2h_console.runtime.service_notify import STUCK_MS, ServiceNotifier
+from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring import write_demo_site
+
+pytestmark = pytest.mark.live
+
+MANAGER = [sys.executable, "-m", "v2h_console.cli.manager"]
+
+
+@pytest.fixture
+def line(tmp_path: Path) -> Iterator[socket.socket]:
+    """A service manager's socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as listener:
+        listener.bind(str(tmp_path / "notify"))
+        listener.settimeout(10.0)
+        yield listener
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Iterator[Path]:
+    """A site on a twin."""
+    twin = TwinProcess()
+    write_demo_site(tmp_path, twin.addresses, 600.0)
+    yield tmp_path
+    twin.stop()
+
+
+def started(root: Path, **environ: str) -> subprocess.Popen[str]:
+    """The manager on that root."""
+    return subprocess.Popen(
+        [*MANAGER, "--root", str(root)], env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True
+    )
+
+
+def test_it_says_ready_feeds_the_watchdog_logs_and_ends_orderly(root: Path, line: socket.socket) -> None:
+    process = started(root, NOTIFY_SOCKET=str(root / "notify"), WATCHDOG_USEC="1000000")
+    try:
+        assert line.recv(400).startswith(b"READY=1")
+        assert line.recv(400) == b"WATCHDOG=1"
+        log = root / "var/log/v2h/init.log"
+        until(lambda: "House lit from the car" in log.read_text(), "the log line")
+        attach = [*MAIN, "attach", "--json", "--for", "0.5", "--root", str(root)]
+        done = subprocess.run(attach, capture_output=True, text=True, check=False, timeout=20)
+        assert json.loads(done.stdout)["mode"] == "islanded"
+        os.kill(process.pid, signal.SIGHUP)
+        os.kill(process.pid, signal.SIGTSTP)
+        assert line.recv(400) == b"WATCHDOG=1"
+        process.terminate()
+        assert process.wait(10) == 0
+        assert "ended orderly" in log.read_text()
+        assert (root / "var/log/v2h/error.log").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_stop_ends_it_and_a_second_one_is_refused(root: Path) -> None:
+    process = started(root)
+    try:
+        until(lambda: (root / "dev/shm/energy_state").exists(), "energy_state")
+        second = subprocess.run(
+            [*MANAGER, "--root", str(root)], capture_output=True, text=True, check=False, timeout=20
+        )
+        assert second.returncode == 2
+        assert second.stderr.count("\n") == 1
+        assert subprocess.run([*MAIN, "stop", "--root", str(root)], check=False, timeout=20).returncode == 0
+        assert process.wait(10) == 0
+        assert not (root / "dev/shm/energy_state").exists()
+    finally:
+        process.kill()
+        process.wait()
+
+
+def test_a_site_that_is_broken_or_missing_is_one_line(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [*MANAGER, "--root", str(tmp_path)], capture_output=True, text=True, check=False, timeout=20
+    )
+    assert done.returncode == 2
+    assert done.stderr.count("\n") == 1
+    assert "not started" in (tmp_path / "var/log/v2h/error.log").read_text()
+
+
+def test_a_lane_that_stands_still_is_not_fed(line: socket.socket, tmp_path: Path) -> None:
+    notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"})
+    assert notifier.watchdog_s == 1.0
+    assert notifier.feed(lambda: STUCK_MS + 1.0) is False
+    assert notifier.feed(lambda: 5.0) is True
+    assert line.recv(100) == b"WATCHDOG=1"
+
+
+def test_without_a_service_manager_it_is_silent() -> None:
+    notifier = ServiceNotifier({})
+    assert notifier.watchdog_s is None
+    notifier.ready("x")
+    assert notifier.feed(lambda: 1.0) is True

@@ -1,0 +1,83 @@
+"""``v2h-manager``: the owner without a screen, for the service manager.
+
+Runs the core on the root's site until SIGTERM or `v2h-console stop`; consoles attach to it. Exit 0 after an orderly end,
+1 when the control core stopped by itself, 2 when it could not be started.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+from v2h_console.cli.console import Refusal
+from v2h_console.cli.main import OneLineParser, guarded
+
+#: How often events are logged and the watchdog is looked after.
+LOOK_S = 0.25
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Entry point."""
+    parser = OneLineParser(prog="v2h-manager", description="The owner of a V2H site, without a screen.")
+    parser.add_argument("--root", type=Path, default=Path("/"), help="all files below this folder; default /")
+    return guarded("v2h-manager", lambda: run(parser.parse_args(argv)))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Own the site until asked to end."""
+    from v2h_console.runtime import signals
+
+    signals.block()
+    from v2h_console import wiring
+    from v2h_console.runtime import garbage
+    from v2h_console.runtime.logs import EventLog
+    from v2h_console.runtime.service_notify import ServiceNotifier
+    from v2h_console.site.errors import ConfigError
+
+    root: Path = arguments.root
+    try:
+        log = EventLog(root)
+    except OSError as error:
+        raise Refusal(f"{error.filename or root}: the log cannot be opened: {error.strerror}") from None
+    try:
+        running = wiring.start_site(root)
+    except (ConfigError, wiring.StartFailed) as error:
+        log.say(f"not started: {error}", logging.ERROR)
+        raise Refusal(str(error)) from None
+    garbage.take_over()
+    ended = threading.Event()
+    running.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
+    signals.SignalThread({signal.SIGTERM: ended.set}).start()
+    notifier = ServiceNotifier(os.environ)
+    session = running.session()
+    notifier.ready("owner runs")
+    log.say(f"v2h-manager {os.getpid()} owns {root}")
+    failed = False
+    wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S
+    while not ended.wait(wait_s):
+        snapshot = session.watch()
+        log.take(snapshot.events)
+        if running.owner.lane.failure is not None:
+            failed = True
+            log.say(f"the control core stopped: {running.owner.lane.failure!r}", logging.CRITICAL)
+            break
+        if notifier.watchdog_s is not None:
+            notifier.feed(running.owner.age_ms)
+    notifier.stopping()
+    running.stop()
+    log.say(
+        "ended orderly" if not failed else "ended after a defect",
+        logging.INFO if not failed else logging.CRITICAL,
+    )
+    log.close()
+    return 1 if failed else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
