@@ -14,7 +14,7 @@ from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving.judge import Judge, Violation
 from v2h_console.proving.plans import Ambush
-from v2h_console.proving.virtual import MS, Run, StepFunction, VirtualSite
+from v2h_console.proving.virtual import MS, STALL_S, Run, StepFunction, VirtualSite
 from v2h_console.site import demo_site
 from v2h_console.twin import scenario as scenarios
 from v2h_console.twin.house import House
@@ -197,12 +197,19 @@ class JudgedSite:
             self.also()
 
     def do(self, name: str, params: scenarios.Params) -> None:
-        """One line of the scenario; the judge hears of the owner's end, too."""
+        """One line of the scenario; the judge hears of people, and of an owner that goes away."""
+        now_ns = self.site.world.now_ns
+        fault = str(params.get("fault", ""))
         if name == "owner.restart":
-            self.judge.owner_ended(self.site.world.now_ns)
+            self.judge.owner_ended(now_ns)
             self.site.do(name, params)
-            self.judge.owner_began()
+            self.judge.owner_began(now_ns)
             return
+        if name.startswith("operator."):
+            self.judge.ordered(name, now_ns)
+        elif name == "fault.inject" and fault == "control.tick_overrun":
+            stall_s = params.get("for_s", STALL_S)
+            self.judge.owner_ended(now_ns, now_ns + int(float(stall_s) * S))
         self.site.do(name, params)
 
     def onset(self, fault: str) -> None:

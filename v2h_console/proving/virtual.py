@@ -81,8 +81,12 @@ SETTLED_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
 #: A voltage as near as this to a threshold crosses it with its noise (6 standard deviations).
 NOISE_REACH_PU = 0.0025
 #: Truth that tells of slow drifts and bookkeeping, not of a discontinuity.
-CALM_TRUTHS = frozenset(("fault.injected", "fault.cleared", "solar.available", "inverter.limit"))
+CALM_TRUTHS = frozenset(
+    ("fault.injected", "fault.cleared", "solar.available", "inverter.limit", "latch.written")
+)
 ORDER_LIFE_NS = 2 * S
+#: How long an overrun stalls the owner where nothing else is said.
+STALL_S = 0.5
 
 _ORDERS = {
     "operator.open_mid": OrderKind.OPEN_MID,
@@ -249,7 +253,7 @@ class VirtualSite:
             case "storage.full":
                 self.storage.failing = begins
             case "control.tick_overrun" if begins:
-                stall_s = params.get("for_s", 0.5)
+                stall_s = params.get("for_s", STALL_S)
                 self._stalled_until_ns = self.world.now_ns + int(float(stall_s) * S)
                 self._step_at_ns = self._stalled_until_ns
         self._disturbed()
@@ -416,6 +420,7 @@ class VirtualSite:
             case _Voice():
                 self._speak_up(what, now_ns)
             case LatchReceipt():
+                self.world.tell("latch.written", locked=what.locked)
                 self._receipts.append(what)
             case DischargeLimitRequest():
                 self.world.set_discharge_limit(what.power_w)

@@ -33,6 +33,12 @@ class Scene:
     power_w: float
     limit_w: float
     heatsink_c: float
+    #: What the inverter carries, and the circuits whose switch is closed, and those that run.
+    apparent_va: float
+    switched_on: tuple[str, ...]
+    running: tuple[str, ...]
+    #: The street's legs have no source.
+    grid_lost: tuple[bool, bool]
     followers: int = 0
 
 
@@ -64,5 +70,9 @@ def scene(world: World) -> Scene:
         power_w=inverter.power_w,
         limit_w=inverter.max_discharge_w,
         heatsink_c=world.thermal.heatsink_c,
+        apparent_va=world.network.apparent_va if inverter.mode in ("forming", "following") else 0.0,
+        switched_on=tuple([one.id for one in world.circuits if one.switch_closed]),
+        running=tuple([one.id for one in world.circuits if one.energised]),
+        grid_lost=(world.grid.lost[0], world.grid.lost[1]),
         followers=sum(unit.gate_on for unit in world.units.followers()),
     )
