@@ -341,7 +341,7 @@ def shrink(planned: Plan, step_function: StepFunction = step) -> Plan:
         late = {("late", answer.fault) for answer in outcome.answers if not answer.in_time}
         broken: set[tuple[str, ...]] = {(violation.invariant,) for violation in outcome.violations}
         # A reaction that never comes is known at the end only.
-        at_s = max((violation.at_ns / S for violation in outcome.violations), default=0.0)
+        at_s = min((violation.at_ns / S for violation in outcome.violations), default=0.0)
         return frozenset(broken | late), candidate.scenario.duration_s if late else at_s
 
     return shrinking.shrink(planned, find)
