@@ -342,7 +342,12 @@ class Judge:
         if self._heavy_due_ns is None or scene.at_ns < self._heavy_due_ns:
             return
         self._heavy_due_ns = None
-        if "load.switch_stuck" in self._ever or scene.coil_on or self._away_for(scene.at_ns):
+        # A controller without power opens by itself and hears no SHED; forming is judged by itself.
+        if (
+            self._ever & {"load.switch_stuck", "aux_supply.low"}
+            or scene.coil_on
+            or self._away_for(scene.at_ns)
+        ):
             return
         on = [circuit for circuit in HEAVY if circuit in scene.switched_on]
         if on:
