@@ -35,6 +35,10 @@ HANDBACK_NS = 100 * MS
 #: An unbidden closing is met by the logic controller within 20 ms; the contact's own bounce beside it.
 UNBIDDEN_NS = 25 * MS
 PROOF_NS = 12 * MS - 50_000
+#: Faults that move a contact, or seem to, under a forming inverter: then the controller's own stop is what must come.
+MOVING_CONTACTS = frozenset(
+    ("mid.uncommanded_close", "mid.aux_wrong", "mid.chatter", "mid.welded", "mid.slow")
+)
 # I3: a start opens; an opening of a MID that has carried the house for this long counts as one.
 OPEN_AT_START_NS = 250 * MS
 CARRIED_NS = 1 * S
@@ -65,12 +69,15 @@ CONTINUOUS_PATIENCE_NS = 11 * S
 # I9
 DC_WINDOW_V = (350.0, 900.0)
 DC_PATIENCE_NS = 110 * MS
+#: A polled car has said so by then; the inverter's own protection acts long before.
+DC_KNOWN_NS = 1 * S
 # I10
 HEAVY = ("hvac", "range", "evse", "well_pump")
 HEAVY_HOLD_NS = 59 * S
 #: SHED within 25 ms of the opening; its switch takes up to 15 ms.
 HEAVY_DROP_NS = 45 * MS
-STAGGER_NS = 2 * S
+#: The next may start once the last one's inrush is over and it draws what was expected of it: 1 s at the earliest.
+STAGGER_NS = 950 * MS
 # I11: derating begins at 45 °C; 2 to 3 % a kelvin of 10 kW, and nothing from 80 °C on.
 RATED_W = 10_000.0
 DERATE_FROM_C = 46.0
@@ -133,6 +140,7 @@ class Judge:
     _over: _Since = field(default_factory=_Since)
     _blind: _Since = field(default_factory=_Since)
     _dc_out: _Since = field(default_factory=_Since)
+    _dc_bad: _Since = field(default_factory=_Since)
     _hot: _Since = field(default_factory=_Since)
     _hot_limit: _Since = field(default_factory=_Since)
     _closed_ns: int | None = None
@@ -205,6 +213,12 @@ class Judge:
             case "form.on":
                 self._judge_form(scene)
                 self._judge_replay("forming", scene)
+            case "lc.form_received":
+                if any(scene.poles):
+                    self._violate("I2b", at_ns, "forming asked for with a pole conducting")
+            case "lc.forming_stopped":
+                if not self._ever & MOVING_CONTACTS:
+                    self._violate("I2a", at_ns, "the controller itself had to stop the forming")
             case "gate.on":
                 self._judge_replay("gate", scene)
             case "inverter.mode":
@@ -315,6 +329,9 @@ class Judge:
             self._contacts_open.at_ns is None or scene.at_ns - self._contacts_open.at_ns < PROOF_NS
         ) and scene.at_ns > PROOF_NS:
             self._violate("I2b", scene.at_ns, "forming enabled before 12 ms of agreeing contacts")
+        bad_ns = self._dc_bad.at_ns
+        if bad_ns is not None and scene.at_ns - bad_ns > DC_KNOWN_NS:
+            self._violate("I9", scene.at_ns, f"forming enabled on {scene.dc_voltage_v:.0f} V")
         if "load.switch_stuck" not in self._ever:
             on = [circuit for circuit in HEAVY if circuit in scene.switched_on]
             if on:
@@ -364,6 +381,8 @@ class Judge:
         self._check_limits(scene)
         now_ns = scene.at_ns
         out = scene.mode == "forming" and not DC_WINDOW_V[0] <= scene.dc_voltage_v <= DC_WINDOW_V[1]
+        low_v, high_v = DC_WINDOW_V
+        self._dc_bad.update(not low_v <= scene.dc_voltage_v <= high_v, now_ns)
         if self._dc_out.update(out, now_ns) > DC_PATIENCE_NS:
             self._violate("I9", now_ns, f"forming from {scene.dc_voltage_v:.0f} V")
 

@@ -28,7 +28,8 @@ from v2h_console.core.load_manager import LoadState
 from v2h_console.core.mid_proof import Position, ProofState
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.campaign import run_plan
-from v2h_console.proving.plans import plan
+from v2h_console.proving.plans import Plan, plan
+from v2h_console.twin.scenario import Scenario, Start, Step
 from v2h_drivers.capabilities import ControlRequest
 
 Replacement = Callable[..., Any]
@@ -36,12 +37,16 @@ Replacement = Callable[..., Any]
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``invariants``: any of these counts as caught. ``replacements``: (module, name, function)."""
+    """``invariants``: any of these counts as caught. ``replacements``: (module, name, function).
+
+    ``lines``: what brings the rule into play, run first; then random plans with ``faults``.
+    """
 
     name: str
     invariants: tuple[str, ...]
     faults: tuple[str, ...]
     replacements: tuple[tuple[ModuleType | type, str, Replacement], ...]
+    lines: tuple[Step, ...] = ()
 
 
 def _no_refusal(*_args: Any) -> str:
@@ -111,6 +116,12 @@ def _no_unbidden(_view: Any) -> bool:
 _true_proof = mid_proof.update
 _true_control = islanding.control_request
 
+
+def _at(at_s: float, do: str, **params: float | str | bool) -> Step:
+    """A line of a scripted run."""
+    return Step(at_s, do, params)
+
+
 MUTANTS: tuple[Mutant, ...] = (
     Mutant(
         "closes without the delay",
@@ -129,9 +140,14 @@ MUTANTS: tuple[Mutant, ...] = (
         ("I2a", "I2b"),
         ("mid.slow", "mid.welded"),
         ((mid_proof, "update", _proof_of_the_command),),
+        (_at(5.0, "fault.inject", fault="mid.welded", pole=1.0), _at(8.0, "grid.loss")),
     ),
     Mutant(
-        "forms into the close", ("I2a", "I14"), (), ((islanding, "control_request", _forms_into_the_close),)
+        "forms into the close",
+        ("I2a", "I14"),
+        (),
+        ((islanding, "control_request", _forms_into_the_close),),
+        (_at(5.0, "grid.loss"), _at(15.0, "grid.return")),
     ),
     Mutant("heavy loads stay on", ("I10",), (), ((load_manager, "drop_for_forming", _nothing_drops),)),
     Mutant("admits everything at once", ("I8", "I10"), (), ((load_manager, "update_island", _admits_all),)),
@@ -139,10 +155,17 @@ MUTANTS: tuple[Mutant, ...] = (
         "never sheds",
         ("I8",),
         ("load.locked_rotor", "load.uncontrolled"),
-        ((load_manager, "update_island", _everything_stays),),
+        ((load_manager, "_shed_excess", _everything_stays),),
+        (_at(5.0, "grid.loss"), _at(80.0, "fault.inject", fault="load.uncontrolled", va=6_500.0, leg=1.0)),
     ),
     Mutant("drains the car", ("I7",), ("ev.soc_low",), ((car_reserve, "update", _car_is_fine),)),
-    Mutant("knows no DC window", ("I9",), ("dc_bus.out_of_range",), ((car_reserve, "update", _car_is_fine),)),
+    Mutant(
+        "knows no DC window",
+        ("I9",),
+        ("dc_bus.out_of_range",),
+        ((car_reserve, "update", _car_is_fine),),
+        (_at(5.0, "grid.loss"), _at(20.0, "fault.inject", fault="dc_bus.out_of_range", volts=520.0)),
+    ),
     Mutant(
         "ignores heat",
         ("I11",),
@@ -169,7 +192,12 @@ def run_one(mutant: Mutant, seeds: int, first: int = 0) -> dict[str, Any]:
     """Run until it is caught, at most ``seeds`` runs."""
     with applied(mutant):
         for seed in range(first, first + seeds):
-            outcome, _ = run_plan(plan(seed, mutant.faults))
+            start = Start(
+                soc_pct=70.0, enter_service_s=15.0, loads_on=("fridge", "lights", "furnace_fan", "hvac")
+            )
+            scripted = Plan(seed, Scenario(mutant.name, 120.0, start, mutant.lines), ())
+            planned = scripted if mutant.lines and seed == first else plan(seed, mutant.faults)
+            outcome, _ = run_plan(planned)
             for violation in outcome.violations:
                 if violation.invariant in mutant.invariants:
                     return _result(mutant, caught=True, by=violation.invariant, seed=seed)

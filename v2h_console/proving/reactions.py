@@ -33,6 +33,11 @@ def _tied(scene: Scene) -> bool:
     return all(scene.poles) and scene.mode != "forming"
 
 
+def _held_closed(scene: Scene) -> bool:
+    """Tied, and nobody has told it to open: a contact that says "open" a moment before it is so hides nothing."""
+    return _tied(scene) and scene.coil_on
+
+
 def _islanded(scene: Scene) -> bool:
     return scene.mode == "forming" and not any(scene.poles) and min(scene.house_pu) > 0.8
 
@@ -215,7 +220,7 @@ EXPECTED: dict[str, Expected] = {
     "mid.welded": Expected(_tied, _none_of("form.on"), 0.0),
     "mid.slow": Expected(_never, _OPENS, 0.0),
     "mid.fails_to_close": Expected(_islanded, _closes_at_most(3), 0.0),
-    "mid.aux_wrong": Expected(_tied, _none_of("form.on"), 0.0),
+    "mid.aux_wrong": Expected(_held_closed, _none_of("form.on"), 0.0),
     "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
     "inverter.trips": Expected(_islanded, _GATE, 100.0),
     "inverter.wont_form": Expected(_always, _gives_up, 225.0),

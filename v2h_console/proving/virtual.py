@@ -394,6 +394,8 @@ class VirtualSite:
     def _collect(self) -> None:
         for truth in self.controller.drain_truth():
             self.run.truths.append(truth)
+            if self._witness is not None:
+                self._witness(truth)
             self._disturbed()
         self.world.drain_truth()
 

@@ -200,6 +200,7 @@ class LogicController:
         if command.form and gate and not form and world.inverter.form_on:
             # A contact moved under a forming inverter: nothing but gate-off is quick enough.
             gate = False
+            self._tell(now_ns, "lc.forming_stopped")
         world.units.command(gate, command.inverter_mask, command.primary)
         if world.units.all:
             gate = world.units.gate_for(gate, command.inverter_mask)
