@@ -273,6 +273,8 @@ class Judge:
     def _opening(self, scene: Scene) -> None:
         """The coil was let go: an opening, if the MID had carried the house."""
         now_ns = scene.at_ns
+        if scene.contacts_open and not any(scene.poles):
+            return  # a close that never came about ends an island as little as it began one
         if self._closed_ns is not None and now_ns - self._closed_ns < CARRIED_NS:
             return
         if any(scene.poles):

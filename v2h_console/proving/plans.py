@@ -141,9 +141,9 @@ def _burst(draw: Draw, times: Times) -> tuple[float, Lines]:
 
 
 def _sag_edge(draw: Draw, times: Times) -> tuple[float, Lines]:
-    """A sag that the site rides through; its edges carry a frequency that is none."""
+    """A sag that the site rides through, its own drop in the service cable included; its edges carry no frequency."""
     at_s = draw.uniform(1.5, times.loss_s - 2.0)
-    return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(0.885, 0.905), "for_s": draw.uniform(0.1, 1.0)})]
+    return at_s, [Step(at_s, "grid.sag", {"pu": draw.uniform(0.905, 0.925), "for_s": draw.uniform(0.1, 1.0)})]
 
 
 def _balanced(draw: Draw, times: Times) -> tuple[float, Lines]:
