@@ -293,6 +293,7 @@ class House:
     state: State = State()
     last: Step | None = None
     disk_ok: bool = True
+    disk: LatchReceipt = LatchReceipt(0, locked=True)
     receipts: list[LatchReceipt] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
     sequence: int = 0
@@ -301,6 +302,11 @@ class House:
     def booting(settings: Settings = SETTINGS) -> House:
         """Not stepped yet; the disk says "locked"."""
         return House(settings, state=boot(settings, START_NS), receipts=[LatchReceipt(0, locked=True)])
+
+    def restart(self) -> None:
+        """The process ends and a new one starts at once: all that it knows is what the disk holds."""
+        self.state = boot(self.settings, self.now_ns)
+        self.receipts = [self.disk]
 
     @staticmethod
     def islanded(settings: Settings = SETTINGS) -> House:
@@ -350,7 +356,8 @@ class House:
         self.plant.obey(self.last.commands, self.now_ns)
         for command in self.last.commands:
             if isinstance(command, PersistLatch) and self.disk_ok:
-                self.receipts.append(LatchReceipt(command.sequence, command.locked))
+                self.disk = LatchReceipt(command.sequence, command.locked, command.kept)
+                self.receipts.append(self.disk)
         return self.last
 
     def run_ms(self, total_ms: float, tick_ms: float = 5.0) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core.observation import Kept
 from v2h_drivers.capabilities import (
     ControlRequest,
     DischargeLimitRequest,
@@ -22,6 +23,7 @@ class PersistLatch:
     sequence: int
     locked: bool
     reason: str
+    kept: Kept = Kept()
 
 
 Command = (

@@ -193,7 +193,11 @@ def _syncing(view: View, state: State) -> Outcome:
 
 
 def _close(_view: View, state: State) -> Outcome:
-    token = state.islanding.close_token % 255 + 1
+    # A token counts once, and a restart must not use the last one again: every close follows a clearing of the latch,
+    # and the records' numbers go on across restarts.
+    token = state.latch.sequence % 255 + 1
+    if token == state.islanding.close_token:
+        token = token % 255 + 1
     return Outcome(
         replace(state, islanding=replace(state.islanding, close_token=token, closed_since_ns=None))
     )

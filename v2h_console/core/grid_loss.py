@@ -17,6 +17,8 @@ EXPORT_SHARE = 0.10
 #: An inverter that gave up so near to the fall of the voltage had hidden the loss: its own anti-islanding found it. It
 #: also stops, some milliseconds later, at a loss that nothing hid.
 HIDDEN_NS = 300 * NS_PER_MS
+#: No street gives this much on a leg; a neutral that has come off may, and is left as quickly.
+IMPLAUSIBLE_PU = 1.6
 #: The inverter's state is heard of every 10 ms; half of that, so that a plain loss keeps its own class.
 SEEN_NS = 1 * NS_PER_MS
 
@@ -79,6 +81,15 @@ def judge(
         return Loss("sense_fault", f"the grid sensing is {words}", newest.at_ns, Kind.NOT_SENSED)
     if fast.l1_pu is None or fast.l2_pu is None:
         return Loss("sense_fault", "a leg's sensing is missing", fast.at_ns, Kind.NOT_SENSED)
+    if max(fast.l1_pu, fast.l2_pu) > IMPLAUSIBLE_PU:
+        words = (
+            f"a leg reads {100.0 * max(fast.l1_pu, fast.l2_pu):.0f} %: the sensing or the neutral is at fault"
+        )
+        return Loss("sense_fault", words, fast.at_ns, Kind.NOT_SENSED)
+    if cycle is None and senses.grid_cycle is not None:
+        newest_cycle = senses.grid_cycle
+        words = "implausible" if newest_cycle.quality is not Quality.GOOD else "silent"
+        return Loss("sense_fault", f"the grid's RMS is {words}", newest_cycle.at_ns, Kind.NOT_SENSED)
     if stuck:
         return Loss("sense_fault", stuck, fast.at_ns, Kind.NOT_SENSED)
     if neutral_open:

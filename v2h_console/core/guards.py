@@ -17,7 +17,7 @@ from v2h_console.core.senses import (
     fresh,
 )
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import State
+from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import InverterMode
 
 #: Above this on the house bus something else still feeds it: form only with a flying start.
@@ -78,6 +78,37 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the house side's voltage is unknown"
     if max(house.l1_pu, house.l2_pu) >= RESIDUAL_PU and not settings.inverter.flying_start:
         return "something still feeds the house bus"
+    return ""
+
+
+def islanding_refusal(settings: Settings, state: State, now_ns: int) -> str:
+    """Why the house should not be taken off a healthy grid by choice: it would go dark, or could not come back.
+
+    What only an open MID can show (proof, latch, gate, dead bus) is judged when it is open.
+    """
+    islanding = state.islanding
+    if islanding.mode is not Mode.TIED:
+        return f"the house is not on the grid ({islanding.mode.value})"
+    if islanding.lk_form:
+        return f"forming is locked out: {islanding.lk_form}"
+    if islanding.lk_close:
+        return f"it could not come back, closing is locked out: {islanding.lk_close}"
+    if state.car.refusal:
+        return state.car.refusal
+    if state.car.shed:
+        return "the car's charge is too low to leave the grid by choice"
+    if state.supply.stop:
+        return supply.refusal(state.supply)
+    if state.thermal.stopped:
+        return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    if inverter is None:
+        return "the inverter is not heard"
+    if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
+        return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    if mid is None or not mid.interlock_ok:
+        return "the interlock is open"
     return ""
 
 

@@ -12,6 +12,7 @@ class OrderKind(str, Enum):
     """What an operator may ask of the core."""
 
     OPEN_MID = "operator.open_mid"
+    ISLAND = "operator.island"
     CLOSE_MID = "operator.close_mid"
     RESET_LOCKOUT = "operator.reset_lockout"
     SET_DISCHARGE_LIMIT = "operator.set_discharge_limit"
@@ -22,7 +23,7 @@ class OrderKind(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class CoreOrder:
-    """One order that the owner has already checked for authority. Expired orders are dropped unread.
+    """One order that the owner has already checked for authority. Expired and repeated ones are dropped unread.
 
     ``name`` is a circuit id or an event code; ``value_w`` a power in watts.
     """
@@ -35,14 +36,24 @@ class CoreOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Kept:
+    """What only a person ends, and so no restart may: the lockouts, and an MID that was opened by hand."""
+
+    lk_form: str = ""
+    lk_close: str = ""
+    held_open: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class LatchReceipt:
-    """The storage's word that latch record ``sequence`` is on disk (fsync returned). ``locked`` as written.
+    """The storage's word that latch record ``sequence`` is on disk (fsync returned). ``locked``, ``kept`` as written.
 
     ``sequence`` 0 is what was found at the start: a missing or corrupt file reads as locked.
     """
 
     sequence: int
     locked: bool
+    kept: Kept = Kept()
 
 
 @dataclass(frozen=True, slots=True)

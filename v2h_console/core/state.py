@@ -117,6 +117,8 @@ class State:
     solar_permitted: bool = True
     parallel: ParallelState = ParallelState()
     operator_limit_w: float | None = None
+    #: (nonce, expiry) of the orders that could still count: each counts once.
+    nonces: tuple[tuple[str, int], ...] = ()
     requested_limit_w: float | None = None
     requested_limit_ns: int = 0
     alarms: tuple[Alarm, ...] = ()

@@ -17,10 +17,11 @@ from v2h_console.core import (
     grid_monitor,
     guards,
     islanding,
-    latch,
+    kept_latch,
     load_manager,
     lockouts,
     mid_proof,
+    orders,
     parallel,
     sense_plausibility,
     solar,
@@ -29,12 +30,12 @@ from v2h_console.core import (
     thermal,
     transfer,
 )
-from v2h_console.core.commands import Command, PersistLatch
+from v2h_console.core.commands import Command
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.islanding import View
 from v2h_console.core.mid_proof import Position
-from v2h_console.core.observation import CoreOrder, Observation, OrderKind
+from v2h_console.core.observation import Observation
 from v2h_console.core.senses import absorb, screen
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
@@ -43,7 +44,6 @@ from v2h_drivers.capabilities import (
     InverterSetpoint,
     Quality,
     Reading,
-    RelayRequest,
     ShedRequest,
     Side,
     SideCycle,
@@ -56,7 +56,6 @@ MAX_EDGES = 8
 HANDOVER_NS = 500 * NS_PER_MS
 HALF_CYCLE_NS = 8_333_333
 
-_CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
 
 
@@ -79,8 +78,13 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     observation = replace(observation, readings=screen(observation.readings))
     observation, state = _hear_units(settings, state, observation)
     state = _sense(settings, state, observation, now_ns)
-    state, open_ordered, reset_ordered = _take_orders(settings, state, observation, now_ns, events, commands)
-    state = lockouts.update(islanding.observe(state, now_ns), now_ns)
+    state, kept_events = kept_latch.take_receipts(state, observation.receipts, now_ns)
+    events.extend(kept_events)
+    taken = orders.take(settings, state, observation.orders, now_ns)
+    events.extend(taken.events)
+    commands.extend(taken.commands)
+    open_ordered, reset_ordered = taken.opens, taken.resets
+    state = lockouts.update(islanding.observe(taken.state, now_ns), now_ns)
     state = _keep_units(settings, state, now_ns, events)
     for _ in range(MAX_EDGES):
         view = View(settings, state, now_ns, open_ordered, reset_ordered)
@@ -94,7 +98,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     state, transfer_events = _time_transfer(state, observation.readings, now_ns)
     events.extend(transfer_events)
     state = _manage_loads(settings, state, now_ns, events)
-    state, persist = _keep_latch(settings, state, now_ns)
+    state, persist = kept_latch.keep(settings, state, now_ns)
     if persist is not None:
         commands.append(persist)
     state, alarm_events = alarms.update(settings, state, now_ns)
@@ -192,7 +196,6 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     return replace(
         state,
         senses=senses,
-        latch=latch.take_receipts(state.latch, observation.receipts),
         plausibility=plausibility,
         export=exported,
         follower=followed,
@@ -205,78 +208,6 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         car=car_reserve.update(settings.car, state.car, senses, now_ns),
         supply=supply.update(settings.supply, state.supply, senses, now_ns),
     )
-
-
-def _take_orders(
-    settings: Settings,
-    state: State,
-    observation: Observation,
-    now_ns: int,
-    events: list[Event],
-    commands: list[Command],
-) -> tuple[State, bool, bool]:
-    """Carry out what people ask; returns whether the MID was ordered open and a lockout reset."""
-    open_ordered = reset_ordered = False
-    for order in observation.orders:
-        if order.expires_at_ns < now_ns:
-            events.append(
-                Event(now_ns, "ORDER_EXPIRED", Severity.WARNING, f"Too old, dropped: {order.kind.value}.")
-            )
-            continue
-        match order.kind:
-            case OrderKind.OPEN_MID:
-                open_ordered = True
-                if not state.islanding.operator_hold:
-                    state = replace(state, islanding=replace(state.islanding, operator_hold=True))
-                    if state.islanding.mode not in _CLOSED_MODES:
-                        text = "MID held open until closed by hand."
-                        events.append(Event(now_ns, "MID_HELD_OPEN", Severity.INFO, text))
-            case OrderKind.CLOSE_MID:
-                if state.islanding.operator_hold:
-                    state = replace(state, islanding=replace(state.islanding, operator_hold=False))
-                    text = "The MID may close again once the grid has served its delay."
-                    events.append(Event(now_ns, "MID_HOLD_RELEASED", Severity.INFO, text))
-            case OrderKind.RESET_LOCKOUT:
-                reset_ordered = True
-                state = _reset_lockouts(state, now_ns, events)
-            case OrderKind.SET_DISCHARGE_LIMIT:
-                limit_w = max(0.0, min(order.value_w, settings.inverter.rated_w))
-                state = replace(state, operator_limit_w=limit_w)
-                text = f"Discharge limit asked for: {limit_w / 1000:.1f} kW."
-                events.append(Event(now_ns, "DISCHARGE_LIMIT_SET", Severity.INFO, text))
-            case OrderKind.ACKNOWLEDGE:
-                state = alarms.acknowledge(state, order.name)
-            case OrderKind.LOAD_ON | OrderKind.LOAD_OFF:
-                commands.extend(_relay(settings, order))
-    return state, open_ordered, reset_ordered
-
-
-def _reset_lockouts(state: State, now_ns: int, events: list[Event]) -> State:
-    contradicted = state.proof.position is Position.DISAGREE
-    if contradicted or (not state.proof.proven and state.islanding.mode is not Mode.TIED):
-        text = f"Not reset: {state.proof.doubt}."
-        events.append(Event(now_ns, "LOCKOUT_RESET_REFUSED", Severity.WARNING, text))
-        return state
-    state = replace(state, plausibility=sense_plausibility.forget(state.plausibility))
-    cleared = replace(
-        state.islanding,
-        lk_form="",
-        lk_close="",
-        form_tries=0,
-        form_not_before_ns=0,
-        close_tries=0,
-        gate_in_tied=True,
-    )
-    if cleared != state.islanding:
-        events.append(Event(now_ns, "LOCKOUT_RESET", Severity.INFO, "Lockouts reset by a person."))
-    return replace(state, islanding=cleared, parallel=parallel.reset(state.parallel))
-
-
-def _relay(settings: Settings, order: CoreOrder) -> tuple[Command, ...]:
-    for index, circuit in enumerate(settings.loads.circuits):
-        if circuit.id == order.name:
-            return (RelayRequest(index, order.kind is OrderKind.LOAD_ON),)
-    return ()
 
 
 def _time_transfer(
@@ -333,23 +264,6 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
         elif before.shed and not after.shed:
             events.append(Event(now_ns, "LOAD_RETURNED", Severity.INFO, f"{circuit.name} returned."))
     return replace(state, loads=loads)
-
-
-def _clear_wanted(settings: Settings, state: State, now_ns: int) -> bool:
-    """Whether the latch may be clear: only between a requalified grid and the close that follows."""
-    mode = state.islanding.mode
-    if mode in (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK):
-        return not state.latch.wanted_locked
-    if mode in _ISLAND_MODES or (mode is Mode.DARK and state.islanding.dead_since_ns is not None):
-        return not guards.closing_refusal(settings, state, now_ns)
-    return False
-
-
-def _keep_latch(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistLatch | None]:
-    locked = not _clear_wanted(settings, state, now_ns)
-    reason = state.islanding.mode.value if locked else "grid requalified"
-    following, persist = latch.want(state.latch, locked, reason)
-    return (state if persist is None else replace(state, latch=following)), persist
 
 
 def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:

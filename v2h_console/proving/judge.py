@@ -155,6 +155,7 @@ class Judge:
     _open_ordered_ns: int | None = None
     _order: tuple[str, int] = ("", -1)
     _latch_clear: bool = False
+    _held_on_disk: bool = False
     _island_ns: int | None = None
     _faults: dict[str, int] = field(default_factory=dict)
     _ever: set[str] = field(default_factory=set)
@@ -170,8 +171,9 @@ class Judge:
         """It has been started again."""
         self._away_ns = self._back_ns = None
         self._boot_ns, self._boot_open = at_ns, False
-        # The order to hold the MID open does not outlive the owner; the delay anew does.
-        self._open_ordered_ns = None
+        # An order that had not reached the disk dies with the owner that heard it; one that had does not.
+        if not self._held_on_disk:
+            self._open_ordered_ns = None
 
     def ordered(self, order: str, at_ns: int) -> None:
         """An operator's order reached the owner."""
@@ -196,6 +198,7 @@ class Judge:
                 self._faults.pop(str(truth.detail.get("fault")), None)
             case "latch.written":
                 self._latch_clear = not truth.detail.get("locked")
+                self._held_on_disk = bool(truth.detail.get("held"))
             case "coil.on":
                 self._commanded_close = True
                 self._judge_close(scene)

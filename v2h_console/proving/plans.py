@@ -328,7 +328,7 @@ def _people(draw: Draw, times: Times) -> Lines:
         lines.append(Step(at_s, draw.choice(("load.on", "load.off")), {"load": draw.choice(LOADS)}))
     if draw.random() < 0.25:
         at_s = draw.uniform(1.0, times.end_s - 1.0)
-        orders = ("operator.open_mid", "operator.close_mid", "operator.reset_lockout")
+        orders = ("operator.open_mid", "operator.island", "operator.close_mid", "operator.reset_lockout")
         lines.append(Step(at_s, draw.choice(orders), {}))
     if draw.random() < 0.1:
         lines.append(Step(draw.uniform(1.0, times.end_s - 1.0), "owner.restart", {}))

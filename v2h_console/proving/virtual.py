@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, replace
 from v2h_console.core import load_manager
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
-from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
+from v2h_console.core.observation import CoreOrder, Kept, LatchReceipt, Observation, OrderKind
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import IslandingState, Mode, State, boot
 from v2h_console.core.step import Step, step
@@ -90,6 +90,7 @@ STALL_S = 0.5
 
 _ORDERS = {
     "operator.open_mid": OrderKind.OPEN_MID,
+    "operator.island": OrderKind.ISLAND,
     "operator.close_mid": OrderKind.CLOSE_MID,
     "operator.reset_lockout": OrderKind.RESET_LOCKOUT,
     "operator.set_discharge_limit": OrderKind.SET_DISCHARGE_LIMIT,
@@ -109,11 +110,13 @@ class _Voice:
 
 @dataclass(slots=True)
 class Storage:
-    """The latch file's stand-in. ``failing``: nothing is written, no receipt comes."""
+    """The latch file's stand-in. ``failing``: nothing is written, no receipt comes; the newest ``unwritten`` waits."""
 
     sequence: int = 0
     locked: bool = True
+    kept: Kept = Kept()
     failing: bool = False
+    unwritten: PersistLatch | None = None
 
 
 @dataclass(slots=True)
@@ -185,7 +188,8 @@ class VirtualSite:
         self._polled: list[Reading] = []
         self._commands: tuple[Command, ...] = ()
         self._orders: list[CoreOrder] = []
-        self._receipts = [LatchReceipt(self.storage.sequence, self.storage.locked)]
+        self._receipts = [LatchReceipt(self.storage.sequence, self.storage.locked, self.storage.kept)]
+        self.storage.unwritten = None
         self._poll_ns = now_ns + (POLL_PHASE_NS - now_ns) % POLL_NS
         self._stalled_until_ns = 0
         self._sequence = 0
@@ -252,6 +256,8 @@ class VirtualSite:
                     self._push(self.world.now_ns + VOICE_NS, 0, _Voice(100))
             case "storage.full":
                 self.storage.failing = begins
+                if not begins and self.storage.unwritten is not None:
+                    self._persist(self.storage.unwritten, self.world.now_ns)
             case "control.tick_overrun" if begins:
                 stall_s = params.get("for_s", STALL_S)
                 self._stalled_until_ns = self.world.now_ns + int(float(stall_s) * S)
@@ -422,7 +428,7 @@ class VirtualSite:
             case _Voice():
                 self._speak_up(what, now_ns)
             case LatchReceipt():
-                self.world.tell("latch.written", locked=what.locked)
+                self.world.tell("latch.written", locked=what.locked, held=what.kept.held_open)
                 self._receipts.append(what)
             case DischargeLimitRequest():
                 self.world.set_discharge_limit(what.power_w)
@@ -529,10 +535,14 @@ class VirtualSite:
 
     def _persist(self, command: PersistLatch, now_ns: int) -> None:
         if self.storage.failing:
+            self.storage.unwritten = command
             return
         delay_ms = uniform(self.seed, "fsync", command.sequence, FSYNC_MS)
+        self.storage.unwritten = None
         self.storage.sequence, self.storage.locked = command.sequence, command.locked
-        self._push(now_ns + round(delay_ms * MS), 0, LatchReceipt(command.sequence, command.locked))
+        self.storage.kept = command.kept
+        receipt = LatchReceipt(command.sequence, command.locked, command.kept)
+        self._push(now_ns + round(delay_ms * MS), 0, receipt)
 
 
 def _thresholds_pu(settings: Settings) -> tuple[float, ...]:

@@ -25,7 +25,7 @@ from v2h_drivers.capabilities import Reading
 
 MAGIC = b"V2HI"
 #: Of the file's layout; what core values look like is checked by their own decoding.
-VERSION = 1
+VERSION = 2
 SUFFIX = ".v2hincident"
 #: Ten seconds of a busy bus take under 1 MB; a file that unpacks to more than this is none of ours.
 MOST_BYTES = 64 * 1024 * 1024

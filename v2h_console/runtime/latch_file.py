@@ -1,4 +1,4 @@
-"""The open latch on disk: written whole with fsync by a thread of its own, read once at the start.
+"""The open latch on disk, with the lockouts that only a person ends: written whole with fsync by a thread of its own, read once at the start.
 
 One short JSON line with a checksum. Missing, torn or corrupt reads as locked (I3).
 """
@@ -15,28 +15,47 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from v2h_console.core.commands import PersistLatch
-from v2h_console.core.observation import LatchReceipt
+from v2h_console.core.observation import Kept, LatchReceipt
+
+#: A record that is there and cannot be read may have held an MID open for a line worker.
+DAMAGED = LatchReceipt(0, locked=True, kept=Kept(lk_close="the latch's record on disk was damaged"))
+#: A record that could not be written is tried again this often, until it is or a newer one replaces it.
+RETRY_S = 1.0
 
 
 def read_latch(path: Path) -> LatchReceipt:
-    """What is on disk. Anything but a whole, valid record is "locked" with sequence 0."""
+    """What is on disk. Anything but a whole, valid record is "locked" with sequence 0: what a missing one kept nobody
+    knows, what a damaged one kept neither, so that closing then waits for a person."""
     try:
         record = json.loads(path.read_text("ascii"))
         body = {
             "sequence": int(record["sequence"]),
             "locked": bool(record["locked"]),
             "reason": str(record["reason"]),
+            "lk_form": str(record["lk_form"]),
+            "lk_close": str(record["lk_close"]),
+            "held_open": bool(record["held_open"]),
         }
         if record["crc"] != _crc(body):
-            return LatchReceipt(0, locked=True)
-        return LatchReceipt(int(record["sequence"]), locked=bool(record["locked"]))
-    except (OSError, ValueError, KeyError, TypeError):
+            return DAMAGED
+        kept = Kept(str(body["lk_form"]), str(body["lk_close"]), bool(body["held_open"]))
+        return LatchReceipt(int(record["sequence"]), bool(record["locked"]), kept)
+    except FileNotFoundError:
         return LatchReceipt(0, locked=True)
+    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+        return DAMAGED
 
 
 def write_latch(path: Path, record: PersistLatch) -> None:
     """Replace the record durably: temporary file, fsync, rename, fsync of the folder. Raises OSError."""
-    body = {"sequence": record.sequence, "locked": record.locked, "reason": record.reason}
+    body = {
+        "sequence": record.sequence,
+        "locked": record.locked,
+        "reason": record.reason,
+        "lk_form": record.kept.lk_form,
+        "lk_close": record.kept.lk_close,
+        "held_open": record.kept.held_open,
+    }
     text = json.dumps({**body, "crc": _crc(body)}) + "\n"
     temporary = path.with_suffix(".new")
     with open(temporary, "w", encoding="ascii") as file:
@@ -57,7 +76,7 @@ def _crc(body: Mapping[str, object]) -> int:
 
 class LatchWriter(threading.Thread):
     """Writes what the core asks for and puts the receipt into the lane's inbox. A failed write gives no receipt:
-    then nothing closes; ``failure`` says why."""
+    then nothing closes; ``failure`` says why, and it is tried again."""
 
     def __init__(self, path: Path, receipts: deque[LatchReceipt]) -> None:
         super().__init__(name="latch-writer", daemon=True)
@@ -76,11 +95,19 @@ class LatchWriter(threading.Thread):
 
     def run(self) -> None:
         """Until stopped."""
-        while (record := self._queue.get()) is not None:
+        unwritten: PersistLatch | None = None
+        while True:
+            try:
+                record = self._queue.get(timeout=RETRY_S if unwritten else None)
+            except queue.Empty:
+                record = unwritten
+            if record is None:
+                return
             try:
                 write_latch(self._path, record)
             except OSError as error:
                 self.failure = f"the latch cannot be written to {self._path}: {error.strerror or error}"
+                unwritten = record
                 continue
-            self.failure = ""
-            self._receipts.append(LatchReceipt(record.sequence, record.locked))
+            self.failure, unwritten = "", None
+            self._receipts.append(LatchReceipt(record.sequence, record.locked, record.kept))

@@ -8,6 +8,7 @@ import msgspec
 #: all say the same thing the same way.
 OPERATOR_ORDERS = (
     "operator.open_mid",
+    "operator.island",
     "operator.close_mid",
     "operator.reset_lockout",
     "operator.set_discharge_limit",

@@ -30,6 +30,11 @@ def open_mid(console: Console) -> None:
     console.send("operator.open_mid", f"MID told to open.{follows}")
 
 
+def island(console: Console) -> None:
+    """Leave a healthy grid by choice; refused in words where the house could not be carried or come back."""
+    console.send("operator.island", "Asked to leave the grid: c brings the house back.")
+
+
 def close_mid(console: Console) -> None:
     """Close the MID, after the word was typed."""
     console.ask_word(
@@ -179,6 +184,7 @@ def tell_quit(console: Console) -> None:
 
 ACTIONS: dict[str, Action] = {
     "open_mid": Action("Open the MID now", open_mid),
+    "island": Action("Leave the grid by choice: the house on the car", island),
     "close_mid": Action("Close the MID (typed confirmation)", close_mid),
     "reset_lockout": Action("Reset a lockout (typed confirmation)", reset_lockout),
     "helm": Action("Take the helm, or pass it on", helm),

@@ -24,6 +24,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "help": ("question_mark,f1", "?, F1"),
     "trainer": ("exclamation_mark", "!"),
     "theme": ("", ""),
+    "island": ("", ""),
     "ask_quit": ("q", "q"),
     "quit": ("ctrl+q", "Ctrl+Q"),
     "tell_quit": ("ctrl+c", "Ctrl+C"),

@@ -171,6 +171,7 @@ WORLD_VERBS: Mapping[str, Mapping[str, Kind]] = {
 OWNER_VERBS: Mapping[str, Mapping[str, Kind]] = {
     "owner.restart": {},
     "operator.open_mid": {},
+    "operator.island": {},
     "operator.close_mid": {},
     "operator.reset_lockout": {},
     "operator.set_discharge_limit": {"kw": Number(0.0, 50.0, "kW", required=True)},

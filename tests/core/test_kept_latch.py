@@ -1,0 +1,81 @@
+"""A restart forgets nothing that only a person ends (I3)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.core.houses import House
+from v2h_console.core.kept_latch import kept_of
+from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
+from v2h_console.core.settings import NS_PER_MS
+from v2h_console.core.state import FaultCause, Mode
+
+
+def test_an_mid_opened_by_hand_stays_open_across_a_restart_until_a_person_closes_it() -> None:
+    house = House.tied()
+    house.tick(OrderKind.OPEN_MID)
+    house.until(Mode.ISLANDED)
+    assert house.disk.kept.held_open
+    house.restart()
+    house.until(Mode.ISLANDED)
+    house.run_ms(5_000, tick_ms=10)
+    house.must_be(Mode.ISLANDED)
+    assert "LATCH_KEPT" in house.codes()
+    house.tick(OrderKind.CLOSE_MID)
+    house.until(Mode.TIED)
+    assert not house.disk.kept.held_open
+
+
+@pytest.mark.parametrize("lock", ["lk_form", "lk_close"])
+def test_a_lockout_outlives_the_process_and_ends_with_a_person(lock: str) -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.phase_deg = 40.0
+    house.state = replace(house.state, islanding=replace(house.state.islanding, **{lock: "tested"}))
+    house.run_ms(50)
+    assert getattr(house.disk.kept, lock) == "tested"
+    house.restart()
+    house.run_ms(3_000, tick_ms=10)
+    assert getattr(house.state.islanding, lock) == "tested"
+    # Locked forming leaves the house to the grid, locked closing to the car.
+    house.must_be(Mode.TIED if lock == "lk_form" else Mode.ISLANDED)
+    house.tick(OrderKind.RESET_LOCKOUT)
+    house.run_ms(50)
+    house.plant.phase_deg = 0.0
+    assert house.disk.kept == Kept()
+    house.until(Mode.TIED)
+
+
+@pytest.mark.parametrize("cause", [FaultCause.UNBIDDEN, FaultCause.DISAGREEMENT, FaultCause.BACKFEED])
+def test_a_fault_that_a_person_must_look_into_is_a_lockout_after_the_restart(cause: FaultCause) -> None:
+    house = House.islanded()
+    islanding = replace(house.state.islanding, mode=Mode.FAULT_OPEN, fault_cause=cause)
+    house.state = replace(house.state, islanding=islanding)
+    house.run_ms(50)
+    house.must_be(Mode.FAULT_OPEN)
+    house.restart()
+    house.run_ms(2_000)
+    house.must_be(Mode.DARK)
+    assert house.state.islanding.lk_form and house.state.islanding.lk_close
+
+
+def test_nothing_forms_or_closes_and_nothing_is_written_before_the_record_has_been_read() -> None:
+    house = House.booting()
+    house.receipts = []
+    house.plant.grid_falls(house.now_ns - NS_PER_MS * 1_000)
+    house.run_ms(2_000)
+    house.must_be(Mode.DARK)
+    assert house.disk == LatchReceipt(0, locked=True)
+    house.receipts = [LatchReceipt(7, locked=True)]
+    house.until(Mode.ISLANDED)
+
+
+def test_a_disk_that_takes_nothing_delays_no_opening_and_no_forming() -> None:
+    house = House.tied()
+    house.disk_ok = False
+    house.tick(OrderKind.OPEN_MID)
+    house.must_be(Mode.OPENING)
+    house.until(Mode.ISLANDED)
+    assert kept_of(house.state).held_open

@@ -1,0 +1,122 @@
+"""What people ask of the core: once each, while young, and no further than the rules go (I16)."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.core.houses import House, car
+from v2h_console.core.observation import CoreOrder, OrderKind
+from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
+from v2h_console.core.settings import NS_PER_S
+from v2h_console.core.state import Mode
+
+
+def ask(house: House, *orders: CoreOrder) -> None:
+    """Give these orders with the next readings."""
+    house.now_ns += 5_000_000
+    house.observe(house.plant.readings(house.now_ns), orders)
+
+
+def order(
+    house: House, kind: OrderKind, nonce: str = "1", life_ns: int = NS_PER_S, **more: float
+) -> CoreOrder:
+    return CoreOrder(kind, nonce, house.now_ns + life_ns, "", more.get("value_w", 0.0))
+
+
+def test_an_order_that_is_played_again_counts_once() -> None:
+    house = House.tied()
+    given = order(house, OrderKind.SET_DISCHARGE_LIMIT, value_w=3_000.0)
+    ask(house, given)
+    ask(house, order(house, OrderKind.SET_DISCHARGE_LIMIT, "2", value_w=5_000.0))
+    ask(house, given)
+    assert house.state.operator_limit_w == 5_000.0
+    assert house.codes().count("ORDER_EXPIRED") == 1
+
+
+def test_an_order_that_would_count_for_ever_is_dropped() -> None:
+    house = House.tied()
+    ask(house, order(house, OrderKind.OPEN_MID, life_ns=LONGEST_LIFE_NS + NS_PER_S))
+    house.must_be(Mode.TIED)
+    assert "ORDER_EXPIRED" in house.codes()
+
+
+def test_a_flood_of_orders_is_cut_off_and_opening_still_heard() -> None:
+    house = House.tied()
+    flood = [
+        order(house, OrderKind.SET_DISCHARGE_LIMIT, str(n), value_w=n) for n in range(2 * MOST_REMEMBERED)
+    ]
+    ask(house, *flood)
+    assert house.state.operator_limit_w == MOST_REMEMBERED - 1
+    ask(house, order(house, OrderKind.OPEN_MID, "open"))
+    assert house.mode is Mode.OPENING
+    assert len(house.state.nonces) == MOST_REMEMBERED
+
+
+def test_nonces_are_forgotten_with_their_orders() -> None:
+    house = House.tied()
+    ask(house, order(house, OrderKind.ACKNOWLEDGE, "1"))
+    house.run_ms(1_100)
+    ask(house, order(house, OrderKind.ACKNOWLEDGE, "2"))
+    assert [nonce for nonce, _ in house.state.nonces] == ["2"]
+
+
+@given(st.one_of(st.just(math.nan), st.just(math.inf), st.floats(max_value=-1e-9)))
+def test_a_limit_that_is_no_power_changes_nothing(value_w: float) -> None:
+    house = House.tied()
+    before = house.state.operator_limit_w
+    ask(house, order(house, OrderKind.SET_DISCHARGE_LIMIT, value_w=value_w))
+    assert house.state.operator_limit_w == before
+    assert house.codes() == ["DISCHARGE_LIMIT_REFUSED"]
+
+
+# ------------------------------------------------------------------------------------------- leaving by choice
+
+
+def test_the_house_leaves_the_grid_by_choice_and_comes_back_when_told() -> None:
+    house = House.tied()
+    house.tick(OrderKind.ISLAND)
+    house.must_be(Mode.OPENING)
+    house.until(Mode.ISLANDED)
+    house.run_ms(100)
+    transfer = house.state.last_transfer
+    assert transfer is not None and transfer.transfer_class == "intentional"
+    house.run_ms(3_000, tick_ms=10)
+    house.must_be(Mode.ISLANDED)
+    house.tick(OrderKind.CLOSE_MID)
+    house.until(Mode.TIED)
+
+
+@pytest.mark.parametrize(
+    ("why", "words"),
+    [
+        ("empty car", "car"),
+        ("locked out", "could not come back"),
+        ("inverter fault", "fault"),
+        ("islanded already", "not on the grid"),
+    ],
+)
+def test_leaving_by_choice_is_refused_in_words_where_the_house_would_go_dark(why: str, words: str) -> None:
+    house = House.islanded() if why == "islanded already" else House.tied()
+    mode = house.mode
+    match why:
+        case "empty car":
+            house.plant.soc_pct = 21.5
+            house.plant.twist[type(car(0))] = lambda reading: replace(reading, soc_pct=21.5)  # type: ignore[call-arg]  # a CarStatus
+            house.run_ms(2_000)
+        case "locked out":
+            house.state = replace(
+                house.state, islanding=replace(house.state.islanding, lk_close="the MID is slow")
+            )
+        case "inverter fault":
+            house.plant.inverter_fault = True
+            house.run_ms(50)
+    house.tick(OrderKind.ISLAND)
+    house.must_be(mode)
+    assert not house.state.islanding.operator_hold
+    said = [event.text for event in house.events if event.code == "ISLANDING_REFUSED"]
+    assert len(said) == 1 and words in said[0]
