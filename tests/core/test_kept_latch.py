@@ -33,7 +33,7 @@ def test_a_lockout_outlives_the_process_and_ends_with_a_person(lock: str) -> Non
     house = House.islanded()
     house.plant.grid_returns()
     house.plant.phase_deg = 40.0
-    house.state = replace(house.state, islanding=replace(house.state.islanding, **{lock: "tested"}))
+    house.state = replace(house.state, islanding=replace(house.state.islanding, **{lock: "tested"}))  # type: ignore[arg-type]  # both are words
     house.run_ms(50)
     assert getattr(house.disk.kept, lock) == "tested"
     house.restart()
@@ -58,7 +58,8 @@ def test_a_fault_that_a_person_must_look_into_is_a_lockout_after_the_restart(cau
     house.restart()
     house.run_ms(2_000)
     house.must_be(Mode.DARK)
-    assert house.state.islanding.lk_form and house.state.islanding.lk_close
+    assert house.state.islanding.lk_form
+    assert house.state.islanding.lk_close
 
 
 def test_nothing_forms_or_closes_and_nothing_is_written_before_the_record_has_been_read() -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.houses import House, car
+from tests.core.houses import House
 from v2h_console.core.observation import CoreOrder, OrderKind
 from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
 from v2h_console.core.settings import NS_PER_S
@@ -84,7 +84,8 @@ def test_the_house_leaves_the_grid_by_choice_and_comes_back_when_told() -> None:
     house.until(Mode.ISLANDED)
     house.run_ms(100)
     transfer = house.state.last_transfer
-    assert transfer is not None and transfer.transfer_class == "intentional"
+    assert transfer is not None
+    assert transfer.transfer_class == "intentional"
     house.run_ms(3_000, tick_ms=10)
     house.must_be(Mode.ISLANDED)
     house.tick(OrderKind.CLOSE_MID)
@@ -106,7 +107,6 @@ def test_leaving_by_choice_is_refused_in_words_where_the_house_would_go_dark(why
     match why:
         case "empty car":
             house.plant.soc_pct = 21.5
-            house.plant.twist[type(car(0))] = lambda reading: replace(reading, soc_pct=21.5)  # type: ignore[call-arg]  # a CarStatus
             house.run_ms(2_000)
         case "locked out":
             house.state = replace(
@@ -119,4 +119,5 @@ def test_leaving_by_choice_is_refused_in_words_where_the_house_would_go_dark(why
     house.must_be(mode)
     assert not house.state.islanding.operator_hold
     said = [event.text for event in house.events if event.code == "ISLANDING_REFUSED"]
-    assert len(said) == 1 and words in said[0]
+    assert len(said) == 1
+    assert words in said[0]

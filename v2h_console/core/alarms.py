@@ -107,6 +107,8 @@ def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
     cycle = fresh(state.senses.grid_cycle, now_ns, CYCLE_LIMIT_MS)
     if cycle is None or state.grid.condition is GridCondition.UNKNOWN:
         return
+    if state.plausibility.apart:
+        return  # one leg high and the other low is a neutral's doing, and has its own name in four half cycles
     highest_pu = max(
         (volts / NOMINAL_V for volts in (cycle.l1_v, cycle.l2_v) if volts is not None), default=0.0
     )
