@@ -134,7 +134,7 @@ def test_both_contacts_open_starts_the_proof() -> None:
     house.tick(after_ms=2)
     house.must_be(Mode.PROVING)
     assert opened_and_dark(house)
-    assert house.state.openings.last_ms == 15.0
+    assert house.state.relay.last_ms == 15.0
 
 
 @takes(Mode.OPENING, "not_open", Mode.FAULT_OPEN)
@@ -334,12 +334,15 @@ def test_a_contact_that_moves_while_forming_is_a_fault_in_that_step(contacts: tu
 
 
 @takes(Mode.FORMING, "backfeed", Mode.FAULT_OPEN)
-def test_a_street_side_that_follows_the_house_turns_the_gates_off_and_locks_forming_out() -> None:
+@pytest.mark.parametrize("street_pu", [0.06, 0.2, 0.4])
+def test_a_street_side_that_follows_the_house_turns_the_gates_off_and_locks_forming_out(
+    street_pu: float,
+) -> None:
     house = House.tied()
     house.plant.grid_falls(house.now_ns)
     house.until(Mode.FORMING, tick_ms=1)
     house.plant.twist[GridFast] = lambda reading: grid_fast(
-        reading.at_ns, 0.4, below_050_ms=60.0, below_088_ms=60.0
+        reading.at_ns, street_pu, below_050_ms=60.0, below_088_ms=60.0
     )
     house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.4, l2_pu=0.4)
     house.tick(after_ms=1)
@@ -350,6 +353,19 @@ def test_a_street_side_that_follows_the_house_turns_the_gates_off_and_locks_form
     house.plant.twist.clear()
     house.run_ms(3_000, tick_ms=20)
     house.must_be(Mode.FAULT_OPEN)
+
+
+def test_a_grid_that_returns_in_the_middle_of_forming_is_no_backfeed() -> None:
+    """The street comes back at once and whole, above what the house has reached by then."""
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING, tick_ms=1)
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 1.0)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.4, l2_pu=0.4)
+    house.tick(after_ms=1)
+    house.must_be(Mode.FORMING)
+    house.plant.twist.clear()
+    house.until(Mode.ISLANDED)
 
 
 def test_a_grid_that_was_alive_when_forming_began_is_no_backfeed() -> None:

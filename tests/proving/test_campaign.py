@@ -27,7 +27,6 @@ from v2h_drivers.capabilities import CarStatus
 
 #: Classes whose injection is still being built.
 AWAITED = {
-    "mid.chatter",
     "modbus.garbage",
     "modbus.unit_conflict",
     "modbus.write_ignored",

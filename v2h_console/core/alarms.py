@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import lockouts, solar
+from v2h_console.core import lockouts, relay_times, solar
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.frozen import replace
@@ -49,9 +49,12 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         yield "CLOSING_LOCKED_OUT", Severity.LOCKOUT, f"Closing is locked out: {islanding.lk_close}."
     if islanding.lk_form:
         yield "FORMING_LOCKED_OUT", Severity.LOCKOUT, f"Forming is locked out: {islanding.lk_form}."
-    if state.openings.last_ms is not None and state.openings.last_ms > settings.mid.alarm_open_ms:
-        took = f"{state.openings.last_ms:.0f} ms, alarm at {settings.mid.alarm_open_ms:.0f} ms"
+    if state.relay.last_ms is not None and state.relay.last_ms > settings.mid.alarm_open_ms:
+        took = f"{state.relay.last_ms:.0f} ms, alarm at {settings.mid.alarm_open_ms:.0f} ms"
         yield "MID_SLOW", Severity.WARNING, f"The MID's last opening took {took}."
+    elif relay_times.wears(settings.mid, state.relay):
+        trend = f"{relay_times.slope_ms(state.relay):+.1f} ms an opening, the last took {state.relay.last_ms:.0f} ms"
+        yield "MID_WEARS", Severity.WARNING, f"The MID opens more slowly each time: {trend}."
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
@@ -147,6 +150,9 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
 
 def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:
     inverter = state.senses.inverter_fast
+    if lockouts.gate_stays(state, now_ns):
+        text = "The inverter was told to stop and has not: switch it off at its own disconnect."
+        yield "INVERTER_DOES_NOT_STOP", Severity.LOCKOUT, text
     if inverter is not None and inverter.fault:
         yield "INVERTER_FAULT", Severity.ALARM, "The inverter reports a fault."
     if not state.islanding.gate_in_tied:

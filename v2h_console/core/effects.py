@@ -8,14 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import black_start, grid_monitor, load_manager, transfer
+from v2h_console.core import black_start, grid_monitor, load_manager, relay_times, transfer
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.islanding import Edge, View
+from v2h_console.core.mid_proof import Position
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
-from v2h_console.core.state import FaultCause, Mode, OpeningRecord, State
+from v2h_console.core.state import FaultCause, Mode, State
 from v2h_console.core.transfer import Transfer
 
 #: Waits between tries to close; after three failures LK_CLOSE.
@@ -70,6 +71,8 @@ def _opening(view: View, state: State) -> Outcome:
         form_not_before_ns=0,
         contact_grace_until_ns=0,
     )
+    if state.proof.position is Position.CLOSED:
+        state = replace(state, relay=relay_times.told_to_open(state.relay, now_ns))
     state = replace(
         state,
         islanding=islanding,
@@ -119,11 +122,8 @@ def _proven(view: View, state: State) -> Outcome:
 
 def _proving(_view: View, state: State) -> Outcome:
     record = transfer.opened(state.transfer, state.proof.opened_at_ns)
-    openings = state.openings
-    if record is not None and record.opened_ns is not None:
-        took_ms = (record.opened_ns - record.commanded_ns) / NS_PER_MS
-        openings = OpeningRecord(openings.count + 1, took_ms, max(took_ms, openings.worst_ms or 0.0))
-    return Outcome(replace(state, transfer=record, openings=openings))
+    relay = relay_times.opened(state.relay, state.proof.opened_at_ns)
+    return Outcome(replace(state, transfer=record, relay=relay))
 
 
 def _forming(view: View, state: State) -> Outcome:
@@ -170,14 +170,10 @@ def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close
 def _fault_over(view: View, state: State) -> Outcome:
     record = transfer.opened(state.transfer, state.proof.opened_at_ns)
     islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
-    openings = state.openings
-    if record is not None and record.opened_ns is not None and state.transfer is not None:
-        took_ms = (record.opened_ns - record.commanded_ns) / NS_PER_MS
-        if state.transfer.opened_ns is None:
-            openings = OpeningRecord(openings.count + 1, took_ms, max(took_ms, openings.worst_ms or 0.0))
+    relay = relay_times.opened(state.relay, state.proof.opened_at_ns)
     event = _event(view, "MID_PROVEN_OPEN_LATE", Severity.WARNING, "The MID is proven open at last.")
     loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
-    following = replace(state, islanding=islanding, transfer=record, openings=openings, loads=loads)
+    following = replace(state, islanding=islanding, transfer=record, relay=relay, loads=loads)
     return Outcome(following, (event,))
 
 
@@ -240,6 +236,27 @@ def _close_dead_failed(view: View, state: State) -> Outcome:
     return Outcome(following, failed.events)
 
 
+def _closed(view: View, state: State) -> Outcome:
+    """Contacts closed on an island in phase: how long they took is the next close's prediction."""
+    machine = view.state.islanding
+    return Outcome(
+        replace(state, relay=relay_times.closed(state.relay, machine.since_ns, machine.closed_since_ns))
+    )
+
+
+def _closed_dead(view: View, state: State) -> Outcome:
+    return _tied(view, _closed(view, state).state)
+
+
+def _chatter(view: View, state: State) -> Outcome:
+    """Let the coil go before the contacts burn; what flutters is not closed again by itself."""
+    outcome = _opening(view, state)
+    islanding = replace(outcome.state.islanding, lk_close="the MID's contacts chatter")
+    text = "The MID's contacts move unbidden: chatter. MID told to open, closing locked out."
+    event = _event(view, "MID_CHATTERS", Severity.LOCKOUT, text)
+    return Outcome(replace(outcome.state, islanding=islanding), (event,))
+
+
 def _tied(view: View, state: State) -> Outcome:
     islanding = replace(
         state.islanding,
@@ -288,7 +305,7 @@ _UNBIDDEN = _fault(
     FaultCause.UNBIDDEN,
     "MID_CLOSED_UNBIDDEN",
     Severity.LOCKOUT,
-    "A MID contact closed unbidden while the house was islanded. Gate off.",
+    "A MID contact closed unbidden, or an open pole carries current. Gate off: treat the street as live.",
     "a contact closed unbidden",
 )
 _BACKFEED = _fault(
@@ -331,7 +348,9 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("not_closed", Mode.ISLANDED): _close_failed,
     ("not_closed", Mode.OPENING): _close_dead_failed,
     ("half_closed", Mode.OPENING): _half_closed,
-    ("closed", Mode.TIED): _tied,
+    ("closed", Mode.HANDBACK): _closed,
+    ("closed", Mode.TIED): _closed_dead,
+    ("chatter", Mode.OPENING): _chatter,
     ("following", Mode.TIED): _tied,
     ("not_following", Mode.TIED): _tied_without_inverter,
 }

@@ -85,9 +85,9 @@ def _disagrees(view: View) -> bool:
 
 
 def _contact_unbidden(view: View) -> bool:
-    return (
-        view.state.proof.position in (Position.CLOSED, Position.DISAGREE)
-        and view.now_ns >= view.state.islanding.contact_grace_until_ns
+    moved = view.state.proof.position in (Position.CLOSED, Position.DISAGREE)
+    return (moved or view.state.contacts.conducts(view.now_ns)) and (
+        view.now_ns >= view.state.islanding.contact_grace_until_ns
     )
 
 
@@ -186,6 +186,13 @@ _CLOSING = (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD)
 TABLE: tuple[Edge, ...] = (
     Edge((Mode.TIED,), "operator", "a person orders it", _ordered_open, Mode.OPENING),
     Edge((Mode.TIED,), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
+    Edge(
+        (Mode.TIED,),
+        "chatter",
+        "contacts moved 5 times in 1 s unbidden",
+        lambda v: v.state.contacts.chatters,
+        Mode.OPENING,
+    ),
     Edge((Mode.TIED,), "seen_open", "contacts open 20 ms unbidden", _seen_open, Mode.OPENING),
     Edge((*_CLOSING, Mode.HANDBACK), "operator", "a person orders it", _ordered_open, Mode.OPENING),
     Edge((*_CLOSING, Mode.HANDBACK), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
@@ -209,7 +216,13 @@ TABLE: tuple[Edge, ...] = (
     Edge((Mode.PROVING,), "proven", "proof of open for 12 ms", lambda v: v.state.proof.proven, Mode.DARK),
     Edge((Mode.PROVING,), "disagree", "contacts disagree 20 ms", _disagrees, Mode.FAULT_OPEN),
     Edge((Mode.PROVING,), "disagree", "100 ms without proof", _after(PROVING_DEADLINE_MS), Mode.FAULT_OPEN),
-    Edge((Mode.FORMING, *_LIT), "unbidden", "a contact closes unbidden", _contact_unbidden, Mode.FAULT_OPEN),
+    Edge(
+        (Mode.DARK, Mode.FORMING, *_LIT),
+        "unbidden",
+        "a contact closes unbidden, or an open pole carries current",
+        _contact_unbidden,
+        Mode.FAULT_OPEN,
+    ),
     Edge(
         (Mode.FORMING,),
         "backfeed",
@@ -326,6 +339,8 @@ def observe(state: State, now_ns: int) -> State:
     dead = guards.bus_is_dead(state, now_ns)
     in_fault = islanding.mode is Mode.FAULT_OPEN and state.proof.proven
     heard = position is not Position.UNKNOWN
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    stays = inverter is not None and inverter.gate_on and not _mode_request(islanding).gate
     return replace(
         state,
         islanding=replace(
@@ -334,6 +349,7 @@ def observe(state: State, now_ns: int) -> State:
             dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
             proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
             heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
+            gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
         ),
     )
 

@@ -13,12 +13,21 @@ from v2h_console.core.state import Mode, State
 
 #: While the relay travels, one contact has moved and the other not yet.
 TRAVEL_NS = 100 * NS_PER_MS
+#: Gates are off 100 ms after the last valid command, by the controller's own hand too.
+GATE_OFF_NS = 120 * NS_PER_MS
+DISOBEYED = "the inverter did not stop when told"
 CONTRADICTED = "the MID's contacts contradicted each other"
 
 
 def contacts_contradict(state: State, now_ns: int) -> bool:
     """Whether the two contacts have disagreed for longer than the relay travels."""
     return state.proof.position is Position.DISAGREE and now_ns - state.proof.since_ns >= TRAVEL_NS
+
+
+def gate_stays(state: State, now_ns: int) -> bool:
+    """Whether the inverter has been told to stop for longer than it may take, and says that it has not."""
+    since_ns = state.islanding.gate_stays_since_ns
+    return since_ns is not None and now_ns - since_ns >= GATE_OFF_NS
 
 
 def second_master(state: State) -> State:
@@ -30,8 +39,11 @@ def second_master(state: State) -> State:
 
 
 def update(state: State, now_ns: int) -> State:
-    """Lock forming and closing, and take the gate off, on contacts that contradict each other on the grid."""
+    """Lock forming and closing, and take the gate off, on contacts that contradict each other on the grid; lock forming
+    with an inverter that does not stop when told."""
     islanding = state.islanding
+    if gate_stays(state, now_ns) and not islanding.lk_form:
+        return replace(state, islanding=replace(islanding, lk_form=DISOBEYED))
     if islanding.mode is not Mode.TIED or islanding.lk_form == CONTRADICTED:
         return state
     if not contacts_contradict(state, now_ns):

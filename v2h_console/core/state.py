@@ -7,6 +7,7 @@ from enum import Enum
 
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
+from v2h_console.core.contact_watch import ContactWatch
 from v2h_console.core.export import ExportState
 from v2h_console.core.follower import FollowerState
 from v2h_console.core.grid_monitor import GridState
@@ -15,6 +16,7 @@ from v2h_console.core.load_manager import LoadState, drop_for_forming, initial
 from v2h_console.core.mid_proof import ProofState
 from v2h_console.core.parallel import ParallelState
 from v2h_console.core.parallel import initial as no_units
+from v2h_console.core.relay_times import RelayTimes
 from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import Settings
@@ -79,16 +81,8 @@ class IslandingState:
     contact_grace_until_ns: int = 0
     gate_in_tied: bool = True
     heard_mid_since_ns: int | None = None
+    gate_stays_since_ns: int | None = None
     emptied: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class OpeningRecord:
-    """Coil command to contacts, of every opening since the start (S21)."""
-
-    count: int = 0
-    last_ms: float | None = None
-    worst_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +105,8 @@ class State:
     transfer: Transfer | None = None
     last_transfer: Transfer | None = None
     transfers: int = 0
-    openings: OpeningRecord = OpeningRecord()
+    relay: RelayTimes = RelayTimes()
+    contacts: ContactWatch = ContactWatch()
     supply: SupplyState = SupplyState()
     solar: SolarState = SolarState()
     solar_permitted: bool = True

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from v2h_console.core import (
     alarms,
     car_reserve,
+    contact_watch,
     discharge_limit,
     effects,
     export,
@@ -23,6 +24,7 @@ from v2h_console.core import (
     mid_proof,
     orders,
     parallel,
+    relay_times,
     sense_plausibility,
     solar,
     supply,
@@ -56,6 +58,9 @@ MAX_EDGES = 8
 HANDOVER_NS = 500 * NS_PER_MS
 HALF_CYCLE_NS = 8_333_333
 
+#: In these the MID stays as it is; for so long after a change of mode its contacts may still be on their way.
+_STEADY = (Mode.TIED, Mode.DARK, Mode.FORMING, Mode.ISLANDED, Mode.SYNCING)
+BIDDEN_NS = 50 * NS_PER_MS
 _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
 
 
@@ -201,7 +206,20 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         follower=followed,
         grid=grid_monitor.update(settings, state.grid, seen, observation.readings, now_ns),
         proof=mid_proof.update(settings.mid, state.proof, senses, now_ns),
-        sync=synchronism.update(settings.sync, settings.mid, state.sync, senses, now_ns),
+        sync=synchronism.update(
+            settings.sync,
+            relay_times.closing_time_ms(settings.mid, state.relay),
+            state.sync,
+            senses,
+            now_ns,
+        ),
+        contacts=contact_watch.update(
+            settings.mid,
+            state.contacts,
+            observation.readings,
+            bidden=mode not in _STEADY or now_ns - state.islanding.since_ns < BIDDEN_NS,
+            now_ns=now_ns,
+        ),
         thermal=thermal.update(
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import CYCLE_LIMIT_MS, Senses, fresh
-from v2h_console.core.settings import NS_PER_MS, InverterSettings, MidSettings, SyncSettings
+from v2h_console.core.settings import NS_PER_MS, InverterSettings, SyncSettings
 from v2h_drivers.capabilities import InverterSetpoint
 
 #: Hertz asked for each degree of angle: closes the angle with a time constant of 0.55 s and never overshoots.
@@ -31,13 +31,14 @@ class SyncState:
 
 
 def update(
-    settings: SyncSettings, mid: MidSettings, state: SyncState, senses: Senses, now_ns: int
+    settings: SyncSettings, closing_time_ms: float, state: SyncState, senses: Senses, now_ns: int
 ) -> SyncState:
-    """Judge the newest angle. Stale (> ``max_age_ms``) is no angle."""
+    """Judge the newest angle, carried on to the contact: its own age and the relay's time. Stale is no angle."""
     sync = fresh(senses.sync, now_ns, settings.max_age_ms)
     if sync is None or sync.phase_deg is None or sync.slip_mhz is None or sync.voltage_difference_pct is None:
         return SyncState(reason="no fresh angle between house and grid")
-    predicted = wrap_deg(sync.phase_deg + 0.36 * sync.slip_mhz * mid.closing_time_ms / 1000.0)
+    ahead_ms = closing_time_ms + (now_ns - sync.at_ns) / NS_PER_MS
+    predicted = wrap_deg(sync.phase_deg + 0.36 * sync.slip_mhz * ahead_ms / 1000.0)
     reason = ""
     if abs(predicted) > settings.max_phase_deg:
         reason = f"angle at contact {predicted:+.1f}°, limit {settings.max_phase_deg:g}°"

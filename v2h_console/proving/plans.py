@@ -223,6 +223,9 @@ MAKERS: dict[str, Maker] = {
     "inverter_temp.stuck": _either("inverter_temp.stuck"),
     "mid.welded": _tied("mid.welded", stays=True, params=lambda draw: {"pole": float(draw.choice((1, 2)))}),
     "mid.slow": _tied("mid.slow", stays=True, params=lambda draw: {"latency_ms": draw.uniform(60.0, 400.0)}),
+    "mid.chatter": _tied(
+        "mid.chatter", stays=True, params=lambda draw: {"every_ms": draw.uniform(8.0, 35.0)}
+    ),
     "mid.fails_to_close": _island("mid.fails_to_close"),
     "mid.aux_wrong": _tied(
         "mid.aux_wrong",

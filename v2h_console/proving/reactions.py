@@ -181,6 +181,7 @@ MASKING = frozenset(
 NAMED_BY: dict[str, tuple[str, ...]] = {
     "mid.welded": ("MID_DID_NOT_OPEN", "MID_CONTACTS_DISAGREE", "MID_NOT_PROVEN_OPEN"),
     "mid.slow": ("MID_SLOW", "MID_DID_NOT_OPEN"),
+    "mid.chatter": ("MID_CHATTERS",),
     "mid.fails_to_close": ("MID_CLOSE_FAILED", "MID_DOES_NOT_CLOSE"),
     "mid.aux_wrong": ("MID_CONTACTS_DISAGREE",),
     "mid.uncommanded_close": ("MID_CLOSED_UNBIDDEN",),
@@ -219,6 +220,7 @@ EXPECTED: dict[str, Expected] = {
     "inverter_temp.stuck": Expected(_always, _limit_below(1_001.0), 1_000.0),
     "mid.welded": Expected(_tied, _none_of("form.on"), 0.0),
     "mid.slow": Expected(_never, _OPENS, 0.0),
+    "mid.chatter": Expected(_held_closed, _OPENS, 200.0),
     "mid.fails_to_close": Expected(_islanded, _closes_at_most(3), 0.0),
     "mid.aux_wrong": Expected(_held_closed, _none_of("form.on"), 0.0),
     "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),

@@ -44,6 +44,8 @@ SLOW_LIMIT_MS = 3_000.0
 
 #: What a person does first about an alarm; the explainer says more.
 WHAT_TO_DO = {
+    "INVERTER_DOES_NOT_STOP": "Open the inverter's own disconnect; measure that it is dead; find why the gate line has no effect before you reset (R).",
+    "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
     "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",
     "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded.",
     "MID_CONTACTS_DISAGREE": "Treat the MID as closed. Check the auxiliary contacts' wiring.",
@@ -281,9 +283,9 @@ def _mid(state: State, around: Surroundings) -> MidView:
         proof=kind,
         last_known=proof.last_known.value if known else "",
         last_known_wall_s=around.wall_of(proof.last_known_at_ns) if known else None,
-        last_open_ms=state.openings.last_ms,
-        worst_open_ms=state.openings.worst_ms,
-        openings=state.openings.count,
+        last_open_ms=state.relay.last_ms,
+        worst_open_ms=state.relay.worst_ms,
+        openings=state.relay.count,
         latched_open=state.latch.wanted_locked and state.islanding.mode is not Mode.TIED,
     )
 

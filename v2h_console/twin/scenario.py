@@ -105,6 +105,7 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "mid.welded": {"pole": Choice((1, 2))},
     "mid.slow": {"latency_ms": Number(1.0, 60_000.0, "ms")},
     "mid.fails_to_close": {},
+    "mid.chatter": {"every_ms": Number(5.0, 1_000.0, "ms")},
     "mid.aux_wrong": {"contact": Choice(("nc", "no", "both")), "reads": Choice(("open", "closed"))},
     "mid.uncommanded_close": {},
     "grid_sense.off": {},

@@ -14,6 +14,8 @@ from v2h_console.twin.physics.agenda import Agenda
 from v2h_console.twin.physics.streams import central, uniform
 
 _MS = 1_000_000
+#: How long fluttering contacts stay apart.
+_FLUTTER_MS = (2.0, 6.0)
 #: Parts of the bounce time at which a bouncing contact leaves and touches again.
 _BOUNCE = ((0.25, False), (0.45, True), (0.70, False), (1.0, True))
 
@@ -59,6 +61,7 @@ class Mid:
         self.slow_ms: float | None = None
         self.fails_to_close = False
         self.forced_closed = False
+        self._chatter_ms: float | None = None
         self._aux_lie: tuple[str, str] | None = None
 
     @property
@@ -86,6 +89,30 @@ class Mid:
         self._aux_lie = lie
         if before != (self.nc_closed, self.no_closed):
             self.last_edge_ns = self._now()
+
+    @property
+    def chatter_ms(self) -> float | None:
+        """Mean time between two flutters of the held contacts, as a weak coil or a loose wire makes them; or None."""
+        return self._chatter_ms
+
+    @chatter_ms.setter
+    def chatter_ms(self, mean_ms: float | None) -> None:
+        self._chatter_ms = mean_ms
+        if mean_ms is not None and all(self._touching):
+            self._flutter_after(self._now())
+
+    def _flutter_after(self, at_ns: int) -> None:
+        if self._chatter_ms is None:
+            return
+        self._moves += 1
+        apart = self._draw("chatter", (0.5 * self._chatter_ms, 1.5 * self._chatter_ms))
+        self._agenda.put("mid/chatter", at_ns + apart, self._flutter)
+
+    def _flutter(self) -> None:
+        gap = self._draw("flutter", _FLUTTER_MS)
+        self._bounce(False)()
+        self._agenda.put("mid/flutter", self._now() + gap, self._bounce(True))
+        self._flutter_after(self._now() + gap)
 
     @property
     def bouncing(self) -> bool:
@@ -150,6 +177,7 @@ class Mid:
             # The coil came back before the contacts had parted.
             self._set_nc(False)
             self._set_no(True)
+            self._flutter_after(now)
             return
         travel = round(central(self._seed, "mid.closing", self._moves, self._data.closing_ms) * _MS)
         if self.forced_closed:
@@ -166,6 +194,7 @@ class Mid:
         for step, (share, made) in enumerate(_BOUNCE):
             at = touch + offset + round(share * bounce)
             self._agenda.put(f"mid/bounce{step}", at, self._bounce(made))
+        self._flutter_after(touch + offset + bounce)
 
     def _bounce(self, made: bool) -> Callable[[], None]:
         def act() -> None:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 _SECOND = 1_000_000_000
 _SLOW_MS = 140.0
+_CHATTER_MS = 25.0
 _DRIFT_PCT = 5.0
 _NEUTRAL_SHIFT_PU = 0.2
 #: How long a balance holds before the inverter's detection finds it (IEEE 1547 allows 2 s), and how long after that
@@ -61,6 +62,7 @@ class Verbs:
             "mid.slow": self._slow,
             "mid.fails_to_close": self._fails_to_close,
             "mid.aux_wrong": self._aux_wrong,
+            "mid.chatter": self._chatter,
             "mid.uncommanded_close": self._uncommanded_close,
             "fan.dead": self._fan_dead,
             "inverter.trips": self._inverter_trips,
@@ -305,6 +307,15 @@ class Verbs:
 
         def undo() -> None:
             mid.aux_lie = None
+
+        return undo
+
+    def _chatter(self, params: Params) -> Callable[[], None]:
+        mid = self._world.mid
+        mid.chatter_ms = float(params.get("every_ms", _CHATTER_MS))
+
+        def undo() -> None:
+            mid.chatter_ms = None
 
         return undo
 
