@@ -6,8 +6,8 @@ told before the day on which an outage takes too long.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
-from statistics import median
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS, MidSettings
@@ -20,6 +20,12 @@ TREND_FROM = 8
 TREND_AHEAD = 50
 #: A closing that took less or more than this is no closing of a sound relay, and teaches nothing.
 CLOSING_MS = (5.0, 60.0)
+
+
+def median(values: Iterable[float]) -> float:
+    """The middle value, the upper one of two; of at least one."""
+    ordered = sorted(values)
+    return ordered[len(ordered) // 2]
 
 
 @dataclass(frozen=True, slots=True)
