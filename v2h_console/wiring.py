@@ -172,6 +172,7 @@ source = "the demo's utility permits quick separation"
         "comm_stack.conf": comm,
         "limits.conf": (examples / "limits.conf").read_text("utf-8"),
         "loads.conf": (examples / "loads.conf").read_text("utf-8"),
+        "schedule.conf": (examples / "schedule.conf").read_text("utf-8"),
     }
     try:
         for name, text in files.items():
@@ -204,7 +205,7 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         site.settings,
         bus,
         link,
-        lambda emit: _slow_devices(site.comm, circuit_ids, emit),
+        lambda emit: _slow_devices(site, circuit_ids, emit),
         state_folder / LATCH_FILE,
         trainer=twin.do if twin is not None else None,
         incidents=root / INCIDENTS_FOLDER,
@@ -259,7 +260,7 @@ def _below(root: Path, name: str) -> Path | None:
 
 
 def _slow_devices(
-    comm: CommStack, circuit_ids: Sequence[str], emit: Callable[[Reading], None]
+    site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading], None]
 ) -> list[SlowDevice]:
     """The polled devices, on shared connections; called on the slow lane's loop."""
     from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
@@ -271,6 +272,7 @@ def _slow_devices(
     def shared(host: str, port: int) -> Connection:
         return connections.setdefault((host, port), tcp_connection(host, port))
 
+    comm = site.comm
     solar, centre = comm.solar, comm.load_centre
     devices: list[SlowDevice] = [
         SunSpecInverter(one.name, shared(one.host, one.port), one.unit, emit) for one in comm.inverters()
@@ -284,4 +286,9 @@ def _slow_devices(
         line = serial_connection(centre.tty, centre.baud)
         relays = min(8, len(circuit_ids))
         devices.append(LoadCentre(centre.name, line, centre.relays_unit, meters, relays, emit))
+    if site.schedule is not None:
+        from v2h_console.runtime.wall_clock import WallClockSource, kernel_synchronised
+
+        asked = kernel_synchronised if site.schedule.clock == "synchronised" else None
+        devices.append(WallClockSource(site.schedule.zone, emit, synchronised=asked))
     return devices

@@ -297,6 +297,26 @@ class SolarStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class WallClock:
+    """The local date and time of day, zone rule applied: ``day`` is the proleptic Gregorian ordinal (1 = 0001-01-01).
+
+    ``trusted``: whoever read it knows that it is set; else ``doubt`` says why not.
+    """
+
+    at_ns: int
+    quality: Quality
+    day: int
+    second_of_day: int
+    trusted: bool
+    doubt: str = ""
+
+    @property
+    def weekday(self) -> int:
+        """Monday is 0."""
+        return (self.day + 6) % 7
+
+
+@dataclass(frozen=True, slots=True)
 class CircuitReading:
     """One circuit's meter: RMS volts and amps, watts (positive = consumed), hertz."""
 
@@ -370,6 +390,7 @@ Reading = (
     | InverterStatus
     | CarStatus
     | SolarStatus
+    | WallClock
     | CircuitReading
     | RelayStates
     | LinkHealth

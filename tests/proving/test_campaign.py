@@ -30,7 +30,6 @@ AWAITED = {
     "modbus.garbage",
     "modbus.unit_conflict",
     "modbus.write_ignored",
-    "clock.steps",
     "storage.torn_write",
     "config.corrupt",
     "grid.balanced_island",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 import pytest
 
-from v2h_console.session.snapshot import Snapshot
+from v2h_console.session.snapshot import Snapshot, TariffView, Value
 from v2h_console.tui.app import ConsoleApp
 from v2h_console.tui.lines import plain_text
 from v2h_console.tui.panes.bar import bar
@@ -177,3 +177,14 @@ async def test_an_owner_that_falls_silent_takes_its_numbers_with_it(clock: Clock
     assert text.startswith(" UNKNOWN       MID UNKNOWN no proof  GRID UNKNOWN 00:07")
     assert "119.8" not in text
     assert "last seen CLOSED" in text
+
+
+def test_the_car_s_line_says_what_it_shaves_and_until_when() -> None:
+    shaving = msgspec.structs.replace(
+        TIED,
+        car=msgspec.structs.replace(TIED.car, soc_pct=Value(64.0, 300.0)),
+        tariff=TariffView(configured=True, window="17:00-21:00", power_w=2_900.0, confirmed=True),
+    )
+    (line,) = [row for row in drawn(shaving) if row.startswith(" CAR")]
+    assert line.rstrip().endswith("shaves 2.90 kW, tariff 17:00-21:00")
+    assert len(line) <= 80

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import lockouts, relay_times, solar
+from v2h_console.core import lockouts, peak_shaving, relay_times, solar
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.frozen import replace
@@ -96,6 +96,9 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
         hertz = settings.inverter.nominal_hz + settings.solar.raise_most_hz
         text = f"Solar held back: the house's frequency is raised towards {hertz:.0f} Hz."
         yield "SOLAR_CURTAILED", Severity.INFO, text
+    missing = peak_shaving.clock_missing(settings, state, now_ns)
+    if missing:
+        yield "CLOCK_DOUBTED", Severity.WARNING, f"No peak shaving: {missing}."
     if solar.will_not_leave(state.solar, state.senses, now_ns):
         yield "SOLAR_WILL_NOT_LEAVE", Severity.ALARM, "Solar was told to leave and still gives power."
 

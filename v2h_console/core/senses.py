@@ -37,6 +37,7 @@ from v2h_drivers.capabilities import (
     Supply,
     Sync,
     Temperatures,
+    WallClock,
 )
 
 
@@ -63,6 +64,7 @@ class Senses:
     relays: RelayStates | None = None
     circuits: tuple[CircuitReading | None, ...] = ()
     foreign_command: ForeignCommand | None = None
+    wall_clock: WallClock | None = None
     identities: tuple[Identity, ...] = ()
     links: tuple[LinkHealth, ...] = ()
 
@@ -84,6 +86,7 @@ _FIELD_OF: dict[type, str] = {
     SolarStatus: "solar",
     ForeignCommand: "foreign_command",
     RelayStates: "relays",
+    WallClock: "wall_clock",
 }
 
 _MAX_CIRCUITS = 32

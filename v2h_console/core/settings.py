@@ -236,6 +236,27 @@ class ParallelSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class TariffWindow:
+    """A high tariff in local time: minutes of the day, ``ends_min`` exclusive (1440 = midnight).
+
+    ``weekdays``: Monday is 0. One that ends before it begins passes midnight, and belongs to the day it began on.
+    """
+
+    weekdays: tuple[int, ...]
+    begins_min: int
+    ends_min: int
+
+
+@dataclass(frozen=True, slots=True)
+class TariffSettings:
+    """Peak shaving: no windows, no shaving. ``most_w``: at most so much; ``None`` = what the house takes."""
+
+    windows: tuple[TariffWindow, ...] = ()
+    most_w: float | None = None
+    disengage_at_soc_pct: float = 50.0
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """Everything that ``step`` obeys."""
 
@@ -250,5 +271,6 @@ class Settings:
     supply: SupplySettings = SupplySettings()
     solar: SolarSettings = SolarSettings()
     parallel: ParallelSettings = ParallelSettings()
+    tariff: TariffSettings = TariffSettings()
     #: Names of the devices whose readings count as the inverter's and the car's.
     controller_device: str = "Controller"

@@ -23,6 +23,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.solar import SolarState
 from v2h_console.core.supply import SupplyState
 from v2h_console.core.synchronism import SyncState
+from v2h_console.core.tariff import TariffState
 from v2h_console.core.thermal import ThermalState
 from v2h_console.core.transfer import Transfer
 
@@ -111,6 +112,7 @@ class State:
     solar: SolarState = SolarState()
     solar_permitted: bool = True
     parallel: ParallelState = ParallelState()
+    tariff: TariffState = TariffState()
     operator_limit_w: float | None = None
     #: (nonce, expiry) of the orders that could still count: each counts once.
     nonces: tuple[tuple[str, int], ...] = ()

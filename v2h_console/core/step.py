@@ -24,6 +24,7 @@ from v2h_console.core import (
     mid_proof,
     orders,
     parallel,
+    peak_shaving,
     relay_times,
     sense_plausibility,
     solar,
@@ -106,6 +107,8 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     state, persist = kept_latch.keep(settings, state, now_ns)
     if persist is not None:
         commands.append(persist)
+    state, shaving_events = peak_shaving.keep(settings, state, now_ns)
+    events.extend(shaving_events)
     state, alarm_events = alarms.update(settings, state, now_ns)
     # What an edge has said already need not be said again by the alarm that it raised.
     said = {event.code for event in events}
@@ -309,7 +312,9 @@ def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Comma
         setpoint = synchronism.steer(settings.sync, settings.inverter, state.senses, now_ns)
     else:
         raised_hz = settings.inverter.nominal_hz + state.solar.raised_hz
-        setpoint = InverterSetpoint(raised_hz, settings.inverter.nominal_v, 0.0)
+        # Only beside the grid does the inverter obey a power; in the island it gives what the loads take.
+        shaved_w = state.tariff.power_w if state.islanding.mode is Mode.TIED else 0.0
+        setpoint = InverterSetpoint(raised_hz, settings.inverter.nominal_v, shaved_w)
     return (
         islanding.control_request(state),
         ShedRequest(state.loads.mask),
@@ -323,6 +328,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     machine = state.islanding
     ends = [*grid_monitor.deadlines_ns(settings.grid, state.grid), *load_manager.deadlines_ns(state.loads)]
     ends += supply.deadlines_ns(settings.supply, state.supply)
+    ends += peak_shaving.deadlines_ns(state)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),

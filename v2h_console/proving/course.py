@@ -174,6 +174,7 @@ class JudgedSite:
             scenario.house(house or House()),
             seed=seed,
             booting=scenario.start.boot,
+            local_hour=scenario.start.local_hour,
             fixed=fixed,
             record=record,
             step_function=step_function,

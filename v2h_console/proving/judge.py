@@ -60,6 +60,9 @@ SHED_SOC_PCT = 21.8
 SOC_PATIENCE_NS = 5 * S
 #: What is shed at the reserve's first rung: everything that need not run.
 NOT_MUST_RUN = ("hvac", "range", "evse", "garage_door", "well_pump")
+#: What the demo's schedule keeps in the car on the grid, less what a poll and a pack's rounding take.
+TARIFF_SOC_PCT = 49.7
+SHAVING_W = 150.0
 # I8: the surge anchors of the inverter: 9 kVA for ever, 16 kVA for 10 s. A shed takes 100 ms, its frame and its switch
 # 40 ms more.
 SURGE_VA = 16_000.0
@@ -134,6 +137,7 @@ class Judge:
     _backfeeding: _Since = field(default_factory=_Since)
     _contacts_open: _Since = field(default_factory=_Since)
     _below_floor: _Since = field(default_factory=_Since)
+    _below_tariff: _Since = field(default_factory=_Since)
     _below_stop: _Since = field(default_factory=_Since)
     _below_shed: _Since = field(default_factory=_Since)
     _surge: _Since = field(default_factory=_Since)
@@ -422,6 +426,10 @@ class Judge:
         low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
         if self._below_floor.update(low, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"discharging at {scene.soc_pct:.2f} %")
+        shaving = scene.mode == "following" and scene.power_w > SHAVING_W
+        below = shaving and scene.soc_pct < TARIFF_SOC_PCT and "ev.soc_jumps" not in self._ever
+        if self._below_tariff.update(below, now_ns) > FLOOR_PATIENCE_NS:
+            self._violate("I7", now_ns, f"shaving the peak at {scene.soc_pct:.2f} %")
         if "ev.soc_jumps" in self._ever:
             return  # the rungs hang on what the car says; the floor does not
         forming = scene.mode == "forming"

@@ -55,6 +55,8 @@ class Times:
     delay_s: float
 
 
+#: So many runs are in the high tariff, or come into it.
+TARIFF_SHARE = 0.1
 #: So many faults wait for one of these moments: (mode, most seconds after it was entered).
 AMBUSH_SHARE = 0.4
 AMBUSH_MODES = (
@@ -199,6 +201,14 @@ def _surplus(draw: Draw) -> Params:
     return {"kw": draw.uniform(3.0, 5.0), "pct": draw.uniform(98.0, 100.0), "stubborn": draw.random() < 0.3}
 
 
+def _clock(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """In the high tariff, back on the grid: an hour or two (daylight saving, a zone), or anything; then maybe back."""
+    at_s = draw.uniform(times.return_s + times.delay_s + 20.0, times.end_s - 2.0)
+    hours = draw.choice((-2.0, -1.0, 1.0, 2.0)) * 3_600.0
+    by_s = draw.choice((hours, draw.choice((-1.0, 1.0)) * 10.0 ** draw.uniform(0.7, 6.0)))
+    return at_s, _inject("clock.steps", at_s, draw.choice((None, draw.uniform(1.0, 60.0))), {"by_s": by_s})
+
+
 MAKERS: dict[str, Maker] = {
     "grid_sense.off": _either("grid_sense.off"),
     "grid_sense.stuck": _either("grid_sense.stuck"),
@@ -256,6 +266,7 @@ MAKERS: dict[str, Maker] = {
     "control.tick_overrun": _either("control.tick_overrun", lambda draw: {"for_s": draw.uniform(0.25, 2.0)}),
     "storage.full": _island("storage.full", stays=True),
     "aux_supply.low": _either("aux_supply.low"),
+    "clock.steps": _clock,
     "pv.surplus": _island("pv.surplus", params=_surplus),
     "neutral_former.trips": _island("neutral_former.trips"),
     "control.second_master": _either("control.second_master"),
@@ -305,6 +316,11 @@ def plan(seed: int, faults: Sequence[str]) -> Plan:
             else:
                 mishaps.append(Mishap(name, at_s))
                 lines += made
+    # A tenth of all runs meets whatever comes to it in the high tariff.
+    own = random.Random(f"{seed}/tariff")
+    stepping = [*(one.name for one in mishaps), *(one.fault for one in ambushes)].count("clock.steps")
+    if own.random() < TARIFF_SHARE or stepping:
+        start = replace(start, local_hour=own.uniform(16.9, 20.5), soc_pct=own.uniform(48.0, 95.0))
     if any(one.name.startswith("parallel.") for one in mishaps) or any(
         one.fault.startswith("parallel.") for one in ambushes
     ):

@@ -15,6 +15,9 @@ from v2h_console.twin.truth import Truth
 
 MS = 1_000_000
 S = 1_000_000_000
+#: The clock is looked at once in so long; after a step it must run evenly for about so long.
+CLOCK_LOOK_S = 0.5
+CLOCK_STEADY_S = 28.0
 
 #: Milliseconds from the onset to the reaction; ``None`` = it has not come.
 Reaction = Callable[[int, Scene, Sequence[Truth]], float | None]
@@ -125,6 +128,23 @@ def _limit_below(watts: float) -> Reaction:
     return reaction
 
 
+def _shaving(scene: Scene) -> bool:
+    """On the grid, and the car carries part of the house."""
+    return _held_closed(scene) and scene.mode == "following" and scene.power_w > 200.0
+
+
+def _waits_for_the_clock(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """The discharge ends with the next look at the clock, and does not come back before it has run evenly."""
+    asked = [
+        ((truth.at_ns - onset_ns) / S, truth.detail["power_w"])
+        for truth in after
+        if truth.truth == "inverter.power_asked"
+    ]
+    if not asked or asked[0][1] != 0.0 or asked[0][0] > CLOCK_LOOK_S:
+        return None
+    return 0.0 if all(since_s > CLOCK_STEADY_S for since_s, _ in asked[1:]) else None
+
+
 def _no_overload(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
     """The inverter's own overload trip never has to act."""
     tripped = any(t.truth == "inverter.tripped" and t.detail.get("fault") == "overload" for t in after)
@@ -197,6 +217,7 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "grid_sense.garbage": ("GRID_NOT_SENSED",),
     "grid_sense.drift": ("GRID_SENSE_DRIFTS",),
     "house.open_neutral": ("GRID_REJECTED",),
+    "clock.steps": ("CLOCK_STEPPED", "CLOCK_DOUBTED"),
     "grid.leg_lost": ("GRID_LOST",),
 }
 
@@ -246,5 +267,6 @@ EXPECTED: dict[str, Expected] = {
     "control.second_master": Expected(_working, _GATE, 1_000.0),
     "parallel.primary_lost": Expected(_islanded, _first("gate.off"), 85.0),
     "parallel.phase_error": Expected(_shared, _first("unit.gate_off", "unit.tripped"), 100.0),
+    "clock.steps": Expected(_shaving, _waits_for_the_clock, 0.0),
     "neutral_former.trips": Expected(_on_its_own, _GATE, 100.0),
 }

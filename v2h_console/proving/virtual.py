@@ -35,10 +35,12 @@ from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import (
     DischargeLimitRequest,
+    Quality,
     Reading,
     RelayRequest,
     SlowRequest,
     SolarPermitRequest,
+    WallClock,
 )
 
 MS = 1_000_000
@@ -85,6 +87,10 @@ CALM_TRUTHS = frozenset(
     ("fault.injected", "fault.cleared", "solar.available", "inverter.limit", "latch.written")
 )
 ORDER_LIFE_NS = 2 * S
+#: A Wednesday; every run's wall clock begins on it, and steps by an hour where nothing else is said.
+FIRST_DAY = 739_945
+DAY_S = 86_400
+STEP_S = 3_600.0
 #: How long an overrun stalls the owner where nothing else is said.
 STALL_S = 0.5
 
@@ -141,6 +147,7 @@ class VirtualSite:
         *,
         seed: int = 0,
         booting: bool = True,
+        local_hour: float = 12.0,
         fixed: bool = False,
         record: bool = False,
         step_function: StepFunction = step,
@@ -157,6 +164,9 @@ class VirtualSite:
         self.to_console: Tamper | None = None
         self.to_controller: Tamper | None = None
         self.polling = True
+        #: The wall clock's local seconds at the run's beginning, and by how much it has stepped since.
+        self._wall_s = FIRST_DAY * DAY_S + local_hour * 3_600.0
+        self._stepped_s = 0.0
         self._foreign = False
         self._fixed = fixed
         self._record = record
@@ -203,7 +213,7 @@ class VirtualSite:
                 reading = self.link.receive(arbitration_id, data, now_ns)
                 if reading is not None:
                     self._heard.append((now_ns, reading))
-            self._polled.extend(slow_readings.poll(self.world, now_ns))
+            self._polled.extend([*slow_readings.poll(self.world, now_ns), self._wall_clock(now_ns)])
             self._take_step(now_ns)
 
     def kill_owner(self) -> None:
@@ -254,6 +264,8 @@ class VirtualSite:
                 self._foreign = begins
                 if begins:
                     self._push(self.world.now_ns + VOICE_NS, 0, _Voice(100))
+            case "clock.steps":
+                self._stepped_s = float(params.get("by_s", STEP_S)) if begins else 0.0
             case "storage.full":
                 self.storage.failing = begins
                 if not begins and self.storage.unwritten is not None:
@@ -323,6 +335,7 @@ class VirtualSite:
                 self._poll_ns += POLL_NS
                 if self.polling:
                     self._polled.extend(slow_readings.poll(world, now_ns))
+                self._polled.append(self._wall_clock(now_ns))
             if self._step_at_ns <= now_ns:
                 self._take_step(now_ns)
         # The controller has something to do only when its time has come or something has moved.
@@ -368,9 +381,10 @@ class VirtualSite:
             self._hear(arbitration_id, data, due_ns + BUS_NS)
         if self._poll_ns <= end_ns:
             self._poll_ns += (end_ns - self._poll_ns) // POLL_NS * POLL_NS
+            self._polled = [*polled, self._wall_clock(self._poll_ns)]
             if self.polling:
                 world.look_at(self._poll_ns)
-                self._polled = [*polled, *slow_readings.poll(world, self._poll_ns)]
+                self._polled = [*polled, *slow_readings.poll(world, self._poll_ns), self._polled[-1]]
             self._poll_ns += POLL_NS
         observation = self._observe(end_ns, everything=True)
         result = self._step(self.settings, self.state, observation, end_ns)
@@ -469,6 +483,10 @@ class VirtualSite:
             soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
             self._step_at_ns = min(self._step_at_ns, soon_ns)
 
+    def _wall_clock(self, at_ns: int) -> WallClock:
+        local_s = int(self._wall_s + self._stepped_s + at_ns / S)
+        return WallClock(at_ns, Quality.GOOD, local_s // DAY_S, local_s % DAY_S, True)
+
     def _lateness_ns(self, now_ns: int) -> int:
         drawn = uniform(self.seed, "lateness", now_ns, (0.0, float(len(LATENESS_NS))))
         return LATENESS_NS[min(len(LATENESS_NS) - 1, int(drawn))]
@@ -505,6 +523,9 @@ class VirtualSite:
         if self._record:
             self.run.observations.append((now_ns, observation))
         self.state = result.state
+        if result.commands != self._commands:
+            # What is new may wait for its frame's period: a hop would take it for said.
+            self._disturbed()
         self._commands = result.commands
         self.run.steps += 1
         self.run.events.extend(result.events)

@@ -33,6 +33,7 @@ from v2h_console.session.snapshot import (
     SideView,
     Snapshot,
     SupplyView,
+    TariffView,
     TransferView,
     UnitView,
     Value,
@@ -55,6 +56,7 @@ WHAT_TO_DO = {
     "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
     "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
+    "CLOCK_DOUBTED": "Look at timedatectl: NTP, zone, battery. It shaves again 30 s after the clock runs evenly.",
     "SECOND_MASTER": "Find who else commands the controller and stop it. Then reset the lockout (R).",
     "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
     "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",
@@ -117,6 +119,7 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
             stopped=state.supply.stop,
             reason=state.supply.reason,
         ),
+        tariff=_tariff(settings, state),
         units=_units(settings, state, now_ns),
         loads=_loads(settings, state, now_ns),
         last_transfer=_transfer(state.last_transfer, around),
@@ -150,6 +153,18 @@ def _units(settings: Settings, state: State, now_ns: int) -> tuple[UnitView, ...
     return tuple(views)
 
 
+def _tariff(settings: Settings, state: State) -> TariffView:
+    tariff = state.tariff
+    return TariffView(
+        configured=bool(settings.tariff.windows),
+        window=tariff.window,
+        power_w=tariff.power_w if tariff.engaged else None,
+        confirmed=tariff.engaged and tariff.confirmed,
+        reason=tariff.refusal if tariff.window or tariff.clock.doubt else "",
+        reserve_pct=settings.tariff.disengage_at_soc_pct,
+    )
+
+
 def _solar_state(state: State) -> str:
     """ "" = nothing to say; curtailed: held back by frequency; kept off: told to leave."""
     if state.solar.kept_off:
@@ -165,11 +180,11 @@ def sentence(settings: Settings, state: State, now_ns: int) -> str:
     islanding = state.islanding
     match islanding.mode:
         case Mode.TIED:
-            return (
-                "On the grid. Backup ready."
-                if not state.car.refusal
-                else f"On the grid. No backup: {state.car.refusal}."
-            )
+            if state.car.refusal:
+                return f"On the grid. No backup: {state.car.refusal}."
+            if state.tariff.window and state.tariff.refusal:
+                return f"On the grid. Backup ready. No peak shaving: {state.tariff.refusal}."
+            return "On the grid. Backup ready."
         case Mode.BOOT_OPEN:
             if state.senses.heartbeat is None:
                 return "Waiting for the logic controller."

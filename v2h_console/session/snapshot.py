@@ -122,6 +122,21 @@ class SupplyView(msgspec.Struct, frozen=True):
     reason: str = ""
 
 
+class TariffView(msgspec.Struct, frozen=True):
+    """Peak shaving. ``window``: the high tariff that runs now ("17:00-21:00"), "" = none, or nobody knows the time.
+
+    ``power_w``: asked of the inverter, ``None`` = nothing; ``confirmed``: it gives that. ``reason``: why nothing is
+    given in the window, or why the clock is not believed.
+    """
+
+    configured: bool = False
+    window: str = ""
+    power_w: float | None = None
+    confirmed: bool = False
+    reason: str = ""
+    reserve_pct: float = 50.0
+
+
 class LoadView(msgspec.Struct, frozen=True):
     """One circuit. ``state``: on | off | held | shed | fault | unknown. ``hold_s`` left of a hold."""
 
@@ -255,6 +270,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     solar_w: Value = Value()
     solar_state: str = ""
     supply: SupplyView = SupplyView()
+    tariff: TariffView = TariffView()
     units: tuple[UnitView, ...] = ()
     loads: tuple[LoadView, ...] = ()
     last_transfer: TransferView | None = None

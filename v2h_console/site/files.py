@@ -1,6 +1,7 @@
 """The shape of the files under /etc/energy: strict (an unknown key is an error), with units in the names.
 
-``comm_stack.conf``: which devices, where. ``limits.conf``: what may be drawn. ``loads.conf``: the load table. All TOML.
+``comm_stack.conf``: which devices, where. ``limits.conf``: what may be drawn. ``loads.conf``: the load table.
+``schedule.conf`` has a module of its own. All TOML.
 """
 
 from __future__ import annotations

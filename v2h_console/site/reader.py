@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -21,9 +21,10 @@ from v2h_console.core.settings import (
     Settings,
     UnitSettings,
 )
-from v2h_console.site import grid_profile
+from v2h_console.site import grid_profile, schedule
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack, LimitsFile, LoadsFile, ModbusTcp
+from v2h_console.site.schedule import ScheduleFile
 
 CONFIG_FOLDER = Path("etc/energy")
 #: A configuration longer than this is not one.
@@ -38,6 +39,8 @@ class Site:
 
     settings: Settings
     comm: CommStack
+    #: ``None`` = no peak shaving.
+    schedule: ScheduleFile | None = None
 
 
 def config_path(root: Path, name: str) -> Path:
@@ -57,26 +60,40 @@ def read_site(root: Path) -> Site:
     loads = _read(config_path(root, "loads.conf"), LoadsFile, required=False)
     _check_together(root, comm, limits, loads)
     grid = grid_profile.settings_of(comm.grid, config_path(root, "comm_stack.conf"))
-    return Site(settings_of(comm, limits, loads, grid), comm)
+    settings = settings_of(comm, limits, loads, grid)
+    plan_path = config_path(root, "schedule.conf")
+    plan_text = _text(plan_path)
+    if plan_text is None:
+        return Site(settings, comm)
+    plan = parse(str(plan_path), plan_text, ScheduleFile)
+    tariff = schedule.settings_of(str(plan_path), plan_text, plan, limits.floor_soc_pct)
+    return Site(replace(settings, tariff=tariff), comm, plan)
 
 
 def _read(path: Path, kind: type[File], *, required: bool) -> File:
+    text = _text(path)
+    if text is not None:
+        return parse(str(path), text, kind)
+    if required:
+        raise ConfigError(f"{path}: missing; `v2h-console demo` shows a house without one")
+    return kind()
+
+
+def _text(path: Path) -> str | None:
+    """What the file says; ``None`` where there is none."""
     try:
         raw = path.read_bytes()
     except FileNotFoundError:
-        if required:
-            raise ConfigError(f"{path}: missing; `v2h-console demo` shows a house without one") from None
-        return kind()
+        return None
     except OSError as error:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
     try:
-        text = raw.decode("utf-8")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: not UTF-8 text") from None
-    return parse(str(path), text, kind)
 
 
 def parse(path: str, text: str, kind: type[File]) -> File:
@@ -129,8 +146,13 @@ def _keys_at(kind: type[msgspec.Struct], where: str) -> tuple[str, ...]:
 
 
 def _choices_at(kind: type[msgspec.Struct], where: str, key: str) -> tuple[object, ...]:
-    field = next(field for field in msgspec.structs.fields(_table_at(kind, where)) if field.name == key)
-    return get_args(field.type)
+    name = re.sub(r"\[.*", "", key)
+    field = next(field for field in msgspec.structs.fields(_table_at(kind, where)) if field.name == name)
+    choices: tuple[object, ...] = get_args(field.type)
+    # A list of choices, maybe with its length checked: the choices lie deeper.
+    while choices and not isinstance(choices[0], str | int):
+        choices = get_args(choices[0])
+    return choices
 
 
 def _line_of(text: str, key: str) -> int | None:

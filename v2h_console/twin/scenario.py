@@ -144,6 +144,7 @@ SITE_FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "storage.full": {},
     "lc.frozen": {},
     "control.second_master": {},
+    "clock.steps": {"by_s": Number(-31_536_000.0, 31_536_000.0, "s")},
 }
 
 _LOAD: Mapping[str, Kind] = {"load": Load()}
@@ -229,6 +230,8 @@ class Start:
     boot: bool = False
     enter_service_s: float = 300.0
     inverters: int = 1
+    #: The local hour on the wall; only the tariff asks for it.
+    local_hour: float = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,6 +270,7 @@ _START: Mapping[str, Kind] = {
     "boot": Flag(),
     "enter_service_s": Number(0.0, 600.0, "s"),
     "inverters": Choice((1, 2, 3, 4, 5, 6, 7, 8)),
+    "local_hour": Number(0.0, 24.0, "h"),
 }
 
 
@@ -373,7 +377,7 @@ class _Reader:
             value = values.get(key)
             return value if isinstance(value, float) else None
 
-        enter_s = number("enter_service_s")
+        enter_s, hour = number("enter_service_s"), number("local_hour")
         return Start(
             number("soc_pct"),
             number("ambient_c"),
@@ -382,6 +386,7 @@ class _Reader:
             bool(values.get("boot", False)),
             300.0 if enter_s is None else enter_s,
             int(number("inverters") or 1),
+            12.0 if hour is None else hour,
         )
 
     def _steps(self, duration_s: float) -> tuple[Step, ...]:

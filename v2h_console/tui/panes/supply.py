@@ -76,6 +76,9 @@ def _car(picture: Picture) -> Row:
         text = f"no word from the car  {waited}" if waited else "no word from the car yet"
     elif late(car.soc_pct):
         text = f"last word from the car {late(car.soc_pct)}"
+    elif picture.snapshot.tariff.power_w is not None:
+        tariff = picture.snapshot.tariff
+        text = f"shaves {kilowatts(tariff.power_w)} kW, tariff {tariff.window}"
     elif not car.discharging:
         text = "not discharging"
     elif car.runtime_s is None:

@@ -59,6 +59,8 @@ class Powertrain:
         if new == old:
             return
         inverter.set_frequency_hz, inverter.set_voltage_v, inverter.set_power_w, inverter.leg1_share = new
+        if power_w != old[2]:
+            world.tell("inverter.power_asked", power_w=power_w)
         if inverter.mode == "forming" and inverter.raising:
             inverter.steer(world.now_ns)
         world.react()
