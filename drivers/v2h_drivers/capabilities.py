@@ -214,6 +214,40 @@ class Supply:
     hold_up_min: float | None
 
 
+class CarStage(str, Enum):
+    """How far the car's session has come. ENERGISED alone means that its contactors may be closed."""
+
+    UNKNOWN = "unknown"
+    UNPLUGGED = "unplugged"
+    LINKING = "linking"
+    INSULATION = "insulation"
+    PRECHARGE = "precharge"
+    ENERGISED = "energised"
+    STOPPED = "stopped"
+    FAULT = "fault"
+
+
+@dataclass(frozen=True, slots=True)
+class CarSession:
+    """The DC side between inverter and car, every 50 ms and at once on a change.
+
+    ``commanded_closed`` is what the contactors are told, the two others their own
+    feedback. ``dc_voltage_v`` is the inverter's side of them, ``pack_voltage_v`` the car's. ``limit_a``: most DC amps
+    that the car gives now.
+    """
+
+    at_ns: int
+    quality: Quality
+    stage: CarStage
+    commanded_closed: bool
+    positive_closed: bool
+    negative_closed: bool
+    dc_voltage_v: float | None
+    pack_voltage_v: float | None
+    insulation_ohm_per_v: float | None
+    limit_a: float | None
+
+
 @dataclass(frozen=True, slots=True)
 class ControllerConfig:
     """The CRC of the configuration that the logic controller runs with."""
@@ -265,6 +299,14 @@ class InverterStatus:
     alarms: int | None
 
 
+class CarSource(str, Enum):
+    """Who a car's status comes from: a native link is judged by a shorter age than a polled register map."""
+
+    POLLED = "polled"
+    ISO_15118 = "iso15118"
+    CHADEMO = "chademo"
+
+
 @dataclass(frozen=True, slots=True)
 class CarStatus:
     """The car's battery as its link reports it (SunSpec 713/714 until the car link itself speaks).
@@ -281,6 +323,7 @@ class CarStatus:
     dc_voltage_v: float | None
     dc_current_a: float | None
     dc_power_w: float | None
+    source: CarSource = CarSource.POLLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -385,6 +428,7 @@ Reading = (
     | LoadFeedback
     | Temperatures
     | Supply
+    | CarSession
     | ControllerConfig
     | Identity
     | InverterStatus

@@ -27,6 +27,8 @@ from v2h_console.core.settings import (
 from v2h_console.core.state import Mode, State, boot
 from v2h_console.core.step import Step, step
 from v2h_drivers.capabilities import (
+    CarSession,
+    CarStage,
     CarStatus,
     ControllerHeartbeat,
     ControlRequest,
@@ -122,6 +124,12 @@ def car(at_ns: int, soc_pct: float | None = 62.0, **changes: object) -> CarStatu
     return replace(status, **changes)  # type: ignore[arg-type]  # field names
 
 
+def car_session(at_ns: int, **changes: object) -> CarSession:
+    """Energised, dry, 25 A allowed."""
+    session = CarSession(at_ns, GOOD, CarStage.ENERGISED, True, True, True, 400.0, 400.0, 1_500.0, 25.0)
+    return replace(session, **changes)  # type: ignore[arg-type]  # field names
+
+
 def temperatures(at_ns: int, heatsink_c: float | None = 30.0) -> Temperatures:
     """The inverter's heatsink."""
     return Temperatures(at_ns, GOOD, heatsink_c, 20.0, 0.0)
@@ -176,6 +184,7 @@ class Plant:
     difference_pct: float = 0.0
     soc_pct: float | None = 62.0
     dc_v: float | None = 400.0
+    dc_side: dict[str, object] = field(default_factory=dict)
     heatsink_c: float | None = 30.0
     leg_a: tuple[float, float] = (3.0, 3.0)
     shed_mask: int = 0
@@ -274,6 +283,7 @@ class Plant:
             temperatures(now_ns, self.heatsink_c),
             Supply(now_ns, GOOD, 24.1, 45.0),
             car(now_ns, self.soc_pct, dc_voltage_v=self.dc_v),
+            car_session(now_ns, **self.dc_side),
             changed(inverter_status(now_ns), power_w=self.inverter_w),
         )  # fmt: skip
         return tuple(
@@ -377,7 +387,7 @@ class House:
     def _copy(self) -> House:
         return replace(
             self,
-            plant=replace(self.plant, twist=dict(self.plant.twist)),
+            plant=replace(self.plant, twist=dict(self.plant.twist), dc_side=dict(self.plant.dc_side)),
             receipts=list(self.receipts),
             events=[],
         )

@@ -13,6 +13,8 @@ from v2h_drivers.can.codec import COUNTER_BYTE
 from v2h_drivers.can.crc8 import crc8
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import (
+    CarSession,
+    CarStage,
     ControllerHeartbeat,
     ControlRequest,
     FanRequest,
@@ -396,3 +398,29 @@ def test_counters_move_by_one() -> None:
     link.request(FanRequest(10), 0)
     counters = [sent(link, lc_frames.FAN, nth * 500 * MS)[COUNTER_BYTE] for nth in range(300)]
     assert all((b - a) & 0xFF == 1 for a, b in itertools.pairwise(counters))
+
+
+@FAST
+@given(
+    stage=st.sampled_from([*lc_frames.STAGES, None]),
+    flags=st.tuples(st.booleans(), st.booleans(), st.booleans()),
+    volts=st.tuples(maybe(0, 1_000), maybe(0, 1_000)),
+    insulation=maybe(0, 2_000),
+    limit_a=maybe(0, 127),
+)
+def test_car_session(
+    stage: str | None,
+    flags: tuple[bool, bool, bool],
+    volts: tuple[float | None, float | None],
+    insulation: float | None,
+    limit_a: float | None,
+) -> None:
+    signals = lc_frames.car_session(stage, *flags, *volts, insulation, limit_a)
+    reading = heard(lc_frames.CAR_SESSION, signals)
+    assert isinstance(reading, CarSession)
+    assert reading.stage is (CarStage.UNKNOWN if stage is None else CarStage(stage))
+    assert (reading.commanded_closed, reading.positive_closed, reading.negative_closed) == flags
+    same(reading.dc_voltage_v, volts[0], 0.5)
+    same(reading.pack_voltage_v, volts[1], 0.5)
+    same(reading.insulation_ohm_per_v, insulation, 4.0)
+    same(reading.limit_a, limit_a, 0.25)

@@ -33,10 +33,6 @@ AWAITED = {
     "storage.torn_write",
     "config.corrupt",
     "grid.balanced_island",
-    "precharge.fails",
-    "ev.contactor_welded",
-    "ev.insulation_low",
-    "ev.limit_drops",
 }
 
 

@@ -9,9 +9,12 @@ from collections.abc import Iterator
 
 from v2h_console.core import lockouts, peak_shaving, relay_times, solar
 from v2h_console.core.alarms_state import Alarm
+from v2h_console.core.car_reserve import CarState
+from v2h_console.core.car_session import LEAKS, LEAST_OHM_PER_V
 from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
+from v2h_console.core.reserve_end import LATE_S, RUNG_NONE, RUNG_SOON, SOON_S
 from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
@@ -23,6 +26,14 @@ START_GRACE_NS = 3 * NS_PER_S
 DERATED_BY_W = 200.0
 #: A limit that the inverter does not take up within this is a limit ignored.
 LIMIT_CONFIRM_NS = 5 * NS_PER_S
+
+#: What comes at the end of the runtime.
+_END = {
+    "charge": "the floor",
+    "volts": "the pack's least voltage",
+    "limit": "the car's own limit",
+    "": "its end",
+}
 
 Condition = tuple[str, Severity, str]
 
@@ -134,14 +145,27 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
     if car.pack.high:
         text = f"The pack's resistance is {car.pack.resistance_ohm:.2f} ohm, usual is 0.05 to 0.15."
         yield "PACK_RESISTANCE_HIGH", Severity.WARNING, text
+    yield from _dc_side(car)
     soc = f"{car.known_soc_pct:.0f} %" if car.known_soc_pct is not None else "unknown"
-    if car.stop:
+    if car.ended_pct is not None:
+        text = f"Stopped in order at {car.ended_pct:.0f} %: the pack was within a minute of its end."
+        yield "RUNTIME_STOP", Severity.ALARM, text
+    elif car.rung.rung != RUNG_NONE:
+        soon = car.rung.rung >= RUNG_SOON
+        text = f"Less than {SOON_S / 60 if soon else LATE_S / 60:.0f} min left at this load, then {_END[car.ends_by]}."
+        kept = "only must-run circuits stay on" if soon else "late circuits are off"
+        yield (
+            "RUNTIME_SHED" if soon else "RUNTIME_SHORT",
+            Severity.ALARM if soon else Severity.WARNING,
+            f"{text[:-1]}: {kept}.",
+        )
+    if car.below_stop:
         yield (
             "SOC_STOP",
             Severity.ALARM,
             f"The car is at {soc}: discharge stopped, the rest is for the restart.",
         )
-    elif car.shed:
+    elif car.short_of_charge:
         yield "SOC_SHED", Severity.ALARM, f"The car is at {soc}: only must-run circuits stay on."
     elif car.low:
         yield (
@@ -149,6 +173,19 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
             Severity.WARNING,
             f"The car is at {soc}: shedding begins at {settings.car.shed_soc_pct:.0f} %.",
         )
+
+
+def _dc_side(car: CarState) -> Iterator[Condition]:
+    session = car.session
+    if session.welded:
+        text = "The car's contactors are welded: the plug is live. Do not pull it."
+        yield "CONTACTOR_WELDED", Severity.LOCKOUT, text
+    if session.insulation_low:
+        text = f"{LEAKS[0].upper()}{LEAKS[1:]}: less than {LEAST_OHM_PER_V:.0f} ohm/V. No session may run."
+        yield "INSULATION_LOW", Severity.LOCKOUT, text
+    if session.precharge_failed:
+        text = "The precharge does not match the pack: the car's contactors stay open; its link tries again."
+        yield "PRECHARGE_FAILED", Severity.ALARM, text
 
 
 def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:

@@ -2,39 +2,88 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
-from v2h_console.core import pack, soc
+from v2h_console.core import car_session, pack, reserve_end, soc
+from v2h_console.core.car_session import SessionState
 from v2h_console.core.frozen import replace
 from v2h_console.core.pack import PackState
+from v2h_console.core.reserve_end import RUNG_LATE, RUNG_NONE, RUNG_SOON, RUNG_STOP, LimitTrend, Rung
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import CarSettings
 from v2h_console.core.soc import SocState
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities import CarSource, CarStatus
 
-#: Below this discharge there is no use in naming a runtime.
-MIN_POWER_W = 50.0
+#: How old a native link's word may be; a polled one is judged by the site's setting.
+NATIVE_FRESH_MS = {CarSource.ISO_15118: 500.0, CarSource.CHADEMO: 300.0}
+#: A motor's start between two polls is no load: the runtime goes by the mean of so long.
+MEAN_TAU_S = 10.0
+#: An island that the pack's end stopped needs this much more charge to begin again by itself.
+CHARGED_PCT = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """What the car is used for now: ``lit`` = it alone holds the house up, ``tied`` = the grid does. ``held_w``: circuits
+    that wait to return."""
+
+    lit: bool = False
+    tied: bool = False
+    held_w: float = 0.0
+
+
+IDLE = Use()
 
 
 @dataclass(frozen=True, slots=True)
 class CarState:
-    """``refusal``: why the car cannot feed the house now, "" when it can; the rungs of the ladder as flags.
+    """``own_refusal``: why the car's charge or voltage cannot feed the house now, "" when they can.
 
     ``known_soc_pct`` is the charge that is believed, not always the one reported. ``runtime_s`` is the time to the
-    end named by ``ends_by`` at the present power: "charge" (the floor) or "volts" (the lowest DC voltage).
+    end named by ``ends_by`` at the present load, ``planned_s`` with all that waits; ``ended_pct``: the charge at which
+    the pack's end stopped the island, until it is charged or the grid is back.
     """
 
-    refusal: str = "the car has not been heard"
+    own_refusal: str = "the car has not been heard"
     known_soc_pct: float | None = None
     low: bool = False
-    shed: bool = False
-    stop: bool = False
+    short_of_charge: bool = False
+    below_stop: bool = False
+    rung: Rung = Rung()
+    ended_pct: float | None = None
     runtime_s: float | None = None
+    planned_s: float | None = None
     ends_by: str = ""
+    mean_w: float | None = None
     dc_voltage_v: float | None = None
     judged_at_ns: int | None = None
     soc: SocState = SocState()
     pack: PackState = PackState()
+    trend: LimitTrend = LimitTrend()
+    session: SessionState = SessionState()
+
+    @property
+    def refusal(self) -> str:
+        """Why the car cannot feed the house now, "" when it can: its DC side first, which is quicker."""
+        return self.session.refusal or self.own_refusal
+
+    @property
+    def stop(self) -> bool:
+        """Whether the discharge ends in order: at the reserve, or a minute before the pack's own end."""
+        return self.below_stop or self.ended_pct is not None
+
+    @property
+    def shed_from(self) -> int:
+        """Circuits of this tier and above are off for the reserve's sake; 0 = none."""
+        if self.short_of_charge or self.rung.rung >= RUNG_SOON:
+            return 2
+        return 3 if self.rung.rung == RUNG_LATE else 0
+
+    @property
+    def shed(self) -> bool:
+        """Whether only must-run circuits stay on."""
+        return self.shed_from == 2
 
     @property
     def fullest_pct(self) -> float | None:
@@ -44,68 +93,96 @@ class CarState:
         return max(self.known_soc_pct, self.soc.reported_pct)
 
 
-def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int) -> CarState:
+def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, use: Use = IDLE) -> CarState:
     """Judge the car. Unknown is never enough: a silent car refuses."""
-    car = fresh(senses.car, now_ns, settings.fresh_ms)
+    session = car_session.update(settings, state.session, senses, now_ns)
+    if session is not state.session:
+        state = replace(state, session=session)
+    if not use.lit and state.rung.rung is not RUNG_NONE:
+        state = replace(state, rung=Rung())
+    if use.tied and state.ended_pct is not None:
+        state = replace(state, ended_pct=None)
+    heard = senses.car
+    limit_ms = settings.fresh_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, settings.fresh_ms)
+    car = fresh(heard, now_ns, limit_ms)
     if car is None:
-        return replace(
-            state,
-            refusal="the car's link is silent" if senses.car else "the car has not been heard",
-            runtime_s=None,
-            ends_by="",
-            dc_voltage_v=None,
-            judged_at_ns=None,
-        )
+        return _unknown(state, "the car's link is silent" if heard else "the car has not been heard", None)
     if state.judged_at_ns == car.at_ns:
         return state
-    reported_pct, volts = car.soc_pct, car.dc_voltage_v
-    if reported_pct is None:
-        return replace(
-            state,
-            refusal="the car's charge is unknown",
-            runtime_s=None,
-            ends_by="",
-            dc_voltage_v=None,
-            judged_at_ns=car.at_ns,
-        )
-    doubt = soc.update(state.soc, car, reported_pct)
-    soc_pct = doubt.believed_pct
-    behind = pack.update(state.pack, car, soc_pct)
-    refusal = ""
-    if volts is None:
-        refusal = "the DC voltage is unknown"
-    elif not settings.dc_lo_v <= volts <= settings.dc_hi_v:
-        refusal = (
-            f"the DC bus is at {volts:.0f} V, allowed {settings.dc_lo_v:.0f} to {settings.dc_hi_v:.0f} V"
-        )
-    elif soc_pct < settings.stop_soc_pct:
-        refusal = f"the car is at {soc_pct:.0f} %, the reserve ends at {settings.stop_soc_pct:.0f} %"
-    runtime_s, ends_by = _end(settings, car, behind, soc_pct)
-    # Each rung holds until the charge is a clear 1 % above it, so that it cannot flutter on the last digit.
-    return CarState(
-        refusal=refusal,
-        known_soc_pct=soc_pct,
-        low=soc_pct <= settings.warn_soc_pct or (state.low and soc_pct <= settings.warn_soc_pct + 1),
-        shed=soc_pct <= settings.shed_soc_pct or (state.shed and soc_pct <= settings.shed_soc_pct + 1),
-        stop=soc_pct < settings.stop_soc_pct,
-        runtime_s=runtime_s,
-        ends_by=ends_by,
-        dc_voltage_v=volts,
-        judged_at_ns=car.at_ns,
-        soc=doubt,
-        pack=behind,
+    if car.soc_pct is None:
+        return _unknown(state, "the car's charge is unknown", car.at_ns)
+    return _judge(settings, state, car, car.soc_pct, senses, use)
+
+
+def _unknown(state: CarState, refusal: str, judged_at_ns: int | None) -> CarState:
+    return replace(
+        state,
+        own_refusal=refusal,
+        runtime_s=None,
+        planned_s=None,
+        ends_by="",
+        mean_w=None,
+        dc_voltage_v=None,
+        judged_at_ns=judged_at_ns,
     )
 
 
-def _end(
-    settings: CarSettings, car: CarStatus, behind: PackState, soc_pct: float
-) -> tuple[float | None, str]:
-    """Seconds until the car ends it at the present power, and by what; ``None`` where nothing is drawn or something
-    is unknown."""
-    if car.capacity_wh is None or car.dc_power_w is None or car.dc_power_w < MIN_POWER_W:
-        return None, ""
-    left_pct, ends_by = max(0.0, soc_pct - settings.floor_soc_pct), "charge"
-    to_volts_pct = pack.pct_to_volts(behind, car, settings.dc_lo_v)
-    if to_volts_pct is not None and to_volts_pct < left_pct:
-        left_pct, ends_by = to_volts_pct, "volts"
-    return car.capacity_wh * left_pct / 100.0 / car.dc_power_w * 3600.0, ends_by
+def _judge(
+    settings: CarSettings, state: CarState, car: CarStatus, reported_pct: float, senses: Senses, use: Use
+) -> CarState:
+    doubt = soc.update(state.soc, car, reported_pct)
+    soc_pct = doubt.believed_pct
+    behind = pack.update(state.pack, car, soc_pct)
+    link = senses.car_session
+    trend = reserve_end.follow_limit(state.trend, None if link is None else link.limit_a, soc_pct)
+    mean_w = _mean_w(state, car)
+    end = reserve_end.find(settings, car, behind, trend, soc_pct, mean_w, use.held_w)
+    rung = reserve_end.climb(state.rung, end, car.at_ns) if use.lit else Rung()
+    ended_pct = state.ended_pct
+    if rung.rung == RUNG_STOP:
+        ended_pct = soc_pct
+    elif ended_pct is not None and soc_pct >= ended_pct + CHARGED_PCT:
+        ended_pct = None
+    # Each rung holds until the charge is a clear 1 % above it, so that it cannot flutter on the last digit.
+    return replace(
+        state,
+        own_refusal=_refusal(settings, car.dc_voltage_v, soc_pct, ended_pct),
+        known_soc_pct=soc_pct,
+        low=soc_pct <= settings.warn_soc_pct or (state.low and soc_pct <= settings.warn_soc_pct + 1),
+        short_of_charge=soc_pct <= settings.shed_soc_pct
+        or (state.short_of_charge and soc_pct <= settings.shed_soc_pct + 1),
+        below_stop=soc_pct < settings.stop_soc_pct,
+        rung=rung,
+        ended_pct=ended_pct,
+        runtime_s=end.runtime_s,
+        planned_s=end.planned_s,
+        ends_by=end.ends_by,
+        mean_w=mean_w,
+        dc_voltage_v=car.dc_voltage_v,
+        judged_at_ns=car.at_ns,
+        soc=doubt,
+        pack=behind,
+        trend=trend,
+    )
+
+
+def _mean_w(state: CarState, car: CarStatus) -> float:
+    """What the house draws from the car, starts smoothed away; an unknown power changes nothing."""
+    watts, before_w = car.dc_power_w, state.mean_w
+    if watts is None:
+        return before_w or 0.0
+    if before_w is None or state.judged_at_ns is None:
+        return watts
+    return watts + (before_w - watts) * math.exp((state.judged_at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S)
+
+
+def _refusal(settings: CarSettings, volts: float | None, soc_pct: float, ended_pct: float | None) -> str:
+    if volts is None:
+        return "the DC voltage is unknown"
+    if not settings.dc_lo_v <= volts <= settings.dc_hi_v:
+        return f"the DC bus is at {volts:.0f} V, allowed {settings.dc_lo_v:.0f} to {settings.dc_hi_v:.0f} V"
+    if soc_pct < settings.stop_soc_pct:
+        return f"the car is at {soc_pct:.0f} %, the reserve ends at {settings.stop_soc_pct:.0f} %"
+    if ended_pct is not None:
+        return f"the pack was at its end at {ended_pct:.0f} %, it needs {ended_pct + CHARGED_PCT:.0f} %"
+    return ""

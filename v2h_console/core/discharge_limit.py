@@ -22,6 +22,9 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
     if state.loads.blind:
         # Unknown load currents: half is what the inverter may be asked for (fault class 10).
         limits.append((settings.inverter.max_discharge_w / 2.0, "load current sensors"))
+    if state.car.session.limit_w is not None:
+        # While it is unknown the car refuses altogether: no number stands for that.
+        limits.append((state.car.session.limit_w, "car"))
     most_a = settings.car.max_discharge_a
     if most_a is not None:
         # While the voltage is unknown the lowest that is allowed counts: it gives the fewest watts.

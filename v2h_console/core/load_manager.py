@@ -35,6 +35,7 @@ FOLLOW_NS = 1 * NS_PER_S
 CIRCUIT_LIMIT_MS = 10_000.0
 #: Over the limit for this long before anything is shed: an inrush within the inverter's 10 s rating is no overload.
 OVERLOAD_HOLD_NS = 2 * NS_PER_S
+RESERVE_IS_LOW = "the car's reserve is low"
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,25 +152,35 @@ def release_all(state: LoadState) -> LoadState:
 
 
 def update_island(
-    settings: Settings, state: LoadState, senses: Senses, limit_w: float, shed_reserve: bool, now_ns: int
+    settings: Settings,
+    state: LoadState,
+    senses: Senses,
+    limit_w: float,
+    shed_from: int,
+    now_ns: int,
+    *,
+    hold_ns: int = OVERLOAD_HOLD_NS,
 ) -> LoadState:
     """While islanded: shed what is too much, return what may come back, one at a time.
 
-    Without believable currents the table speaks for them; ``limit_w`` is then half (fault class 10).
+    Without believable currents the table speaks for them; ``limit_w`` is then half (fault class 10). ``shed_from``:
+    circuits of this tier and above are off for the reserve, 0 = none. ``hold_ns``: for how long an excess that the
+    inverter's surge rating bears is left to pass.
     """
+    state = _return_to(settings, state, shed_from, now_ns)
     measured = _measured_va(senses, now_ns)
     on = _believed_on(settings, state, senses, now_ns)
     loads_va = load_admission.table_sum(on) if measured is None else measured
     leg_limit_va = limit_w / 2.0
-    if shed_reserve and any(
-        circuit.tier >= 2 and not held.shed
+    if shed_from and any(
+        circuit.tier >= shed_from and not held.shed
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     ):
-        return _shed_tiers_from(settings, state, 2, "the car's reserve is low", now_ns)
+        return _shed_tiers_from(settings, state, shed_from, RESERVE_IS_LOW, now_ns)
     worst_va = max(loads_va[0], loads_va[1])
     if worst_va > leg_limit_va:
         since = state.over_since_ns if state.over_since_ns is not None else now_ns
-        if now_ns - since < OVERLOAD_HOLD_NS and worst_va <= settings.inverter.surge_10s_va / 2.0:
+        if now_ns - since < hold_ns and worst_va <= settings.inverter.surge_10s_va / 2.0:
             return state if state.over_since_ns == since else replace(state, over_since_ns=since)
         return _shed_excess(
             settings, replace(state, over_since_ns=None), senses, loads_va, leg_limit_va, now_ns
@@ -181,7 +192,22 @@ def update_island(
     if state.start is not None or now_ns < state.next_admission_ns or not state.mask:
         return state
     bounds = limits(settings, limit_w)
-    return _admit_one(settings, state, measured, on, bounds, shed_reserve, now_ns)
+    return _admit_one(settings, state, measured, on, bounds, shed_from, now_ns)
+
+
+def _return_to(settings: Settings, state: LoadState, shed_from: int, now_ns: int) -> LoadState:
+    """What was shed for the reserve alone waits for its turn again once the reserve allows it."""
+    circuits = tuple(
+        replace(held, until_ns=now_ns)
+        if held.shed
+        and held.until_ns is None
+        and held.reason == RESERVE_IS_LOW
+        and circuit.tier < 4
+        and not (shed_from and circuit.tier >= shed_from)
+        else held
+        for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
 
 
 def is_blind(senses: Senses, now_ns: int) -> bool:
@@ -381,12 +407,12 @@ def _admit_one(
     measured: PathsVa | None,
     on: list[Circuit],
     bounds: Limits,
-    shed_reserve: bool,
+    shed_from: int,
     now_ns: int,
 ) -> LoadState:
     """The first of those that wait, by tier, longest waiting, id, that fits."""
     base_va = load_admission.base(measured, on)
-    for index in _waiting(settings, state, shed_reserve, now_ns):
+    for index in _waiting(settings, state, shed_from, now_ns):
         held = state.circuits[index]
         circuit = known(settings.loads.circuits[index], held)
         share = READMIT_SHARE if held.trips else 1.0
@@ -402,7 +428,7 @@ def _admit_one(
     return state
 
 
-def _waiting(settings: Settings, state: LoadState, shed_reserve: bool, now_ns: int) -> list[int]:
+def _waiting(settings: Settings, state: LoadState, shed_from: int, now_ns: int) -> list[int]:
     """Those whose hold and rest are over, by tier, longest waiting, id."""
     waiting = sorted(
         (circuit.tier, held.off_since_ns or 0, circuit.id, index)
@@ -413,7 +439,7 @@ def _waiting(settings: Settings, state: LoadState, shed_reserve: bool, now_ns: i
         and held.until_ns is not None
         and now_ns >= held.until_ns
         and now_ns - (held.off_since_ns or 0) >= circuit.min_off_s * NS_PER_S
-        and not (shed_reserve and circuit.tier >= 2)
+        and not (shed_from and circuit.tier >= shed_from)
     )
     return [entry[-1] for entry in waiting]
 
@@ -427,7 +453,7 @@ def refusals(
     base_va = load_admission.base(measured, on)
     bounds = limits(settings, limit_w)
     found = {}
-    for index in _waiting(settings, state, False, now_ns):
+    for index in _waiting(settings, state, 0, now_ns):
         held = state.circuits[index]
         share = READMIT_SHARE if held.trips else 1.0
         reason = load_admission.refusal(

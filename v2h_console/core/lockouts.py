@@ -38,6 +38,14 @@ def second_master(state: State) -> State:
     return replace(state, islanding=replace(islanding, lk_form=why, lk_close=why, gate_in_tied=False))
 
 
+def dc_side(state: State, now_ns: int) -> State:
+    """Welded contactors and a low insulation are not trusted again before a person has looked: the inverter stops."""
+    why, islanding = state.car.session.lock(now_ns), state.islanding
+    if not why:
+        return state
+    return replace(state, islanding=replace(islanding, lk_form=islanding.lk_form or why, gate_in_tied=False))
+
+
 def update(state: State, now_ns: int) -> State:
     """Lock forming and closing, and take the gate off, on contacts that contradict each other on the grid; lock forming
     with an inverter that does not stop when told."""

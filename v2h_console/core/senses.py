@@ -14,6 +14,7 @@ from typing import TypeVar, get_args
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS
 from v2h_drivers.capabilities import (
+    CarSession,
     CarStatus,
     CircuitReading,
     ControllerConfig,
@@ -60,6 +61,7 @@ class Senses:
     controller_config: ControllerConfig | None = None
     inverter: InverterStatus | None = None
     car: CarStatus | None = None
+    car_session: CarSession | None = None
     solar: SolarStatus | None = None
     relays: RelayStates | None = None
     circuits: tuple[CircuitReading | None, ...] = ()
@@ -83,6 +85,7 @@ _FIELD_OF: dict[type, str] = {
     ControllerConfig: "controller_config",
     InverterStatus: "inverter",
     CarStatus: "car",
+    CarSession: "car_session",
     SolarStatus: "solar",
     ForeignCommand: "foreign_command",
     RelayStates: "relays",

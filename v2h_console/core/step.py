@@ -25,6 +25,7 @@ from v2h_console.core import (
     orders,
     parallel,
     peak_shaving,
+    planned_load,
     relay_times,
     sense_plausibility,
     solar,
@@ -91,6 +92,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     commands.extend(taken.commands)
     open_ordered, reset_ordered = taken.opens, taken.resets
     state = lockouts.update(islanding.observe(taken.state, now_ns), now_ns)
+    state = lockouts.dc_side(state, now_ns)
     state = _keep_units(settings, state, now_ns, events)
     for _ in range(MAX_EDGES):
         view = View(settings, state, now_ns, open_ordered, reset_ordered)
@@ -226,9 +228,16 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         thermal=thermal.update(
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
-        car=car_reserve.update(settings.car, state.car, senses, now_ns),
+        car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state)),
         supply=supply.update(settings.supply, state.supply, senses, now_ns),
     )
+
+
+def _use_of_car(settings: Settings, state: State) -> car_reserve.Use:
+    mode = state.islanding.mode
+    if mode not in _ISLAND_MODES:
+        return car_reserve.Use(tied=mode is Mode.TIED)
+    return car_reserve.Use(lit=True, held_w=planned_load.held_w(settings.loads, state.loads))
 
 
 def _time_transfer(
@@ -270,9 +279,12 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
         state = replace(state, loads=looked)
     if state.islanding.mode not in _ISLAND_MODES:
         return state
-    limit_w, _ = discharge_limit.allowed_power_w(settings, state)
+    limit_w, binding = discharge_limit.allowed_power_w(settings, state)
     limit_w = parallel.capacity_w(state.parallel, limit_w)
-    loads = load_manager.update_island(settings, state.loads, state.senses, limit_w, state.car.shed, now_ns)
+    loads = load_manager.update_island(
+        settings, state.loads, state.senses, limit_w, state.car.shed_from, now_ns,
+        hold_ns=state.car.session.hold_ns(now_ns) if binding == "car" else load_manager.OVERLOAD_HOLD_NS,
+    )  # fmt: skip
     if loads is state.loads:
         return state
     for circuit, before, after in zip(

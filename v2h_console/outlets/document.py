@@ -123,6 +123,7 @@ def _car(car: CarView) -> dict[str, Any]:
         "dc_a": _number(car.dc_a, 2),
         "power_w": _number(car.power_w, 0),
         "runtime_s": _rounded(car.runtime_s, 0),
+        "planned_runtime_s": _rounded(car.planned_s, 0),
     }
 
 

@@ -24,6 +24,7 @@ from v2h_console.core import (
     thermal,
 )
 from v2h_console.core.car_reserve import CarState
+from v2h_console.core.car_session import SessionState
 from v2h_console.core.load_manager import LoadState
 from v2h_console.core.mid_proof import Position, ProofState
 from v2h_console.core.state import Mode, State
@@ -82,7 +83,7 @@ def _forms_into_the_close(state: State) -> ControlRequest:
 
 
 def _car_is_fine(*_args: Any) -> CarState:
-    return CarState(refusal="", known_soc_pct=80.0)
+    return CarState(own_refusal="", known_soc_pct=80.0, session=SessionState(refusal="", limit_w=10_000.0))
 
 
 def _nothing_drops(_settings: Any, state: LoadState, *_args: Any) -> LoadState:

@@ -257,6 +257,13 @@ MAKERS: dict[str, Maker] = {
     ),
     "ev.silent": _either("ev.silent"),
     "ev.ends_session": _line("island", "ev.unplug", _nothing),
+    # Low enough to lie below what a few small loads take: the heavy ones wait for their minute.
+    "ev.limit_drops": _island("ev.limit_drops", params=lambda draw: {"kw": draw.uniform(0.4, 1.2)}),
+    "precharge.fails": _either("precharge.fails"),
+    "ev.contactor_welded": _either("ev.contactor_welded"),
+    "ev.insulation_low": _either(
+        "ev.insulation_low", params=lambda draw: {"ohm_per_v": draw.uniform(0.0, 450.0)}
+    ),
     "ev.soc_low": _island("ev.soc_low", stays=True, params=lambda draw: {"pct": draw.uniform(19.0, 20.9)}),
     "ev.soc_jumps": _island("ev.soc_jumps", params=lambda draw: {"pct": draw.uniform(4.0, 30.0)}),
     "can.bus_off": _either("can.bus_off"),

@@ -168,6 +168,30 @@ def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float 
     return met if met is not None or connected else 0.0
 
 
+def _meets_the_limit(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
+    """A load above what the car allows is shed, and the car never has to open its contactors on it."""
+    limit_w = 0.0
+    for truth in after:
+        if truth.truth == "car.stopped" and truth.detail.get("reason") == "overdrawn":
+            return None
+        watts = truth.detail.get("power_w")
+        if truth.truth == "car.limit" and truth.at_ns == onset_ns and isinstance(watts, float):
+            limit_w = watts
+    if scene.power_w <= limit_w:
+        return 0.0
+    return _first("circuit.switch_opened", "gate.off")(onset_ns, scene, after)
+
+
+def _stops_for_good(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
+    """The inverter stops, and nothing forms while the fault is there."""
+    for truth in after:
+        if truth.truth == "fault.cleared":
+            break
+        if truth.truth == "form.on":
+            return None
+    return _GATE(onset_ns, scene, after)
+
+
 _OPENS = _first("coil.off", "mid.opened")
 _GATE = _first("gate.off", "inverter.tripped")
 #: The island that needed the car has ended either way.
@@ -210,6 +234,9 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "inverter_temp.stuck": ("INVERTER_TEMPERATURE_UNKNOWN",),
     "load.switch_stuck": ("LOAD_SWITCH_STUCK",),
     "ev.silent": ("CAR_NOT_READY", "HOUSE_DARK"),
+    "precharge.fails": ("CAR_NOT_READY", "HOUSE_DARK", "INVERTER_FAULT"),
+    "ev.contactor_welded": ("CONTACTOR_WELDED", "CAR_NOT_READY", "HOUSE_DARK"),
+    "ev.insulation_low": ("INSULATION_LOW", "CAR_NOT_READY", "HOUSE_DARK"),
     "lc.frozen": ("CONTROLLER_SILENT",),
     "grid.overvoltage": ("GRID_SENSE_VOLTAGE_HIGH",),
     "grid_sense.off": ("GRID_NOT_SENSED",),
@@ -254,6 +281,10 @@ EXPECTED: dict[str, Expected] = {
     "dc_bus.out_of_range": Expected(_islanded, _GATE, 100.0),
     "ev.silent": Expected(_islanded, _GATE_OR_GRID, 500.0),
     "ev.ends_session": Expected(_islanded, _GATE_OR_GRID, 500.0),
+    "ev.limit_drops": Expected(_on_its_own, _meets_the_limit, 125.0),
+    "precharge.fails": Expected(_working, _stops_for_good, 10_000.0),
+    "ev.contactor_welded": Expected(_working, _stops_for_good, 2_000.0),
+    "ev.insulation_low": Expected(_working, _stops_for_good, 40_000.0),
     "ev.soc_low": Expected(_islanded, _GATE_OR_GRID, 1_000.0),
     "ev.soc_jumps": Expected(_never, _OPENS, 0.0),
     "can.bus_off": Expected(_islanded, _GATE, 105.0),

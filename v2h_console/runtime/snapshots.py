@@ -57,6 +57,10 @@ WHAT_TO_DO = {
     "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
     "CLOCK_DOUBTED": "Look at timedatectl: NTP, zone, battery. It shaves again 30 s after the clock runs evenly.",
+    "CONTACTOR_WELDED": "Leave the plug in. Switch the car off; call its service. Then reset the lockout (R).",
+    "INSULATION_LOW": "Look for water in inlet and plug, and for a damaged cable. Dry or replace it, then reset the lockout (R).",
+    "PRECHARGE_FAILED": "Check the inverter's precharge resistor and its contactor.",
+    "RUNTIME_SHORT": "Switch off what is not needed: what waits returns once there is time for it.",
     "SECOND_MASTER": "Find who else commands the controller and stop it. Then reset the lockout (R).",
     "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
     "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",
@@ -366,6 +370,10 @@ def _car(settings: Settings, state: State, now_ns: int) -> CarView:
         runtime_s=state.car.runtime_s,
         ends_by=state.car.ends_by,
         pack_ohm=state.car.pack.resistance_ohm,
+        planned_s=state.car.planned_s,
+        limit_w=state.car.session.limit_w,
+        insulation_ohm_per_v=state.car.session.insulation_ohm_per_v,
+        session=state.car.session.refusal,
         discharging=power.value is not None and power.value > 50.0,
     )
 

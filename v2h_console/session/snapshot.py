@@ -87,8 +87,10 @@ class InverterView(msgspec.Struct, frozen=True):
 
 
 class CarView(msgspec.Struct, frozen=True):
-    """The car. ``runtime_s`` at the present load, ``None`` when not discharging or unknown; ``ends_by``: "charge" (the
-    floor) or "volts" (the lowest DC voltage), whichever comes first. ``pack_ohm``: from load steps."""
+    """The car. ``runtime_s`` at the present load, ``planned_s`` with all that waits to return; ``None`` when not
+    discharging or unknown. ``ends_by``: "charge" (the floor), "volts" (the lowest DC voltage) or "limit" (the car's own),
+    whichever comes first. ``pack_ohm``: from load steps. ``session``: why its DC side is not usable, "" when it is.
+    """
 
     soc_pct: Value = Value()
     floor_pct: float = 20.0
@@ -99,6 +101,10 @@ class CarView(msgspec.Struct, frozen=True):
     discharging: bool = False
     ends_by: str = ""
     pack_ohm: float | None = None
+    planned_s: float | None = None
+    limit_w: float | None = None
+    insulation_ohm_per_v: float | None = None
+    session: str = ""
 
 
 class UnitView(msgspec.Struct, frozen=True):

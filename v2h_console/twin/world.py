@@ -15,6 +15,7 @@ from v2h_console.twin.house import House
 from v2h_console.twin.physics import streams
 from v2h_console.twin.physics.agenda import Agenda
 from v2h_console.twin.physics.car import Car
+from v2h_console.twin.physics.car_link import CarLink
 from v2h_console.twin.physics.circuits import Circuit
 from v2h_console.twin.physics.grid import GridSource
 from v2h_console.twin.physics.inverter import Inverter
@@ -71,6 +72,7 @@ class World:
         )
         self.inverter = Inverter(house.inverter, house.nominal_v, start_ns)
         self.car = Car(house.car, start_ns)
+        self.car_link = CarLink(self)
         self.thermal = Thermal(house.thermal, start_ns)
         self.circuits = [
             Circuit(data, house.nominal_v, self._volts, lambda: self.now_ns) for data in house.circuits
@@ -235,8 +237,13 @@ class World:
 
     @property
     def car_heard(self) -> bool:
-        """Whether the inverter hears from a car that is plugged in."""
-        return self.car.connected and "ev.silent" not in self._verbs.active()
+        """Whether the inverter hears from a car whose session runs."""
+        return self.car_link.speaks
+
+    @property
+    def ev_silent(self) -> bool:
+        """Whether the car's link is injected to be silent."""
+        return "ev.silent" in self._verbs.active()
 
     def frozen_pu(self, side: str, leg: int) -> float:
         """What a stuck channel of ``side`` has read since it stuck, per unit."""

@@ -13,6 +13,8 @@ from typing import Final
 
 from v2h_drivers.can.codec import FrameLayout
 from v2h_drivers.capabilities import (
+    CarSession,
+    CarStage,
     ControllerConfig,
     ControllerHeartbeat,
     GridFast,
@@ -40,6 +42,15 @@ _MODES: Final = (
     InverterMode.FOLLOWING,
     InverterMode.FORMING,
     InverterMode.FAULT,
+)
+_STAGES: Final = (
+    CarStage.UNPLUGGED,
+    CarStage.LINKING,
+    CarStage.INSULATION,
+    CarStage.PRECHARGE,
+    CarStage.ENERGISED,
+    CarStage.STOPPED,
+    CarStage.FAULT,
 )
 #: HB_LC states in which the controller itself holds the MID open and the gates off whatever it is told.
 _STATE_FAIL_SAFE: Final = 2
@@ -70,6 +81,7 @@ def builders(layouts: Mapping[str, FrameLayout]) -> dict[str, Builder]:
         "LOAD_FB": _load_feedback(layouts["LOAD_FB"]),
         "TEMPS": _temperatures(layouts["TEMPS"]),
         "SUPPLY": _supply(layouts["SUPPLY"]),
+        "CAR_SESSION": _car_session(layouts["CAR_SESSION"]),
         "CFG": _config(layouts["CFG"]),
     }
 
@@ -98,6 +110,9 @@ _BLANKS: Final[dict[str, Callable[[int], Reading]]] = {
     "LOAD_FB": lambda at_ns: LoadFeedback(at_ns, Quality.BAD, _UNKNOWN_MASK),
     "TEMPS": lambda at_ns: Temperatures(at_ns, Quality.BAD, None, None, None),
     "SUPPLY": lambda at_ns: Supply(at_ns, Quality.BAD, None, None),
+    "CAR_SESSION": lambda at_ns: CarSession(
+        at_ns, Quality.BAD, CarStage.UNKNOWN, False, False, False, None, None, None, None
+    ),
     "CFG": lambda at_ns: ControllerConfig(at_ns, Quality.BAD, None),
 }
 
@@ -299,6 +314,36 @@ def _supply(layout: FrameLayout) -> Builder:
     def build(data: bytes, at_ns: int) -> Reading:
         (supply_v, hold_up_min), possible = read(data)
         return Supply(at_ns, _judged(possible), supply_v, hold_up_min)
+
+    return build
+
+
+def _car_session(layout: FrameLayout) -> Builder:
+    read = layout.pick(
+        "stage",
+        "commanded_closed",
+        "positive_closed",
+        "negative_closed",
+        "dc_voltage",
+        "pack_voltage",
+        "insulation",
+        "limit",
+    ).read
+
+    def build(data: bytes, at_ns: int) -> Reading:
+        (stage, commanded, positive, negative, dc_v, pack_v, insulation, limit_a), possible = read(data)
+        return CarSession(
+            at_ns,
+            _judged(possible),
+            CarStage.UNKNOWN if stage is None else _STAGES[int(stage)],
+            bool(commanded),
+            bool(positive),
+            bool(negative),
+            dc_v,
+            pack_v,
+            insulation,
+            limit_a,
+        )
 
     return build
 

@@ -225,16 +225,16 @@ class SunSpecInverter(SunSpecDevice):
 
     def _car(self, now_ns: int) -> CarStatus:
         ok = Plausibility()
-        fields = {
-            "soc_pct": ok.check("percent", self._number(713, "SoC")),
-            "soh_pct": ok.check("percent", self._number(713, "SoH")),
-            "capacity_wh": ok.check("energy_wh", self._number(713, "WHRtg")),
-            "dc_voltage_v": ok.check("dc_voltage_v", self._number(714, "Prt.DCV")),
-            "dc_current_a": ok.check("current_a", self._number(714, "Prt.DCA")),
-            "dc_power_w": ok.check("power_w", self._number(714, "Prt.DCW")),
-        }
+        soc_pct = ok.check("percent", self._number(713, "SoC"))
+        soh_pct = ok.check("percent", self._number(713, "SoH"))
+        capacity_wh = ok.check("energy_wh", self._number(713, "WHRtg"))
+        dc_voltage_v = ok.check("dc_voltage_v", self._number(714, "Prt.DCV"))
+        dc_current_a = ok.check("current_a", self._number(714, "Prt.DCA"))
+        dc_power_w = ok.check("power_w", self._number(714, "Prt.DCW"))
         quality = Quality.GOOD if ok.held else Quality.BAD
-        return CarStatus(at_ns=now_ns, quality=quality, device=self.name, **fields)
+        return CarStatus(
+            now_ns, quality, self.name, soc_pct, soh_pct, capacity_wh, dc_voltage_v, dc_current_a, dc_power_w
+        )
 
 
 class SunSpecSolar(SunSpecDevice):

@@ -62,6 +62,9 @@ def _do(picture: Picture, todo: list[str]) -> list[Row]:
     return rows
 
 
+_ENDS = {"volts": ", volts end it", "limit": ", its limit ends it"}
+
+
 def _car(picture: Picture) -> Row:
     car = picture.snapshot.car
     row = Row(picture.width).at(1, "CAR", "title")
@@ -86,7 +89,7 @@ def _car(picture: Picture) -> Row:
     else:
         power = f" at {number(car.power_w.value / 1000, 1)} kW" if car.power_w.value is not None else ""
         # Charge is the usual end and needs no word; volts that give out first are news.
-        end = ", volts end it" if car.ends_by == "volts" else ""
+        end = _ENDS.get(car.ends_by, "")
         text = f"lasts {lasts(car.runtime_s)}{power}{end}"
     return row.at(45, fit(text, 35))
 

@@ -11,10 +11,13 @@ from dataclasses import dataclass
 CMD, INV_SET, SHED, FAN, WAVE_REQ = 0x010, 0x138, 0x140, 0x220, 0x148
 MID_STATE, GRID_FAST, HOUSE_FAST, INV_STATE, SYNC, CURRENTS = 0x020, 0x100, 0x108, 0x110, 0x118, 0x120
 GRID_CYC, HOUSE_CYC, HB_LC, LOAD_FB, TEMPS, SUPPLY, CFG = 0x128, 0x130, 0x200, 0x208, 0x210, 0x218, 0x228
+CAR_SESSION = 0x230
 
 #: Units 2 to 8, then unit 1 beside its INV_STATE: (id, unit's index).
 UNIT_STATES = {0x119: 0, 0x111: 1, 0x112: 2, 0x113: 3, 0x114: 4, 0x115: 5, 0x116: 6, 0x117: 7}
 
+STAGES = ("unplugged", "linking", "insulation", "precharge", "energised", "stopped", "fault")
+_UNKNOWN_STAGE = 7
 MODES = ("off", "standby", "following", "forming", "fault")
 
 
@@ -179,6 +182,28 @@ def temperatures(heatsink_c: float | None, ambient_c: float | None, fan_rpm: flo
 def supply(supply_v: float | None, hold_up_min: float | None) -> int:
     """SUPPLY."""
     return _u(supply_v, 0.001, 16, 0) | _u(hold_up_min, 0.1, 16, 16)
+
+
+def car_session(
+    stage: str | None,
+    commanded: bool,
+    positive: bool,
+    negative: bool,
+    dc_v: float | None,
+    pack_v: float | None,
+    insulation_ohm_per_v: float | None,
+    limit_a: float | None,
+) -> int:
+    """CAR_SESSION."""
+    number = _UNKNOWN_STAGE if stage is None else STAGES.index(stage)
+    flags = number | commanded << 3 | positive << 4 | negative << 5
+    return (
+        flags
+        | _u(dc_v, 0.5, 11, 8)
+        | _u(pack_v, 0.5, 11, 19)
+        | _u(insulation_ohm_per_v, 4.0, 9, 30)
+        | _u(limit_a, 0.25, 9, 39)
+    )
 
 
 @dataclass(frozen=True, slots=True)

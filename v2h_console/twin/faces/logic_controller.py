@@ -39,6 +39,7 @@ PERIODS_NS = {
     frames.TEMPS: 100 * MS,
     frames.SUPPLY: 100 * MS,
     frames.CFG: 1000 * MS,
+    frames.CAR_SESSION: 50 * MS,
 }
 
 UNIT_PERIOD_NS = 20 * MS
@@ -98,6 +99,7 @@ class LogicController:
         self._last_contacts = (world.mid.nc_closed, world.mid.no_closed)
         self._last_mid_sent_ns = 0
         self._last_feedback = -1
+        self._last_session: tuple[object, ...] = ()
         self._truth: list[Truth] = []
         self._waves = Waves(world)
         self.rejected = 0
@@ -275,6 +277,8 @@ class LogicController:
             feedback = self._feedback_mask()
             if feedback != self._last_feedback:
                 self._due_ns[frames.LOAD_FB] = self._next_due_ns = now_ns
+            if world.car_link.steps() != self._last_session:
+                self._due_ns[frames.CAR_SESSION] = self._next_due_ns = now_ns
         sent = self._waves_due(now_ns)
         if self._next_due_ns > now_ns:
             return sent
@@ -288,6 +292,8 @@ class LogicController:
                 self._last_contacts, self._last_mid_sent_ns = contacts, now_ns
             elif arbitration_id == frames.LOAD_FB:
                 self._last_feedback = self._feedback_mask()
+            elif arbitration_id == frames.CAR_SESSION:
+                self._last_session = world.car_link.steps()
             counter = self._counters[arbitration_id] = (self._counters[arbitration_id] + 1) & 0xFF
             sent.append(
                 (arbitration_id, frames.frame(arbitration_id, self._sample(arbitration_id, now_ns), counter))
@@ -445,6 +451,12 @@ class LogicController:
                 return self._temperatures()
             case frames.SUPPLY:
                 return frames.supply(world.supply.voltage_v, world.supply.hold_up_min)
+            case frames.CAR_SESSION:
+                link = world.car_link
+                return frames.car_session(
+                    link.stage, link.commanded, *link.contactors,
+                    link.dc_v, link.pack_v, link.insulation_ohm_per_v, link.limit_a,
+                )  # fmt: skip
             case _:
                 return 0x5C0F_F1E5  # the configuration's CRC: one firmware, one configuration
 

@@ -23,6 +23,7 @@ class Car:
         self.connected = data.connected
         self.soh_pct = data.soh_pct
         self.capacity_wh = data.capacity_wh
+        self.full_v = data.full_v
         self.dc_current_a = 0.0
         #: Injected: what its terminals are off, and what its report of the charge is off.
         self.offset_v = 0.0

@@ -251,7 +251,7 @@ class Powertrain:
 
     def _overdrawn(self) -> None:
         self._world.tell("car.stopped", reason="overdrawn")
-        self.plug(False)
+        self._world.car_link.end()
 
     def pass_second(self) -> None:
         """What changes slowly: derating, an inverter too hot, a car that is empty."""
@@ -262,4 +262,4 @@ class Powertrain:
             self.trip("overtemperature")
         if world.car.connected and world.car.soc_pct <= _CAR_EMPTY_PCT and world.car.dc_current_a > 0.0:
             world.tell("car.stopped", reason="empty")
-            self.plug(False)
+            world.car_link.end()

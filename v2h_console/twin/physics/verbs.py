@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
+from v2h_console.twin.physics import car_faults
 from v2h_console.twin.scenario import SITE_FAULTS, WORLD_VERBS, Params, ScenarioError, check
 
 if TYPE_CHECKING:
@@ -82,6 +83,7 @@ class Verbs:
             "parallel.primary_lost": self._primary_lost,
             "parallel.phase_error": self._phase_error,
             "neutral_former.trips": self._neutral_former_trips,
+            **car_faults.of(world),
         }
 
     #: What a stuck channel reads, and by how much a drifting one is off.
@@ -190,7 +192,11 @@ class Verbs:
             self._world.react()
 
     def _plug(self, connected: bool, _params: Params) -> None:
-        self._world.powertrain.plug(connected)
+        link = self._world.car_link
+        if connected:
+            link.plug()
+        else:
+            link.unplug()
 
     def _ev_limit(self, params: Params) -> None:
         self._world.car.max_discharge_w = 1_000.0 * float(params["kw"])
