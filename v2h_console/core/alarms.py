@@ -201,14 +201,28 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
         yield (
             "INVERTER_TEMPERATURE_UNKNOWN",
             Severity.ALARM,
-            "Heatsink temperature unknown: taken as hot, 1 kW at most.",
+            "Heatsink temperature does not move: taken as hot, 1 kW at most."
+            if state.thermal.still.stuck
+            else "Heatsink temperature unknown: taken as hot, 1 kW at most.",
         )
     if state.thermal.fan_dead:
         yield (
             "FAN_DEAD",
             Severity.WARNING,
-            "The fan was told to turn and does not: derating begins 5 K earlier.",
+            "The fan was told to turn and does not: derating begins 5 K earlier."
+            if state.thermal.tachometer_still
+            else "The fan says that it turns, but the heat stays: no air. Derating begins 5 K earlier.",
         )
+    lost = state.thermal.efficiency
+    if lost.high:
+        text = "The inverter loses more than half as much again as its curve says."
+        yield "EFFICIENCY_LOW", Severity.WARNING, text
+    car_w, set_w = state.car.session.limit_w, settings.inverter.max_discharge_w
+    # A car near the setting must not ring at each volt of its pack.
+    said = any(alarm.code == "CAR_LIMITS" for alarm in state.alarms)
+    if car_w is not None and car_w < set_w - (0.0 if said else DERATED_BY_W):
+        text = f"The car allows {car_w / 1000:.1f} kW (cold, hot, or nearly empty), the setting is {set_w / 1000:.1f} kW."
+        yield "CAR_LIMITS", Severity.WARNING, text
     limit_w = state.thermal.limit_w
     # Noise of a tenth of a kelvin is 25 W: it must not ring the bell.
     held = any(alarm.code == "INVERTER_DERATED" for alarm in state.alarms)

@@ -113,6 +113,10 @@ class InverterSettings:
     flying_start: bool = True
     nominal_v: float = NOMINAL_V
     nominal_hz: float = 60.0
+    #: Its loss curve in watts: a + b P + c P².
+    loss_a_w: float = 60.0
+    loss_b: float = 0.01
+    loss_c_per_w: float = 1.9e-6
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,6 +144,10 @@ class ThermalSettings:
     derate_from_c: float = 45.0
     derate_per_k: float = 0.025
     stop_c: float = 75.0
+    #: The heatsink: what it stores, and what it gives to still and to blown air.
+    capacity_j_per_k: float = 4_000.0
+    still_k_per_w: float = 0.16
+    blown_k_per_w: float = 0.055
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core import efficiency, heat_balance, still_sensor
+from v2h_console.core.efficiency import EfficiencyState
 from v2h_console.core.frozen import replace
-from v2h_console.core.senses import TEMPERATURES_LIMIT_MS, Senses, fresh
+from v2h_console.core.heat_balance import BalanceState
+from v2h_console.core.senses import INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
-from v2h_drivers.capabilities import Temperatures
+from v2h_console.core.still_sensor import StillState
+from v2h_drivers.capabilities import InverterMode, Temperatures
 
 #: With no believable temperature: assume hot, this much at most (fault class 11).
 BLIND_LIMIT_W = 1_000.0
@@ -18,6 +22,8 @@ FAN_START_NS = 10 * NS_PER_S
 FAN_TURNS_RPM = 300.0
 #: Without its fan the heatsink runs away sooner: derating begins this much earlier.
 NO_FAN_EARLIER_K = 5.0
+#: An inverter that carries this much per leg works.
+WORKS_A = 2.0
 #: At the very start the first temperature frame is still on its way.
 START_GRACE_NS = 2 * NS_PER_S
 
@@ -35,7 +41,15 @@ class ThermalState:
     blind: bool = False
     stopped: bool = False
     fan_still_since_ns: int | None = None
-    fan_dead: bool = False
+    tachometer_still: bool = False
+    still: StillState = StillState()
+    efficiency: EfficiencyState = EfficiencyState()
+    balance: BalanceState = BalanceState()
+
+    @property
+    def fan_dead(self) -> bool:
+        """Whether no air moves: by its tachometer, or by the heat that stays."""
+        return self.tachometer_still or self.balance.no_air
 
 
 def update(
@@ -48,12 +62,21 @@ def update(
 ) -> ThermalState:
     """Judge the heatsink's temperature; an unknown one counts as hot, fan on."""
     reading = fresh(senses.temperatures, now_ns, TEMPERATURES_LIMIT_MS)
-    if reading is None or reading.heatsink_c is None or _implausible(reading):
+    known_c = None if reading is None or _implausible(reading) else reading.heatsink_c
+    lost = efficiency.update(inverter, state.efficiency, senses, known_c, now_ns)
+    if lost is not state.efficiency:
+        state = replace(state, efficiency=lost)
+    if reading is not None and known_c is not None and reading.at_ns != state.balance.last_ns:
+        still = still_sensor.update(state.still, known_c, reading.at_ns, working=_works(senses, now_ns))
+        balance = heat_balance.update(settings, state.balance, reading, lost.newest_w)
+        state = replace(state, still=still, balance=balance)
+    if reading is None or known_c is None or state.still.stuck:
         if now_ns - started_ns < START_GRACE_NS:
             return state
         return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
-    still_since_ns, fan_dead = _fan(state, reading)
-    heatsink_c = reading.heatsink_c
+    still_since_ns, tachometer_still = _fan(state, reading)
+    fan_dead = tachometer_still or state.balance.no_air
+    heatsink_c = known_c
     fan_on = heatsink_c > settings.fan_on_c or (state.fan_on and heatsink_c > settings.fan_off_c)
     target_w = allowed_w(settings, inverter, heatsink_c, NO_FAN_EARLIER_K if fan_dead else 0.0)
     limit_w = state.limit_w
@@ -61,14 +84,15 @@ def update(
         limit_w = target_w
     else:
         limit_w = min(target_w, limit_w + RELAX_W_PER_S * (now_ns - state.relaxed_at_ns) / NS_PER_S)
-    return ThermalState(
-        fan_on,
-        limit_w,
-        now_ns,
+    return replace(
+        state,
+        fan_on=fan_on,
+        limit_w=limit_w,
+        relaxed_at_ns=now_ns,
         blind=False,
         stopped=heatsink_c >= settings.stop_c,
         fan_still_since_ns=still_since_ns,
-        fan_dead=fan_dead,
+        tachometer_still=tachometer_still,
     )
 
 
@@ -81,9 +105,20 @@ def _fan(state: ThermalState, reading: Temperatures) -> tuple[int | None, bool]:
     if rpm is not None and rpm >= FAN_TURNS_RPM:
         return None, False
     if not state.fan_on:
-        return None, state.fan_dead
+        return None, state.tachometer_still
     since_ns = reading.at_ns if state.fan_still_since_ns is None else state.fan_still_since_ns
-    return since_ns, state.fan_dead or reading.at_ns - since_ns >= FAN_START_NS
+    return since_ns, state.tachometer_still or reading.at_ns - since_ns >= FAN_START_NS
+
+
+def _works(senses: Senses, now_ns: int) -> bool:
+    """Whether the inverter carries current: at rest a heatsink may be as quiet as the air."""
+    inverter = fresh(senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    return (
+        inverter is not None
+        and inverter.mode in (InverterMode.FOLLOWING, InverterMode.FORMING)
+        and inverter.current_a is not None
+        and inverter.current_a >= WORKS_A
+    )
 
 
 def _implausible(reading: Temperatures) -> bool:

@@ -112,6 +112,7 @@ def _inverter(inverter: InverterView) -> dict[str, Any]:
         "temperature_c": _number(inverter.heatsink_c, 1),
         "ambient_c": _number(inverter.ambient_c, 1),
         "fan_on": inverter.fan_on,
+        "efficiency_pct": _rounded(inverter.efficiency_pct, 1),
     }
 
 

@@ -45,6 +45,8 @@ CARRIED_NS = 1 * S
 ORDERED_OPEN_NS = 200 * MS
 # I4: a sense that has lied for this long has been found out.
 LIAR_NS = 1 * S
+#: One that stands still at a value that could be true is found by two windows of two minutes, and a limit's way.
+STILL_NS = 243 * S
 BLIND_LIMIT_W = 1_001.0
 HALF_LIMIT_W = 3_801.0
 LIMIT_PATIENCE_NS = 3 * S
@@ -196,7 +198,8 @@ class Judge:
         match name:
             case "fault.injected":
                 fault = str(truth.detail.get("fault"))
-                self._faults.setdefault(fault, at_ns)
+                still = truth.detail.get("reads") == "last"
+                self._faults.setdefault(fault, at_ns + STILL_NS if still else at_ns)
                 self._ever.add(fault)
             case "fault.cleared":
                 self._faults.pop(str(truth.detail.get("fault")), None)

@@ -94,7 +94,7 @@ def _everything_stays(_settings: Any, state: LoadState, *_args: Any) -> LoadStat
     return state
 
 
-def _admits_all(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+def _admits_all(_settings: Any, state: LoadState, *_args: Any, **_options: Any) -> LoadState:
     return load_manager.release_all(state)
 
 

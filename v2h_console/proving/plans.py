@@ -251,7 +251,7 @@ MAKERS: dict[str, Maker] = {
         "load.uncontrolled",
         params=lambda draw: {"va": draw.uniform(500.0, 3_000.0), "leg": draw.choice((1.0, 2.0))},
     ),
-    "fan.dead": _tied("fan.dead", stays=True),
+    "fan.dead": _tied("fan.dead", stays=True, params=lambda draw: {"tachometer_lies": draw.random() < 0.5}),
     "dc_bus.out_of_range": _island(
         "dc_bus.out_of_range", params=lambda draw: {"volts": draw.choice((-80.0, 520.0))}
     ),
@@ -265,7 +265,9 @@ MAKERS: dict[str, Maker] = {
         "ev.insulation_low", params=lambda draw: {"ohm_per_v": draw.uniform(0.0, 450.0)}
     ),
     "ev.soc_low": _island("ev.soc_low", stays=True, params=lambda draw: {"pct": draw.uniform(19.0, 20.9)}),
-    "ev.soc_jumps": _island("ev.soc_jumps", params=lambda draw: {"pct": draw.uniform(4.0, 30.0)}),
+    "ev.soc_jumps": _island(
+        "ev.soc_jumps", params=lambda draw: {"pct": draw.choice((draw.uniform(4.0, 30.0), -100.0))}
+    ),
     "can.bus_off": _either("can.bus_off"),
     "can.frames_lost": _either("can.frames_lost"),
     "lc.frozen": _either("lc.frozen"),

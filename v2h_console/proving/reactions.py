@@ -192,6 +192,26 @@ def _stops_for_good(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> floa
     return _GATE(onset_ns, scene, after)
 
 
+def _never_too_hot(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Derating, and the stop before the inverter's own, keep it from tripping on its heat."""
+    tripped = any(t.truth == "inverter.tripped" and t.detail.get("fault") == "overtemperature" for t in after)
+    return None if tripped else 0.0
+
+
+def _believes_the_lower(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
+    """A report that leaps below the reserve ends the discharge; one that leaps up changes nothing here (I7 judges it)."""
+    for truth in after:
+        pct = truth.detail.get("pct")
+        if (
+            truth.detail.get("fault") == "ev.soc_jumps"
+            and isinstance(pct, float)
+            and scene.soc_pct + pct >= _RESERVE_PCT
+        ):
+            return 0.0
+    return _GATE_OR_GRID(onset_ns, scene, after)
+
+
+_RESERVE_PCT = 20.5
 _OPENS = _first("coil.off", "mid.opened")
 _GATE = _first("gate.off", "inverter.tripped")
 #: The island that needed the car has ended either way.
@@ -233,6 +253,7 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "inverter.wont_form": ("INVERTER_DID_NOT_FORM",),
     "inverter_temp.stuck": ("INVERTER_TEMPERATURE_UNKNOWN",),
     "load.switch_stuck": ("LOAD_SWITCH_STUCK",),
+    "ev.limit_drops": ("CAR_LIMITS", "LOAD_SHED"),
     "ev.silent": ("CAR_NOT_READY", "HOUSE_DARK"),
     "precharge.fails": ("CAR_NOT_READY", "HOUSE_DARK", "INVERTER_FAULT"),
     "ev.contactor_welded": ("CONTACTOR_WELDED", "CAR_NOT_READY", "HOUSE_DARK"),
@@ -277,7 +298,7 @@ EXPECTED: dict[str, Expected] = {
     "load.switch_stuck": Expected(_tied, _no_overload, 0.0),
     "load.locked_rotor": Expected(_islanded, _no_overload, 0.0),
     "load.uncontrolled": Expected(_islanded, _no_overload, 0.0),
-    "fan.dead": Expected(_never, _OPENS, 0.0),
+    "fan.dead": Expected(_always, _never_too_hot, 0.0),
     "dc_bus.out_of_range": Expected(_islanded, _GATE, 100.0),
     "ev.silent": Expected(_islanded, _GATE_OR_GRID, 500.0),
     "ev.ends_session": Expected(_islanded, _GATE_OR_GRID, 500.0),
@@ -286,7 +307,7 @@ EXPECTED: dict[str, Expected] = {
     "ev.contactor_welded": Expected(_working, _stops_for_good, 2_000.0),
     "ev.insulation_low": Expected(_working, _stops_for_good, 40_000.0),
     "ev.soc_low": Expected(_islanded, _GATE_OR_GRID, 1_000.0),
-    "ev.soc_jumps": Expected(_never, _OPENS, 0.0),
+    "ev.soc_jumps": Expected(_islanded, _believes_the_lower, 325.0),
     "can.bus_off": Expected(_islanded, _GATE, 105.0),
     "can.frames_lost": Expected(_tied, _OPENS, 85.0),
     "lc.frozen": Expected(_tied, _OPENS, 100.0),

@@ -69,6 +69,9 @@ WHAT_TO_DO = {
     "SOC_LOW": "Switch off what is not needed, or expect shedding.",
     "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
     "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
+    "EFFICIENCY_LOW": "Compare AC and DC meters; look for a hot terminal, a clogged filter, a tired fan.",
+    "FAN_DEAD": "Look at the fan: does it turn, does air move? Clean the filter or replace the fan.",
+    "CAR_LIMITS": "Nothing to do here: the car gives more when it is warmer, or charged.",
     "INVERTER_TEMPERATURE_UNKNOWN": "Check the temperature sensor's plug.",
 }
 
@@ -354,6 +357,7 @@ def _inverter(settings: Settings, state: State, now_ns: int) -> InverterView:
         fan_rpm=fan_rpm,
         fan_on_above_c=settings.thermal.fan_on_c,
         derate_from_c=settings.thermal.derate_from_c,
+        efficiency_pct=state.thermal.efficiency.percent(),
         stopped_reason=stopped,
     )
 

@@ -83,6 +83,7 @@ class InverterView(msgspec.Struct, frozen=True):
     fan_rpm: Value = Value()
     fan_on_above_c: float = 40.0
     derate_from_c: float = 45.0
+    efficiency_pct: float | None = None
     stopped_reason: str = ""
 
 

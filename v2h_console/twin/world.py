@@ -71,7 +71,7 @@ class World:
             not boot,
         )
         self.inverter = Inverter(house.inverter, house.nominal_v, start_ns)
-        self.car = Car(house.car, start_ns)
+        self.car = Car(house.car, start_ns, house.thermal.ambient_c)
         self.car_link = CarLink(self)
         self.thermal = Thermal(house.thermal, start_ns)
         self.circuits = [
@@ -248,6 +248,11 @@ class World:
     def frozen_pu(self, side: str, leg: int) -> float:
         """What a stuck channel of ``side`` has read since it stuck, per unit."""
         return self._verbs.frozen_pu[side, leg]
+
+    @property
+    def frozen_c(self) -> float | None:
+        """What a stuck temperature sensor reads; ``None`` = its rail."""
+        return self._verbs.frozen_c
 
     def sense_drift(self, side: str) -> float:
         """The relative error of a drifting channel's gain."""

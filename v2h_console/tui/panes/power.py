@@ -11,7 +11,7 @@ from v2h_console.tui.words import age, kilowatts, known, late, number
 _INVERTER, _VALUE = 45, 56
 _BAR, _BAR_CELLS = 22, 18
 #: What binds the power, in words that follow "by"; any other word is shown as it comes.
-_BINDING = {"set": "setting", "rated": "rating"}
+_BINDING = {"car": "the car", "set": "setting", "rated": "rating"}
 #: Degrees above the derating point at which the temperature gauge is full.
 _ABOVE_DERATE_C = 15.0
 

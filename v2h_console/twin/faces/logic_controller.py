@@ -529,8 +529,9 @@ class LogicController:
         if fault == "off":
             heatsink = None
         elif fault == "stuck":
-            # A broken thermistor reads its rail.
-            heatsink = -40.0
+            # A broken thermistor reads its rail, a hung converter its last value.
+            frozen_c = self._world.frozen_c
+            heatsink = -40.0 if frozen_c is None else frozen_c
         return frames.temperatures(heatsink, thermal.ambient_c, thermal.fan_rpm)
 
     def _noise(self, channel: str, sigma: float) -> float:

@@ -14,8 +14,10 @@ class Car:
     closed forms of the time since the anchor.
     """
 
-    def __init__(self, data: CarData, at_ns: int) -> None:
+    def __init__(self, data: CarData, at_ns: int, ambient_c: float = 25.0) -> None:
+        """``ambient_c``: a parked pack is as cold as the air; twice its resistance and half its power at -20 °C."""
         self._data = data
+        self._resistance_ohm = data.resistance_ohm * (1.0 + _share(10.0 - ambient_c, 30.0))
         self._at_ns = at_ns
         self._now_ns = at_ns
         self._soc = data.soc_pct
@@ -28,7 +30,7 @@ class Car:
         #: Injected: what its terminals are off, and what its report of the charge is off.
         self.offset_v = 0.0
         self.reported_offset_pct = 0.0
-        self.max_discharge_w = data.max_discharge_w
+        self.max_discharge_w = data.max_discharge_w * (1.0 - 0.5 * _share(-ambient_c, 20.0))
         #: Ampere hours, so that a full pack at its mean voltage holds ``capacity_wh``.
         self._capacity_ah = data.capacity_wh * data.soh_pct / 100.0 / (0.5 * (data.empty_v + data.full_v))
 
@@ -48,7 +50,7 @@ class Car:
             return 0.0
         return (
             self.open_circuit_v(self.soc_pct)
-            - self.dc_current_a * self._data.resistance_ohm
+            - self.dc_current_a * self._resistance_ohm
             - self._rc_at(self._now_ns)
             + self.offset_v
         )
@@ -87,7 +89,11 @@ class Car:
             self.dc_current_a = 0.0
             return
         inner_v = self.open_circuit_v(self._soc) - self._rc_v + self.offset_v
-        r = self._data.resistance_ohm
+        r = self._resistance_ohm
         # Beyond the most that the pack can give the two are no longer solvable: half the voltage is the limit.
         discriminant = max(0.0, inner_v * inner_v - 4.0 * r * power_w)
         self.dc_current_a = (inner_v - math.sqrt(discriminant)) / (2.0 * r)
+
+
+def _share(value: float, whole: float) -> float:
+    return min(1.0, max(0.0, value / whole))

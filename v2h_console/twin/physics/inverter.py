@@ -89,12 +89,13 @@ class Inverter:
         share = self.leg1_share if leg == 0 else 1.0 - self.leg1_share
         return max(-self.rated_w / 2.0, min(self.rated_w / 2.0, power * share))
 
-    def loss_w(self) -> float:
-        """Heat at the present power."""
+    def loss_w(self, heatsink_c: float) -> float:
+        """Heat at the present power; warm silicon and copper lose more."""
         if self.mode not in ("following", "forming"):
             return self.data.standby_loss_w
         power = abs(self.power_w)
-        return self.data.loss_a_w + self.data.loss_b * power + self.data.loss_c_per_w * power * power
+        cold_w = self.data.loss_a_w + self.data.loss_b * power + self.data.loss_c_per_w * power * power
+        return cold_w * (1.0 + 0.004 * max(0.0, heatsink_c - 45.0))
 
     def derate_for(self, heatsink_c: float) -> None:
         """Set the derating that the heatsink's temperature asks for."""

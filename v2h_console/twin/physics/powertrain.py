@@ -224,7 +224,7 @@ class Powertrain:
         world, inverter = self._world, self._world.inverter
         now = world.now_ns
         working = inverter.mode in ("forming", "following")
-        loss_w = inverter.loss_w()
+        loss_w = inverter.loss_w(world.thermal.heatsink_c)
         dc_w = inverter.power_w + loss_w if working else 0.0
         world.car.draw(now, dc_w)
         world.thermal.anchor(now, loss_w)

@@ -17,6 +17,8 @@ class Thermal:
         self.ambient_c = data.ambient_c
         self.fan_duty_pct = 0
         self.fan_dead = False
+        #: Injected: the tachometer reads what was asked for.
+        self.tachometer_lies = False
         self._heatsink_c = data.ambient_c
         self._rpm = 0.0
         self._loss_w = 0.0
@@ -32,7 +34,9 @@ class Thermal:
 
     @property
     def fan_rpm(self) -> float:
-        """Fan speed now."""
+        """Fan speed now, as its tachometer says."""
+        if self.tachometer_lies:
+            return self._data.fan_max_rpm * self.fan_duty_pct / 100.0
         return self._rpm_at(self._now_ns)
 
     def _target_rpm(self) -> float:
@@ -65,10 +69,10 @@ class Thermal:
         self.anchor(at_ns)
         self.fan_duty_pct = min(100, max(0, duty_pct))
 
-    def set_dead(self, at_ns: int, dead: bool) -> None:
-        """The fan stops turning, or turns again."""
+    def set_dead(self, at_ns: int, dead: bool, *, lies: bool = False) -> None:
+        """The fan stops turning, or turns again; ``lies``: its tachometer says nothing of it."""
         self.anchor(at_ns)
-        self.fan_dead = dead
+        self.fan_dead, self.tachometer_lies = dead, dead and lies
 
     def settle(self) -> None:
         """Take the temperature that this loss and speed end at."""

@@ -93,7 +93,7 @@ class Units:
         self.all.append(Unit(0, first, world.inverter, world.car))
         for index, data in enumerate(house.units, 1):
             inverter = Inverter(house.inverter, house.nominal_v, at_ns)
-            self.all.append(Unit(index, data, inverter, Car(data.car, at_ns)))
+            self.all.append(Unit(index, data, inverter, Car(data.car, at_ns, house.thermal.ambient_c)))
 
     def followers(self) -> list[Unit]:
         """All but the embodied one."""

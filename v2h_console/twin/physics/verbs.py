@@ -66,6 +66,7 @@ class Verbs:
             "mid.chatter": self._chatter,
             "mid.uncommanded_close": self._uncommanded_close,
             "fan.dead": self._fan_dead,
+            "inverter_temp.stuck": self._temperature_stuck,
             "inverter.trips": self._inverter_trips,
             "inverter.wont_form": self._wont_form,
             "grid_sense.stuck": self._sense_stuck,
@@ -86,6 +87,8 @@ class Verbs:
             **car_faults.of(world),
         }
 
+    #: The heatsink's temperature at which its sensor stands still; ``None`` = a stuck one reads its rail.
+    frozen_c: float | None = None
     #: What a stuck channel reads, and by how much a drifting one is off.
     frozen_pu: Mapping[tuple[str, int], float] = {}
     drift: Mapping[str, float] = {}
@@ -336,10 +339,14 @@ class Verbs:
 
         return undo
 
-    def _fan_dead(self, _params: Params) -> Callable[[], None]:
+    def _fan_dead(self, params: Params) -> Callable[[], None]:
         world = self._world
-        world.thermal.set_dead(world.now_ns, True)
+        world.thermal.set_dead(world.now_ns, True, lies=bool(params.get("tachometer_lies", False)))
         return lambda: world.thermal.set_dead(world.now_ns, False)
+
+    def _temperature_stuck(self, params: Params) -> Callable[[], None]:
+        self.frozen_c = self._world.thermal.heatsink_c if params.get("reads") == "last" else None
+        return _nothing
 
     def _inverter_trips(self, _params: Params) -> Callable[[], None]:
         powertrain = self._world.powertrain
