@@ -303,6 +303,7 @@ class House:
     state: State = State()
     last: Step | None = None
     disk_ok: bool = True
+    unwritten: PersistLatch | None = None
     disk: LatchReceipt = LatchReceipt(0, locked=True)
     receipts: list[LatchReceipt] = field(default_factory=list)
     events: list[Event] = field(default_factory=list)
@@ -316,7 +317,7 @@ class House:
     def restart(self) -> None:
         """The process ends and a new one starts at once: all that it knows is what the disk holds."""
         self.state = boot(self.settings, self.now_ns)
-        self.receipts = [self.disk]
+        self.receipts, self.unwritten = [self.disk], None
 
     @staticmethod
     def islanded(settings: Settings = SETTINGS) -> House:
@@ -365,9 +366,13 @@ class House:
         self.events.extend(self.last.events)
         self.plant.obey(self.last.commands, self.now_ns)
         for command in self.last.commands:
-            if isinstance(command, PersistLatch) and self.disk_ok:
-                self.disk = LatchReceipt(command.sequence, command.locked, command.kept)
-                self.receipts.append(self.disk)
+            if isinstance(command, PersistLatch):
+                self.unwritten = command
+        if self.unwritten is not None and self.disk_ok:
+            # A record that could not be written is tried again until it is, as the writer does.
+            self.disk = LatchReceipt(self.unwritten.sequence, self.unwritten.locked, self.unwritten.kept)
+            self.receipts.append(self.disk)
+            self.unwritten = None
         return self.last
 
     def run_ms(self, total_ms: float, tick_ms: float = 5.0) -> None:

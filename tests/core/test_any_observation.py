@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.houses import SETTINGS, House
-from tests.core.moments import closing_sync, syncing
+from tests.core.moments import closing_dead, closing_sync, handback, syncing
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode, State
@@ -30,6 +30,13 @@ MOMENTS: dict[str, Callable[[], House]] = {
     "syncing": syncing,
     "closing": closing_sync,
     "dark": lambda: _dark(),
+    "boot_open": lambda: _booting(),
+    "opening": lambda: _fallen_until(Mode.OPENING),
+    "proving": lambda: _fallen_until(Mode.PROVING),
+    "forming": lambda: _fallen_until(Mode.FORMING),
+    "handback": handback,
+    "closing_dead": closing_dead,
+    "fault_open": lambda: _welded(),
 }
 
 
@@ -37,6 +44,30 @@ def _dark() -> House:
     house = House.islanded()
     house.plant.soc_pct = 15.0
     house.until(Mode.DARK)
+    return house
+
+
+def _booting() -> House:
+    house = House.booting()
+    house.plant.closed = True
+    house.tick()
+    house.must_be(Mode.BOOT_OPEN)
+    return house
+
+
+def _fallen_until(mode: Mode) -> House:
+    house = House.tied()
+    house.plant.will_not_form = True
+    house.plant.grid_falls(house.now_ns)
+    house.until(mode, tick_ms=1)
+    return house
+
+
+def _welded() -> House:
+    house = House.tied()
+    house.plant.welded = True
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FAULT_OPEN)
     return house
 
 

@@ -355,6 +355,25 @@ def test_a_street_side_that_follows_the_house_turns_the_gates_off_and_locks_form
     house.must_be(Mode.FAULT_OPEN)
 
 
+@takes(Mode.FORMING, "source_lost", Mode.DARK)
+@pytest.mark.parametrize("how", ["fault", "silent", "car"])
+def test_a_start_whose_source_goes_away_is_given_up_at_once(how: str) -> None:
+    house = House.tied()
+    house.plant.will_not_form = True
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING)
+    if how == "fault":
+        house.plant.inverter_fault = True
+    elif how == "car":
+        house.plant.dc_v = 300.0
+    else:
+        house.plant.silent = frozenset({InverterFast})
+        house.run_ms(60)
+    house.tick()
+    house.must_be(Mode.DARK)
+    assert opened_and_dark(house)
+
+
 def test_a_grid_that_returns_in_the_middle_of_forming_is_no_backfeed() -> None:
     """The street comes back at once and whole, above what the house has reached by then."""
     house = House.tied()

@@ -91,23 +91,27 @@ def _contact_unbidden(view: View) -> bool:
     )
 
 
-def _source_lost(view: View) -> bool:
-    """The island cannot go on: inverter, car, DC, charge, heat, or the controller that carries the gates."""
+def _source_gone(view: View) -> bool:
+    """Nothing can form: car, DC, charge, heat, inverter, or the controller that carries the gates."""
     state = view.state
-    if (
+    return bool(
         state.car.refusal
         or state.thermal.stopped
         or state.supply.stop
         or state.proof.position is Position.UNKNOWN
-    ):
+        or state.parallel.second_master
+        or _inverter_fault(view)
+    )
+
+
+def _source_lost(view: View) -> bool:
+    """The island cannot go on: its source is gone, its neutral, or its voltage."""
+    state = view.state
+    if _source_gone(view) or guards.neutral_lost(state, view.now_ns):
         return True
-    if state.parallel.second_master:
-        return True
-    inverter = fresh(state.senses.inverter_fast, view.now_ns, INVERTER_LIMIT_MS)
-    if inverter is None or inverter.fault or guards.neutral_lost(state, view.now_ns):
-        return True
+    inverter = view.state.senses.inverter_fast
     settled = view.elapsed_ms() >= HOUSE_LOST_MS
-    if settled and inverter.mode is not InverterMode.FORMING:
+    if settled and inverter is not None and inverter.mode is not InverterMode.FORMING:
         return True
     return settled and guards.house_lost(state, view.now_ns)
 
@@ -246,6 +250,7 @@ TABLE: tuple[Edge, ...] = (
         Mode.ISLANDED,
     ),
     Edge((Mode.FORMING,), "not_formed", "200 ms", _after(FORMING_DEADLINE_MS), Mode.DARK),
+    Edge((Mode.FORMING,), "source_lost", "inverter, car, DC, charge, heat", _source_gone, Mode.DARK),
     Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat", _source_lost, Mode.DARK),
     Edge(
         (Mode.CLOSING_SYNC, Mode.HANDBACK),
