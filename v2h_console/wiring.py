@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from v2h_console.outlets.service import Outlet, Outlets
+from v2h_console.runtime import peers
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
 from v2h_console.runtime.lock import Held, OwnerLock
 from v2h_console.runtime.owner import Owner
@@ -46,9 +47,11 @@ class Running:
     outlets: Outlets | None = None
 
     def session(self, *, helm: bool = False) -> LocalSession:
-        """A session for one screen of this process; ``helm``: it starts with the helm, if that is free."""
-        desk, seat = self.desk, Seat("the owner's own screen", INSTALLER)
+        """A session of this process; ``helm``: for a person's screen, which starts with the helm, if that is free."""
+        desk, person = self.desk, peers.own_name()
+        seat = Seat(f"{person} (the owner's own screen)", INSTALLER, person, helm)
         if helm:
+            desk.arrive(seat)
             desk.order(seat, Order(secrets.token_hex(8), TAKE))
         return LocalSession(
             lambda: desk.snapshot(seat),
@@ -56,6 +59,7 @@ class Running:
             has_trainer=self.twin is not None,
             waves=self.owner.waves,
             leave=lambda: desk.leave(seat),
+            name=seat.name,
         )
 
     def stop(self) -> None:
@@ -116,7 +120,7 @@ def _lock(root: Path) -> OwnerLock:
 
 def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProcess | None) -> Running:
     """Open the door for other consoles. Raises StartFailed."""
-    desk = Desk(owner.snapshot, owner.order)
+    desk = Desk(owner.snapshot, owner.order, say=owner.say)
     try:
         server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:

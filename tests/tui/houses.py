@@ -8,6 +8,7 @@ import time
 import msgspec
 
 from v2h_console.session.orders import TRAINER_PREFIXES, Order, Receipt
+from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import (
     AlarmView,
     CarView,
@@ -289,6 +290,8 @@ class FakeSession:
         self.refuse = ""
         self.orders: list[Order] = []
         self.closed = 0
+        self.name, self.owns, self.run = "tech (process 7)", False, "one"
+        self.gone: OwnerGone | None = None
         self._name = ""
         self._base = Snapshot()
         self._newest = Snapshot()

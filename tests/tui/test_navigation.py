@@ -151,7 +151,7 @@ async def test_q_asks_and_n_stays(app: ConsoleApp) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
         await pilot.press("q")
         await pilot.pause()
-        assert "LEAVE THE CONSOLE?" in whole(app)
+        assert "LEAVE THIS SCREEN?" in whole(app)
         await pilot.press("enter")
         assert "Press y or n." in whole(app)
         await pilot.press("n")

@@ -9,10 +9,13 @@ import sys
 import time
 from concurrent.futures import TimeoutError as NoAnswer
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from v2h_console.cli import console
 from v2h_console.cli.console import Refusal, refuse
+
+if TYPE_CHECKING:
+    from v2h_console.session.remote import RemoteSession
 
 #: An orderly end joins every thread for at most 2 s each.
 _END_S = 15.0
@@ -44,12 +47,21 @@ def run(arguments: argparse.Namespace) -> int:
     if refusal:
         return refuse(refusal)
     try:
-        session = RemoteSession(root, watch=arguments.watch)
+        session = RemoteSession(root, watch=arguments.watch, screen=not arguments.json)
     except (NoOwner, WireError) as error:
         return refuse(str(error))
-    if not arguments.json:
-        return console.show(lambda: session)
-    return _print_json(session, for_s)
+    return _print_json(session, for_s) if arguments.json else _show(session, root, watch=arguments.watch)
+
+
+def _show(session: RemoteSession, root: Path, *, watch: bool) -> int:
+    """The screen on ``session``, and on the owners that come after its owner."""
+    from v2h_console.session.remote import RemoteSession
+    from v2h_console.session.returning import ReturningSession
+
+    def again() -> RemoteSession:
+        return RemoteSession(root, watch=watch, screen=True)
+
+    return console.show(lambda: ReturningSession(session, again))
 
 
 def _print_json(session: Any, for_s: float) -> int:
@@ -80,12 +92,12 @@ def screen_if_owned(root: Path) -> int | None:
     if refusal:
         return refuse(refusal)
     try:
-        session = RemoteSession(root)
+        session = RemoteSession(root, screen=True)
     except NoOwner:
         return None
     except WireError as error:
         raise Refusal(str(error)) from None
-    return console.show(lambda: session)
+    return _show(session, root, watch=False)
 
 
 def stop(arguments: argparse.Namespace) -> int:

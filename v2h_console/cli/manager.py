@@ -69,6 +69,7 @@ def run(arguments: argparse.Namespace) -> int:
             break
         if notifier.watchdog_s is not None:
             notifier.feed(running.owner.age_ms)
+    log.take(session.watch().events)
     notifier.stopping()
     running.stop()
     log.say(

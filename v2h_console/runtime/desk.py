@@ -6,8 +6,10 @@ and which falls free when its holder goes.
 
 from __future__ import annotations
 
+import secrets
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -19,14 +21,38 @@ from v2h_console.session.snapshot import Snapshot
 TAKE, PASS_ON, STOP = "helm.take", "helm.pass_on", "owner.stop"
 _NO_HELM = ("operator.open_mid", "operator.acknowledge")
 WATCH, HELM, INSTALLER = "watch", "helm", "installer"
+#: The last nonces: an order that comes again is refused whoever brings it.
+NONCES_KEPT = 256
+#: The same said again within this time is one event: a key that is held down must not push out what happened.
+SAID_ONCE_NS = 1_000_000_000
+
+#: Tells what a person did, as an event: code, severity, sentence.
+Say = Callable[[str, str, str], None]
+
+_SUBJECT_CELLS = 40
+_ORDER_WORDS = {
+    "operator.open_mid": "open the MID",
+    "operator.island": "leave the grid by choice",
+    "operator.close_mid": "close the MID",
+    "operator.reset_lockout": "reset the lockout",
+    "operator.set_discharge_limit": "limit the discharge",
+    "operator.acknowledge": "acknowledge",
+    "operator.load_on": "switch on",
+    "operator.load_off": "switch off",
+}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Seat:
-    """One console: who sits there and what this person may do. Two seats are never equal."""
+    """One console: who sits there and what this person may do. Two seats are never equal.
+
+    ``person``: the user, the same on each of this person's consoles; ``screen``: somebody looks at it, it is no tool.
+    """
 
     name: str
     role: str
+    person: str = ""
+    screen: bool = False
 
 
 class Desk:
@@ -37,48 +63,91 @@ class Desk:
         snapshot: Callable[[], Snapshot],
         order: Callable[[Order], Receipt],
         now_ns: Callable[[], int] = time.monotonic_ns,
+        say: Say | None = None,
     ) -> None:
-        self._snapshot, self._order, self._now_ns = snapshot, order, now_ns
+        self._snapshot, self._order, self._now_ns, self._say_on = snapshot, order, now_ns, say
         self._lock = threading.Lock()
         self._holder: Seat | None = None
+        self._screens: tuple[Seat, ...] = ()
+        self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)
+        self._said = ("", 0)
+        #: Tells this owner from the one before it.
+        self.run = secrets.token_hex(8)
         #: What was shown of a picture, by helm: a screen gets the same object until there is a newer one.
-        self._shown: dict[str, tuple[Snapshot, Snapshot]] = {}
+        self._shown: dict[str, tuple[Snapshot, Snapshot, tuple[Seat, ...], Seat | None]] = {}
         #: Called once an orderly end was asked for; ``None`` refuses it.
         self.on_stop: Callable[[], None] | None = None
 
-    def snapshot(self, seat: Seat) -> Snapshot:
-        """The newest picture, with the helm as this seat sees it."""
+    def arrive(self, seat: Seat) -> None:
+        """Somebody sits down; the others can see it."""
         with self._lock:
-            holder = self._holder
+            self._screens = (*self._screens, seat)
+
+    def snapshot(self, seat: Seat) -> Snapshot:
+        """The newest picture, with the helm as this seat sees it and who looks on."""
+        with self._lock:
+            holder, screens = self._holder, self._screens
         helm = "" if holder is None else "you" if holder is seat else "other"
         newest = self._snapshot()
         before = self._shown.get(helm)
-        if before is None or before[0] is not newest:
-            before = newest, msgspec.structs.replace(newest, helm=helm)
+        if before is None or before[0] is not newest or before[2] is not screens or before[3] is not holder:
+            shown = msgspec.structs.replace(
+                newest,
+                helm=helm,
+                helm_name="" if holder is None else holder.name,
+                consoles=tuple(screen.name for screen in screens),
+            )
+            before = newest, shown, screens, holder
             self._shown[helm] = before
         return before[1]
 
     def leave(self, seat: Seat) -> None:
         """The seat is empty; the helm falls free if it was there."""
         with self._lock:
-            if self._holder is seat:
+            held = self._holder is seat
+            if held:
                 self._holder = None
+            if seat in self._screens:
+                self._screens = tuple(one for one in self._screens if one is not seat)
+        if held:
+            self._say("HELM_FREE", "info", f"The helm fell free: {seat.name} went.")
 
     def order(self, seat: Seat, order: Order, given_ns: int | None = None) -> Receipt:
-        """Check age, role and helm, then hand on to the owner."""
+        """Check age, nonce, role and helm, then hand on to the owner. What a person did is told with the name."""
         refusal = self._refusal(seat, order, self._now_ns() if given_ns is None else given_ns)
         if refusal:
+            if order.do == STOP:
+                self._say("OWNER_STOP_REFUSED", "info", f"{seat.name} asked the owner to end: {refusal}.")
             return Receipt(order.nonce, accepted=False, reason=refusal)
         if order.do in (TAKE, PASS_ON):
             return self._helm(seat, order)
         if order.do == STOP:
+            self._say("OWNER_STOP_ASKED", "warning", f"{seat.name} asked the owner to end.")
             return Receipt(order.nonce, accepted=True)
-        return self._order(order)
+        receipt = self._order(order)
+        if receipt.accepted:
+            self._say(*_ordered(seat, order))
+        return receipt
+
+    def _say(self, code: str, severity: str, text: str) -> None:
+        """Never under the lock: the owner has one of its own."""
+        now_ns = self._now_ns()
+        with self._lock:
+            before, at_ns = self._said
+            if before == text and now_ns - at_ns < SAID_ONCE_NS:
+                return
+            self._said = text, now_ns
+        if self._say_on is not None:
+            self._say_on(code, severity, text)
 
     def _refusal(self, seat: Seat, order: Order, given_ns: int) -> str:
         age_ns = self._now_ns() - given_ns
         if not 0 <= age_ns <= ORDER_LIFE_NS:
             return "this order came too late and was dropped; give it again"
+        with self._lock:
+            if order.nonce in self._nonces:
+                return "this order was given already"
+            self._nonces.append(order.nonce)
         if order.do == "operator.open_mid":
             return ""
         if seat.role == WATCH:
@@ -98,6 +167,7 @@ class Desk:
         return "this needs the helm: t takes it" if holder is None else f"{holder.name} has the helm"
 
     def _helm(self, seat: Seat, order: Order) -> Receipt:
+        takes = order.do == TAKE
         with self._lock:
             holder = self._holder
             if holder is not None and holder is not seat:
@@ -105,5 +175,22 @@ class Desk:
                     f"{holder.name} has the helm until it is passed on there with t, or that console goes"
                 )
                 return Receipt(order.nonce, accepted=False, reason=reason)
-            self._holder = seat if order.do == TAKE else None
+            self._holder = seat if takes else None
+        if takes and holder is None:
+            self._say("HELM_TAKEN", "info", f"{seat.name} took the helm.")
+        elif not takes and holder is seat:
+            self._say("HELM_PASSED_ON", "info", f"{seat.name} passed the helm on: it is free.")
         return Receipt(order.nonce, accepted=True)
+
+
+def _ordered(seat: Seat, order: Order) -> tuple[str, str, str]:
+    """An order that was taken, as an event."""
+    subject = str(order.params.get("load", order.params.get("code", "")))[:_SUBJECT_CELLS]
+    if not order.do.startswith("operator."):
+        return "TRAINER_ORDER", "info", f"{seat.name}, trainer: {order.do} {subject}".rstrip() + "."
+    words = _ORDER_WORDS.get(order.do, order.do)
+    if order.do == "operator.set_discharge_limit":
+        subject = f"to {order.params.get('kw')} kW"
+    elif order.do == "operator.acknowledge" and not subject:
+        subject = "all alarms"
+    return "ORDER_TAKEN", "info", f"{seat.name}: {words} {subject}".rstrip() + "."

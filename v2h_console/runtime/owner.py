@@ -132,6 +132,14 @@ class Owner:
             self._newest_from = published_ns
             return self._newest
 
+    def say(self, code: str, severity: str, text: str) -> None:
+        """An event that is not the core's: what a person did."""
+        with self._lock:
+            now_ns, wall_s = time.monotonic_ns(), time.time()
+            self._take_events(now_ns, wall_s)
+            self._keep(code, severity, text, wall_s)
+            self._newest_from = -1
+
     def waves(self) -> Future[Waves]:
         """A window of waveforms from the controller; the future holds it, or NoWaves. One at a time, in turn."""
         wanted: Future[Waves] = Future()
@@ -195,10 +203,13 @@ class Owner:
         queue: deque[Event] = self.lane.events
         while queue:
             event = queue.popleft()
-            self._event_count += 1
-            self._events.append(
-                snapshots.event_view(self._event_count, event, wall_s - (now_ns - event.at_ns) / 1e9)
-            )
+            at_wall_s = wall_s - (now_ns - event.at_ns) / 1e9
+            self._keep(event.code, event.severity.value, event.text, at_wall_s)
+
+    def _keep(self, code: str, severity: str, text: str, wall_s: float) -> None:
+        """Under the lock."""
+        self._event_count += 1
+        self._events.append(EventView(self._event_count, wall_s, code, severity, text))
 
     def _lane_view(self) -> LaneView:
         lateness = self.lane.lateness

@@ -23,6 +23,14 @@ def credentials(line: socket.socket) -> tuple[int, int, int]:
     return pid, uid, gid
 
 
+def own_name() -> str:
+    """The user that this process runs as."""
+    try:
+        return pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:
+        return f"user {os.getuid()}"
+
+
 def seat(pid: int, uid: int, gid: int) -> Seat | None:
     """The peer's seat, or ``None`` for a user who may not even watch."""
     try:
@@ -31,12 +39,12 @@ def seat(pid: int, uid: int, gid: int) -> Seat | None:
     except (KeyError, OSError):
         name, groups = f"user {uid}", {gid}
     if uid in (0, os.getuid()):
-        return Seat(f"{name} (process {pid})", INSTALLER)
+        return Seat(f"{name} (process {pid})", INSTALLER, name)
     for group, role in GROUPS:
         try:
             number = grp.getgrnam(group).gr_gid
         except KeyError:
             continue
         if number in groups:
-            return Seat(f"{name} (process {pid})", role)
+            return Seat(f"{name} (process {pid})", role, name)
     return None

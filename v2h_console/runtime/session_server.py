@@ -13,7 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from v2h_console.runtime import peers
-from v2h_console.runtime.desk import STOP, Desk, Seat
+from v2h_console.runtime.desk import STOP, WATCH, Desk, Seat
 from v2h_console.session import place, wire
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
@@ -173,16 +173,18 @@ class SessionServer(threading.Thread):
         if client.seat is not None:
             self._refuse(client, "hello was said already")
             return
-        client.seat = Seat(seat.name, "watch") if hello.watch else seat
-        self._send(client, wire.Welcome(client.seat.role, self._has_trainer))
+        role = WATCH if hello.watch else seat.role
+        client.seat = Seat(seat.name, role, seat.person, hello.screen)
+        if hello.screen:
+            self._desk.arrive(client.seat)
+        self._send(client, wire.Welcome(role, self._has_trainer, seat.name, self._desk.run))
 
     def _show(self, client: _Client) -> None:
         # Latest wins: a client that has not read the last picture is passed over, not queued for.
         if client.seat is None or client.out or client not in self._clients:
             return
         newest = self._desk.snapshot(client.seat)
-        before = client.sent
-        if before is None or newest.sequence != before.sequence or newest.helm != before.helm:
+        if newest is not client.sent:
             client.sent = newest
             self._send(client, wire.Picture(newest))
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from v2h_console.core import guards
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.discharge_limit import allowed_power_w
-from v2h_console.core.events import Event
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.parallel import UNIT_LIMIT_MS
@@ -476,8 +475,3 @@ def _limits(settings: Settings) -> Limits:
         enter_f_lo=window.f_lo_hz,
         enter_f_hi=window.f_hi_hz,
     )
-
-
-def event_view(sequence: int, event: Event, wall_s: float) -> EventView:
-    """An event with its wall-clock time."""
-    return EventView(sequence, wall_s, event.code, event.severity.value, event.text)

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
@@ -22,12 +23,17 @@ class LocalSession:
         has_trainer: bool,
         waves: Callable[[], Future[Waves]],
         leave: Callable[[], None] | None = None,
+        name: str = "",
     ) -> None:
         self._snapshot = snapshot
         self._order = order
         self._has_trainer = has_trainer
         self._waves = waves
         self._leave = leave
+        self.name = name
+        self.owns = True
+        self.run = ""
+        self.gone: OwnerGone | None = None
 
     @property
     def has_trainer(self) -> bool:

@@ -6,6 +6,7 @@ anything else of the owner.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 from v2h_console.session.orders import Order, Receipt
@@ -13,8 +14,32 @@ from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
 
+@dataclass(frozen=True, slots=True)
+class OwnerGone:
+    """No owner answers since ``since_wall_s``; ``reason`` says why none can be attached to, where that is known."""
+
+    since_wall_s: float
+    reason: str = ""
+
+
 class Session(Protocol):
     """One person's view of an owner."""
+
+    @property
+    def name(self) -> str:
+        """This console as the owner names it, "" where it does not."""
+
+    @property
+    def owns(self) -> bool:
+        """Whether the owner runs in this screen's process, and so ends with it."""
+
+    @property
+    def run(self) -> str:
+        """Another after each start of an owner."""
+
+    @property
+    def gone(self) -> OwnerGone | None:
+        """Since when no owner answers; ``None`` while one does."""
 
     @property
     def has_trainer(self) -> bool:

@@ -11,10 +11,12 @@ from pathlib import Path
 
 from v2h_console.session import place, wire
 from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import NoWaves, Waves
 
-_GONE = "the owner has gone; run v2h-console again"
+_GONE = "the owner has gone: without one the logic controller opens the MID by itself"
+_UNANSWERED = "the owner went before it answered; whether it was done is not known"
 
 
 class NoOwner(Exception):
@@ -24,7 +26,7 @@ class NoOwner(Exception):
 class RemoteSession:
     """Attached to the owner below ``root``. The constructor raises NoOwner, or WireError when refused."""
 
-    def __init__(self, root: Path, *, watch: bool = False) -> None:
+    def __init__(self, root: Path, *, watch: bool = False, screen: bool = False) -> None:
         try:
             line = place.connect(root)
         except PermissionError:
@@ -39,10 +41,14 @@ class RemoteSession:
         self._number = 0
         self._newest = Snapshot(sentence="Attached; waiting for the first picture.")
         self.alive = True
-        self.role = ""
+        self.role = self.name = self.run = ""
+        self.owns = False
+        self.gone: OwnerGone | None = None
+        #: Set once the line to this owner has ended, by either side.
+        self.ended = threading.Event()
         self._has_trainer = False
         try:
-            self._line.sendall(wire.frame(wire.Hello(wire.VERSION, watch)))
+            self._line.sendall(wire.frame(wire.Hello(wire.VERSION, watch, screen)))
             while not self.role:
                 self._read()
         except (OSError, wire.WireError) as error:
@@ -124,6 +130,7 @@ class RemoteSession:
             raise wire.WireError(message.reason)
         if isinstance(message, wire.Welcome):
             self.role, self._has_trainer = message.role, message.has_trainer
+            self.name, self.run = message.name, message.run
         elif isinstance(message, wire.Picture):
             self._newest = message.snapshot
         elif isinstance(message, wire.HaveWaves):
@@ -147,15 +154,17 @@ class RemoteSession:
         except (OSError, wire.WireError):
             with self._lock:
                 self.alive = False
+                self.gone = OwnerGone(time.time())
                 left = list(self._waiting.items())
                 self._waiting.clear()
                 unanswered = list(self._wanted.values())
                 self._wanted.clear()
             for nonce, answer in left:
                 if answer.set_running_or_notify_cancel():
-                    answer.set_result(Receipt(nonce, accepted=False, reason=_GONE))
+                    answer.set_result(Receipt(nonce, accepted=False, reason=_UNANSWERED))
             for wanted in unanswered:
                 if wanted.set_running_or_notify_cancel():
                     wanted.set_exception(NoWaves(_GONE))
         finally:
+            self.ended.set()
             self._line.close()

@@ -253,7 +253,8 @@ class Snapshot(msgspec.Struct, frozen=True):
 
     ``mode`` is the islanding state in lower case, or ``unknown`` while nothing has been heard. ``sentence`` is
     what the system waits for, or the worst alarm: one line of plain text. ``twin`` is true when the devices are
-    simulated. ``owner_ready`` is false until the core's first step.
+    simulated. ``owner_ready`` is false until the core's first step. ``helm``: "" = nobody, "you" or "other", whose
+    name is ``helm_name``; ``consoles``: the names of all screens that look on, this one among them.
     """
 
     sequence: int = 0
@@ -268,6 +269,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     locked_out: bool = False
     sentence: str = ""
     helm: str = ""
+    helm_name: str = ""
+    consoles: tuple[str, ...] = ()
     grid: GridView = GridView()
     house: SideView = SideView()
     mid: MidView = MidView()

@@ -14,7 +14,7 @@ from v2h_console.session.waves import Waves
 
 #: Raised with every change to a message, Snapshot and Order included: both ends come from one installation, so skew
 #: means that an update ran while the owner did not restart.
-VERSION = 2
+VERSION = 3
 #: An order is some 200 bytes; ten times the longest that a console sends.
 MAX_TO_OWNER = 4096
 #: A Snapshot is 1 to 10 kB, with 200 events up to 60 kB; above this it is no Snapshot.
@@ -27,10 +27,11 @@ class WireError(Exception):
 
 
 class Hello(msgspec.Struct, frozen=True, tag="hello"):
-    """A console introduces itself; ``watch`` gives up all orders but opening the MID."""
+    """A console introduces itself; ``watch`` gives up all orders but opening the MID; ``screen``: a person looks at it."""
 
     version: int
     watch: bool = False
+    screen: bool = False
 
 
 class Ask(msgspec.Struct, frozen=True, tag="ask"):
@@ -47,10 +48,15 @@ class WantWaves(msgspec.Struct, frozen=True, tag="waves?"):
 
 
 class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
-    """The console is attached, with ``role`` watch | helm | installer."""
+    """The console is attached, with ``role`` watch | helm | installer, and known as ``name``.
+
+    ``run`` is another after each start of an owner: nothing that was so on the last one is taken over.
+    """
 
     role: str
     has_trainer: bool
+    name: str = ""
+    run: str = ""
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import partial
 
 from v2h_console.tui.console import Choice, Console
+from v2h_console.tui.leaving import leaving
 from v2h_console.tui.panes.events import entry_text
-from v2h_console.tui.picture import urgent
 from v2h_console.tui.views import NAMES
 from v2h_console.tui.words import clock
 
@@ -163,18 +163,7 @@ def trainer(console: Console) -> None:
 
 def ask_quit(console: Console) -> None:
     """Leave, after a question."""
-    lines = ["This screen ends."]
-    worst = urgent(console.snapshot)
-    if worst is not None:
-        lines.append(f"An alarm stands and is not acknowledged: {worst.code}.")
-    if console.has_trainer:
-        lines.append("The simulated house ends with it, unless another console or a service runs it.")
-    else:
-        lines.append(
-            "A house that runs as a service goes on; one that this console runs is left with its MID as"
-        )
-        lines.append("the logic controller then holds it: open.")
-    console.ask_yes("LEAVE THE CONSOLE?", lines, console.leave)
+    console.ask_yes(*leaving(console), console.leave)
 
 
 def tell_quit(console: Console) -> None:

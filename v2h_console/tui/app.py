@@ -18,16 +18,16 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from v2h_console.session.orders import Order, Receipt
-from v2h_console.session.protocol import Session
+from v2h_console.session.protocol import OwnerGone, Session
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.tui.actions import ACTIONS
-from v2h_console.tui.console import Choice
+from v2h_console.tui.console import Choice, SeatFacts
 from v2h_console.tui.driver import LineDriver
 from v2h_console.tui.history import LegHistory
 from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
-from v2h_console.tui.picture import Entry, Picture, aged, entries
+from v2h_console.tui.picture import BLANK_AFTER_MS, Entry, Picture, aged, entries
 from v2h_console.tui.screens.frame import Frame
 from v2h_console.tui.screens.small import SmallScreen
 from v2h_console.tui.screens.view import ViewScreen
@@ -35,6 +35,7 @@ from v2h_console.tui.terminal import MIN_COLUMNS, MIN_ROWS
 from v2h_console.tui.themes import NAMES as THEME_NAMES
 from v2h_console.tui.themes import themes, variables
 from v2h_console.tui.views import NAMES, VIEWS
+from v2h_console.tui.words import clock
 
 POLL_S = 0.25
 #: The same order within this time counts once: gloves and key repeat press twice.
@@ -90,6 +91,8 @@ class ConsoleApp(App[int]):
         self._sent: dict[str, float] = {}
         self._cursor: int | None = None
         self._faults_only = False
+        self._gone: OwnerGone | None = None
+        self._run = ""
         for theme in themes():
             self.register_theme(theme)
         self.theme = "mono" if mono else "terminal"
@@ -161,6 +164,7 @@ class ConsoleApp(App[int]):
         now_s = self._steady()
         session = self.session
         if session is not None:
+            self._look_for_owner(session)
             newest = session.watch()
             if newest is not self._newest:
                 self._newest = newest
@@ -169,6 +173,22 @@ class ConsoleApp(App[int]):
         if self._answer and now_s >= self._answer_until_s:
             self._answer = []
         self._draw()
+
+    def _look_for_owner(self, session: Session) -> None:
+        """Say that the owner went, why none takes its place, and that one came: a person may look elsewhere meanwhile."""
+        gone, before = session.gone, self._gone
+        self._gone = gone
+        if gone is None and before is not None:
+            who = "The same owner answers again" if session.run == self._run else "A new owner answers"
+            self.tell(
+                f"{who} after {clock(before.since_wall_s)}. You do not have the helm: t takes it.", 30.0
+            )
+        elif gone is not None and before is None:
+            self.tell("This screen attaches again by itself as soon as an owner runs.", 12.0)
+        elif gone is not None and before is not None and gone.reason not in ("", before.reason):
+            self.tell(f"An owner runs and refuses this console: {gone.reason}.", 60.0)
+        if gone is None:
+            self._run = session.run
 
     def _draw(self) -> None:
         if isinstance(self.screen, Frame | SmallScreen):
@@ -191,7 +211,19 @@ class ConsoleApp(App[int]):
 
     @property
     def _stale_ms(self) -> float:
-        return (self._steady() - self._newest_at_s) * 1000 if self.session is not None else 0.0
+        if self.session is None:
+            return 0.0
+        stale_ms = (self._steady() - self._newest_at_s) * 1000
+        # An owner that is known to have gone is not waited for.
+        return stale_ms if self._gone is None else max(stale_ms, BLANK_AFTER_MS)
+
+    @property
+    def seat(self) -> SeatFacts:
+        """What this screen is to the owner."""
+        session = self.session
+        if session is None:
+            return SeatFacts(started=False)
+        return SeatFacts(True, session.owns, session.name, session.gone is not None)
 
     @property
     def snapshot(self) -> Snapshot:
@@ -212,6 +244,7 @@ class ConsoleApp(App[int]):
             history=self._history,
             now_s=self._steady(),
             braille=os.environ.get("TERM", "") != "linux",
+            gone=self._gone,
         )
 
     def answer(self) -> list[str]:

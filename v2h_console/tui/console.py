@@ -20,6 +20,16 @@ class Choice:
     shown_key: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class SeatFacts:
+    """``started``: there is an owner at all; ``owns``: it ends with this screen; ``gone``: it does not answer any more."""
+
+    started: bool
+    owns: bool = False
+    name: str = ""
+    gone: bool = False
+
+
 class Console(Protocol):
     """The application as its actions and screens see it."""
 
@@ -30,6 +40,10 @@ class Console(Protocol):
     @property
     def snapshot(self) -> Snapshot:
         """The newest Snapshot as it must be shown now."""
+
+    @property
+    def seat(self) -> SeatFacts:
+        """What this screen is to the owner."""
 
     def picture(self) -> Picture:
         """What the panes draw from, for the terminal's present size."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import (
     CarView,
     GridView,
@@ -15,6 +16,7 @@ from v2h_console.session.snapshot import (
     MidView,
     SideView,
     Snapshot,
+    TariffView,
     Value,
 )
 from v2h_console.tui.history import LegHistory
@@ -53,11 +55,17 @@ class Picture:
     history: LegHistory = field(default_factory=LegHistory)
     now_s: float = 0.0
     braille: bool = True
+    gone: OwnerGone | None = None
 
     @property
     def silent(self) -> bool:
         """Whether the owner has sent nothing new for too long."""
         return self.stale_ms >= SILENT_AFTER_MS
+
+    @property
+    def blank(self) -> bool:
+        """Whether nothing of it may be taken for the present any more."""
+        return self.stale_ms >= BLANK_AFTER_MS
 
 
 def entries(snapshot: Snapshot, faults_only: bool = False) -> list[Entry]:
@@ -103,7 +111,7 @@ def aged(snapshot: Snapshot, stale_ms: float) -> Snapshot:
         )
 
     def leg(old: LegView) -> LegView:
-        return replace(old, current_a=value(old.current_a))
+        return replace(old, current_a=value(old.current_a), limit_a=0.0 if blank else old.limit_a)
 
     grid, mid, inverter, car = snapshot.grid, snapshot.mid, snapshot.inverter, snapshot.car
     shown_mid: MidView = mid
@@ -134,11 +142,18 @@ def aged(snapshot: Snapshot, stale_ms: float) -> Snapshot:
         )
         shown_grid = replace(shown_grid, condition="unknown", since_ms=stale_ms, qualified_s=0.0, reason="")
         shown_inverter = replace(
-            shown_inverter, mode="unknown", heartbeat_ok=False, fan_on=None, stopped_reason=""
+            shown_inverter,
+            mode="unknown",
+            heartbeat_ok=False,
+            fan_on=None,
+            stopped_reason="",
+            binding_limit="",
+            set_w=0.0,
+            rated_w=0.0,
         )
-        shown_car = replace(shown_car, runtime_s=None, discharging=False)
+        shown_car = replace(shown_car, runtime_s=None, planned_s=None, limit_w=None, discharging=False)
         loads = tuple(replace(load, state="unknown", hold_s=None) for load in loads)
-    return replace(
+    shown = replace(
         snapshot,
         mode="unknown" if blank else snapshot.mode,
         house_dark=None if blank else snapshot.house_dark,
@@ -149,5 +164,44 @@ def aged(snapshot: Snapshot, stale_ms: float) -> Snapshot:
         inverter=shown_inverter,
         car=shown_car,
         solar_w=value(snapshot.solar_w),
+        supply=replace(
+            snapshot.supply,
+            volts=value(snapshot.supply.volts),
+            hold_up_min=value(snapshot.supply.hold_up_min),
+        ),
+        units=tuple(
+            replace(
+                unit,
+                mode="unknown" if blank else unit.mode,
+                phase_deg=value(unit.phase_deg),
+                current_a=value(unit.current_a),
+                soc_pct=value(unit.soc_pct),
+            )
+            for unit in snapshot.units
+        ),
         loads=loads,
+    )
+    return _nobody_knows(shown, stale_ms) if blank else shown
+
+
+def _nobody_knows(snapshot: Snapshot, stale_ms: float) -> Snapshot:
+    """What is no measured value: the links, the readers, the helm, the tariff."""
+    replace = msgspec.structs.replace
+    return replace(
+        snapshot,
+        helm="unknown",
+        consoles=(),
+        solar_state="",
+        tariff=TariffView(snapshot.tariff.configured, reserve_pct=snapshot.tariff.reserve_pct),
+        devices=tuple(
+            replace(
+                device,
+                state="unknown",
+                reason="",
+                last_age_ms=None if device.last_age_ms is None else device.last_age_ms + stale_ms,
+                round_trip_ms=None,
+            )
+            for device in snapshot.devices
+        ),
+        outlets=tuple(replace(outlet, state="unknown", reason="") for outlet in snapshot.outlets),
     )

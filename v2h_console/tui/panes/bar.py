@@ -41,7 +41,9 @@ def _state(picture: Picture) -> Line:
     row.at(_HELM[0], f"HELM {snapshot.helm or 'nobody'}", "value", _HELM[1])
     count = len(snapshot.alarms)
     text = f"ALARMS {count if count < 100 else '99+'}"
-    if any(not alarm.acknowledged for alarm in snapshot.alarms):
+    if picture.blank:
+        row.at(_ALARMS[0], "ALARMS ?", "alarm", _ALARMS[1])
+    elif any(not alarm.acknowledged for alarm in snapshot.alarms):
         serious = any(is_serious(a.severity) and not a.acknowledged for a in snapshot.alarms)
         row.at(_ALARMS[0], f"{text} !", "alarm" if serious else "warn", _ALARMS[1])
     else:
@@ -53,6 +55,9 @@ def _state(picture: Picture) -> Line:
 
 def sentence(picture: Picture) -> tuple[str, bool]:
     """The one sentence, and whether it is an alarm's."""
+    if picture.gone is not None:
+        since = clock(picture.gone.since_wall_s)
+        return f"!! OWNER GONE since {since}, everything shown is old. Treat as LIVE.", True
     if picture.silent:
         seconds = int(picture.stale_ms // 1000)
         return f"!! THE OWNER IS SILENT {seconds} s. What you see is that old. Treat all as LIVE.", True
