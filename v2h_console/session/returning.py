@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.protocol import OwnerGone
@@ -19,6 +19,14 @@ from v2h_console.session.wire import WireError
 #: The first wait before another try; each further one is twice as long, up to the last.
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 5.0
+
+
+def waits_s() -> Iterator[float]:
+    """How long to wait before each try."""
+    wait_s = FIRST_WAIT_S
+    while True:
+        yield wait_s
+        wait_s = min(wait_s * 2, LONGEST_WAIT_S)
 
 
 class ReturningSession:
@@ -78,16 +86,16 @@ class ReturningSession:
         while not self._left.is_set():
             self._current.ended.wait()
             since_wall_s = self._wall()
-            wait_s = FIRST_WAIT_S
             self._gone = OwnerGone(since_wall_s)
-            while not self._left.wait(wait_s):
+            for wait_s in waits_s():
+                if self._left.wait(wait_s):
+                    return
                 try:
                     found = self._attach()
                 except (NoOwner, WireError) as error:
                     # Whoever refuses says why; nobody there is said already.
                     reason = str(error) if isinstance(error, WireError) else ""
                     self._gone = OwnerGone(since_wall_s, reason)
-                    wait_s = min(wait_s * 2, LONGEST_WAIT_S)
                     continue
                 with self._lock:
                     if self._left.is_set():
