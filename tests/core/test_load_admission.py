@@ -5,20 +5,22 @@ from __future__ import annotations
 from dataclasses import replace
 from itertools import combinations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House
-from v2h_console.core import load_admission, load_manager
+from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House, changed
+from v2h_console.core import load_admission, load_manager, load_state
 from v2h_console.core.load_limits import limits, on_leg_va, running_va, start_multiple
-from v2h_console.core.load_manager import CircuitState, LoadState, Start
 from v2h_console.core.load_shedding import smallest_set
+from v2h_console.core.load_state import CircuitState, LoadState, Start
 from v2h_console.core.load_what_if import StartConditions, what_if
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_S, Circuit, Settings
 from v2h_drivers.capabilities import CircuitReading, LegCurrents, LoadFeedback
 
 LIMIT_W = 7_600.0
+NO_LOAD = load_admission.base(None, ())
 
 tables = st.lists(
     st.builds(
@@ -41,7 +43,7 @@ def _senses(now_ns: int, l1_a: float | None, l2_a: float | None, closed: int = 0
 
 
 def _with(index: int, held: CircuitState) -> LoadState:
-    circuits = list(load_manager.initial(SETTINGS).circuits)
+    circuits = list(load_state.initial(SETTINGS).circuits)
     circuits[index] = held
     return LoadState(circuits=tuple(circuits))
 
@@ -61,7 +63,7 @@ def test_whatever_the_order_nothing_is_let_in_beyond_a_limit(
             multiple = start_multiple(circuit, horizon)
             for path, limit_va in enumerate(row):
                 added_va = running_va(circuit)[path] * multiple
-                assert not added_va or base_va[path] + added_va <= limit_va
+                assert not added_va or base_va[horizon][path] + added_va <= limit_va
         on.append(circuit)
 
 
@@ -90,33 +92,81 @@ def test_equal_circuits_go_by_id() -> None:
     assert smallest_set(tuple(enumerate(twins)), 0, 500.0) == (1,)
 
 
-def test_an_uncontrolled_oven_sends_the_lowest_tier_away_at_once() -> None:
+@pytest.mark.parametrize(
+    ("leg_a", "least_ms", "most_ms"),
+    [((75.0, 3.0), 50.0, 80.0), ((110.0, 3.0), 0.0, 10.0), ((40.0, 3.0), 1_990.0, 2_020.0)],
+    ids=["over the 10 s limit", "over the 100 ms limit", "over the continuous limit only"],
+)
+def test_each_window_sheds_in_its_time(leg_a: tuple[float, float], least_ms: float, most_ms: float) -> None:
     house = House.islanded()
-    house.plant.leg_a = (75.0, 3.0)
-    step = house.tick()
-    assert step.state.loads.circuits[FRIDGE].shed
+    house.plant.leg_a = leg_a
+    gone_ms = 0.0
+    while not house.plant.shed_mask >> FRIDGE & 1:
+        house.tick()
+        gone_ms += 5.0
+        assert gone_ms <= most_ms
+    assert gone_ms >= least_ms
+
+
+def test_a_breaker_weaker_than_the_inverter_bounds_the_10_s_window() -> None:
+    weak = replace(SETTINGS, loads=replace(SETTINGS.loads, breaker_a=20.0))
+    house = House.islanded(weak)
+    house.plant.leg_a = (
+        42.0,
+        3.0,
+    )  # beyond twice the breaker's rating, far within the inverter's 8 kVA a leg
+    house.run_ms(70)
     assert house.plant.shed_mask >> FRIDGE & 1
 
 
-def test_third_overload_makes_a_culprit_until_the_grid_is_back() -> None:
-    held = CircuitState()
-    state = _with(FRIDGE, held)
+def test_a_current_of_the_neutral_alone_sheds_what_flows_in_it() -> None:
+    weak = replace(SETTINGS, loads=replace(SETTINGS.loads, neutral_former_a=10.0))
+    house = House.islanded(weak)
+    house.plant.leg_a = (14.0, 2.0)
+    house.plant.twist[LegCurrents] = lambda reading: changed(reading, n_a=12.0)
+    house.run_ms(70)
+    assert house.plant.shed_mask >> FRIDGE & 1
+    assert "the neutral" in house.state.loads.circuits[FRIDGE].reason
+    assert not house.plant.shed_mask >> LIGHTS & 1, "the other leg's lights flow against it"
+
+
+def test_a_limit_that_falls_below_the_load_sheds_in_the_same_step() -> None:
+    now_ns = 100 * NS_PER_S
+    state = load_manager.update_island(
+        SETTINGS, load_state.initial(SETTINGS), _senses(now_ns, 25.0, 3.0), LIMIT_W, 0, now_ns
+    )
+    soon_ns = now_ns + 10_000_000
+    lowered = load_manager.update_island(SETTINGS, state, _senses(soon_ns, 25.0, 3.0), 3_800.0, 0, soon_ns)
+    assert lowered.mask
+    soon_ns += 10_000_000
+    waits = load_manager.update_island(SETTINGS, lowered, _senses(soon_ns, 25.0, 3.0), 3_800.0, 0, soon_ns)
+    assert waits.mask == lowered.mask, "the switch has not moved yet: nothing more goes"
+
+
+def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
+    state = _with(FRIDGE, CircuitState())
     waits = []
-    for turn in range(3):
+    for turn in range(1, 4):
         now_ns = turn * 10_000 * NS_PER_S
         state = replace(state, circuits=(replace(state.circuits[FRIDGE], shed=False), *state.circuits[1:]))
-        state = load_manager.update_island(
-            SETTINGS, state, _senses(now_ns, 80.0, 1.0), LIMIT_W, False, now_ns
-        )
+        for at_ns in (now_ns - 2 * NS_PER_S, now_ns):
+            state = load_manager.update_island(SETTINGS, state, _senses(at_ns, 80.0, 1.0), LIMIT_W, 0, at_ns)
         until_ns = state.circuits[FRIDGE].until_ns
         waits.append(None if until_ns is None else (until_ns - now_ns) // NS_PER_S)
     assert waits == [60, 120, None]
     assert state.circuits[FRIDGE].culprit
-    assert "until the grid is back" in state.circuits[FRIDGE].reason
+    assert "until reset" in state.circuits[FRIDGE].reason
     later_ns = 10**15
     quiet = _senses(later_ns, 0.0, 0.0)
-    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, False, later_ns).circuits[FRIDGE].shed
-    assert not load_manager.release_all(state).circuits[FRIDGE].culprit
+    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, 0, later_ns).circuits[FRIDGE].shed
+    tied = load_manager.release_all(state)
+    assert not tied.mask, "on the grid it may run"
+    assert load_manager.drop_for_forming(SETTINGS, tied, False, later_ns).circuits[FRIDGE].shed
+    reset = load_manager.reset_culprits(state, later_ns)
+    assert load_manager.update_island(SETTINGS, reset, quiet, LIMIT_W, 0, later_ns).circuits[FRIDGE].shed
+    again_ns = later_ns + 61 * NS_PER_S
+    quiet = _senses(again_ns, 0.0, 0.0)
+    assert not load_manager.update_island(SETTINGS, reset, quiet, LIMIT_W, 0, again_ns).circuits[FRIDGE].shed
 
 
 def test_without_current_sensors_the_inverter_is_asked_for_half_and_the_heat_pump_waits() -> None:
@@ -127,9 +177,9 @@ def test_without_current_sensors_the_inverter_is_asked_for_half_and_the_heat_pum
     now_ns = 1_000 * NS_PER_S
     state = _with(HEAT_PUMP, CircuitState(shed=True, until_ns=0, off_since_ns=0))
     seeing = _senses(now_ns, 3.0, 3.0, 0b0011)
-    assert not load_manager.update_island(SETTINGS, state, seeing, LIMIT_W, False, now_ns).mask
+    assert not load_manager.update_island(SETTINGS, state, seeing, LIMIT_W, 0, now_ns).mask
     blind = _senses(now_ns, None, 3.0, 0b0011)
-    assert load_manager.update_island(SETTINGS, state, blind, LIMIT_W / 2.0, False, now_ns).mask
+    assert load_manager.update_island(SETTINGS, state, blind, LIMIT_W / 2.0, 0, now_ns).mask
 
 
 def test_the_next_waits_for_the_last_to_draw_what_was_expected() -> None:
@@ -141,32 +191,32 @@ def test_the_next_waits_for_the_last_to_draw_what_was_expected() -> None:
     site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=table))
     now_ns = 100 * NS_PER_S
     state = load_manager.update_island(
-        site, LoadState(circuits=circuits), _senses(now_ns, 0.0, 0.0), LIMIT_W, False, now_ns
+        site, LoadState(circuits=circuits), _senses(now_ns, 0.0, 0.0), LIMIT_W, 0, now_ns
     )
     assert not state.circuits[FRIDGE].shed
     assert state.circuits[LIGHTS].shed
     soon_ns = now_ns + 2 * NS_PER_S
-    unsettled = load_manager.update_island(site, state, _senses(soon_ns, 0.0, 0.0), LIMIT_W, False, soon_ns)
+    unsettled = load_manager.update_island(site, state, _senses(soon_ns, 0.0, 0.0), LIMIT_W, 0, soon_ns)
     assert unsettled.circuits[LIGHTS].shed
     settled = load_manager.update_island(
-        site, state, _senses(soon_ns, 200.0 / 120.0, 0.0), LIMIT_W, False, soon_ns
+        site, state, _senses(soon_ns, 200.0 / 120.0, 0.0), LIMIT_W, 0, soon_ns
     )
     assert not settled.circuits[LIGHTS].shed
     late_ns = now_ns + 5 * NS_PER_S
-    late = load_manager.update_island(site, state, _senses(late_ns, 0.0, 0.0), LIMIT_W, False, late_ns)
+    late = load_manager.update_island(site, state, _senses(late_ns, 0.0, 0.0), LIMIT_W, 0, late_ns)
     assert not late.circuits[LIGHTS].shed
 
 
 @given(st.lists(st.floats(0.0, 60.0), min_size=1, max_size=6))
 def test_what_is_learned_never_falls(amps: list[float]) -> None:
-    state, known_va = load_manager.initial(SETTINGS), 0.0
+    state, known_va = load_state.initial(SETTINGS), 0.0
     for turn, drawn_a in enumerate(amps, start=1):
         now_ns = turn * 20 * NS_PER_S
         state = replace(state, start=Start(FRIDGE, now_ns - 6 * NS_PER_S, (0.0, 0.0)))
         meter = CircuitReading(now_ns, GOOD, "m", FRIDGE, 120.0, drawn_a, 120.0 * drawn_a, 60.0)
         senses = replace(_senses(now_ns, 1.0, 1.0), circuits=(meter,))
-        state = load_manager.update_island(SETTINGS, state, senses, LIMIT_W, False, now_ns)
-        now_known_va = load_manager.known(CIRCUITS[FRIDGE], state.circuits[FRIDGE]).running_va
+        state = load_manager.update_island(SETTINGS, state, senses, LIMIT_W, 0, now_ns)
+        now_known_va = load_state.known(CIRCUITS[FRIDGE], state.circuits[FRIDGE]).running_va
         assert now_known_va >= max(known_va, CIRCUITS[FRIDGE].running_va)
         known_va = now_known_va
     if max(amps) * 120.0 > 1.2 * CIRCUITS[FRIDGE].running_va:
@@ -176,7 +226,7 @@ def test_what_is_learned_never_falls(amps: list[float]) -> None:
 def test_what_the_inverter_cannot_start_with_the_house_is_shed_before_it_forms() -> None:
     table = (Circuit("saw", "Saw", "L1", 1, 2_000.0, 8.0, 0.5), Circuit("lights", "Lights", "L1", 1, 300.0))
     site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=table))
-    state = load_manager.drop_for_forming(site, load_manager.initial(site), False, 0)
+    state = load_manager.drop_for_forming(site, load_state.initial(site), False, 0)
     assert state.mask == 0b01
     assert "cannot start it" in state.circuits[0].reason
 
@@ -184,16 +234,36 @@ def test_what_the_inverter_cannot_start_with_the_house_is_shed_before_it_forms()
 def test_a_weak_neutral_former_refuses_what_both_legs_would_carry() -> None:
     site = replace(SETTINGS, loads=replace(SETTINGS.loads, neutral_former_a=10.0))
     heater = Circuit("heater", "Heater", "L1", 2, 1_500.0)
-    refused = load_admission.refusal(heater, load_admission.NOTHING, (), limits(site, LIMIT_W))
+    refused = load_admission.refusal(heater, NO_LOAD, (), limits(site, LIMIT_W))
     assert "the neutral" in refused
     across = replace(heater, legs="L12")
-    assert not load_admission.refusal(across, load_admission.NOTHING, (), limits(site, LIMIT_W))
+    assert not load_admission.refusal(across, NO_LOAD, (), limits(site, LIMIT_W))
+
+
+def test_a_charging_station_stays_under_its_ceiling_or_goes() -> None:
+    station = Circuit("evse", "EVSE", "L12", 3, 1_400.0, island_ceiling_va=1_440.0)
+    site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=(station,)))
+    bounds = limits(site, LIMIT_W)
+    assert not load_admission.refusal(station, NO_LOAD, (), bounds)
+    assert "1440 VA" in load_admission.refusal(replace(station, running_va=7_200.0), NO_LOAD, (), bounds)
+    state = load_state.initial(site)
+    for second, drawn_a, on in ((1, 6.0, True), (2, 16.0, True), (3, 16.0, False)):
+        now_ns = second * NS_PER_S
+        meter = CircuitReading(now_ns, GOOD, "m", 0, 240.0, drawn_a, 240.0 * drawn_a, 60.0)
+        senses = replace(_senses(now_ns, drawn_a, drawn_a), circuits=(meter,))
+        was = state
+        state = load_manager.update_island(site, state, senses, LIMIT_W, 0, now_ns)
+        if second == 2:
+            assert not was.mask
+            assert "ceiling" in state.circuits[0].reason
+        assert bool(state.mask) is not on or second == 2
 
 
 def test_a_quiet_island_costs_no_new_state() -> None:
-    state = load_manager.initial(SETTINGS)
+    state = load_state.initial(SETTINGS)
     quiet = _senses(NS_PER_S, 3.0, 3.0)
-    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, False, NS_PER_S) is state
+    state = load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, 0, NS_PER_S)
+    assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, 0, NS_PER_S + 5) is state
 
 
 def _ask(site: Settings = SETTINGS) -> StartConditions:

@@ -17,6 +17,7 @@ STORIES = {
     "car-comes-home": ("islanded", "HOUSE_DARK"),
     "car-unplugged": ("islanded", "CAR_NOT_READY"),
     "cold-day": ("tied", "GRID_LOST"),
+    "culprit": ("islanded", "LOAD_LOCKED_OUT_HVAC"),
     "dead-fan": ("islanded", "FAN_DEAD"),
     "dead-supply": ("islanded", "CONTROLLER_SILENT"),
     "depleted-car": ("tied", "SOC_STOP"),

@@ -61,6 +61,21 @@ def test_a_secondary_out_of_phase_is_off_before_it_trips() -> None:
     assert not truths(course, "unit.tripped")
 
 
+def test_a_culprit_waits_longer_each_time_and_after_the_third_for_a_person() -> None:
+    course = played("culprit")
+    shed_s = [t for t in at_s(course, "LOAD_SHED") if t > 200.0]
+    back_s = [t for t in at_s(course, "LOAD_RETURNED") if t > shed_s[0]]
+    locked_s, reset_s = at_s(course, "LOAD_LOCKED_OUT_HVAC"), at_s(course, "LOAD_RESET")
+    assert len(shed_s) == 3
+    assert locked_s == [shed_s[2]]
+    assert len(back_s) == 3, "twice by itself, once after the reset"
+    assert back_s[1] < shed_s[2] < reset_s[0] < back_s[2]
+
+
+def test_a_stuck_switch_costs_a_tenth_of_a_second_once() -> None:
+    assert at_s(played("stuck-switch"), "ISLANDED")[0] < 20.2
+
+
 def test_a_dying_supply_stops_in_order_within_a_second() -> None:
     course = played("dying-supply")
     off_s = [t for t in truths(course, "gate.off") if t >= 100.0]

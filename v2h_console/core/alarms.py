@@ -70,6 +70,9 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
             yield f"LOAD_SWITCH_STUCK_{_code_of(circuit.id)}", Severity.ALARM, text
+        if held.culprit:
+            text = f"{circuit.name} overloaded the island three times: off while islanded."
+            yield f"LOAD_LOCKED_OUT_{_code_of(circuit.id)}", Severity.LOCKOUT, text
     yield from _sources(settings, state, now_ns, settled)
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from v2h_console.core import black_start, parallel, solar, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
-from v2h_console.core.load_manager import cold_pickup_refusal, confirmed_off
+from v2h_console.core.load_switches import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import (
     GRID_FAST_LIMIT_MS,

@@ -48,6 +48,17 @@ def limits(settings: Settings, limit_w: float, *, units: int = 1, car_w: float |
     return Limits((rows[0], rows[1], rows[2]))
 
 
+def continuous_va(settings: Settings, limit_w: float, units: int) -> PathsVa:
+    """The continuous limits alone, without the planning share: what every step compares with. ``limit_w``: of all."""
+    loads = settings.loads
+    leg_va = max(0.0, limit_w) / 2.0
+    if loads.breaker_a is not None:
+        leg_va = min(leg_va, loads.breaker_a * NOMINAL_V)
+    if loads.neutral_former_a is None:
+        return leg_va, leg_va, leg_va
+    return leg_va, leg_va, min(leg_va, units * loads.neutral_former_a * NOMINAL_V)
+
+
 def on_leg_va(circuit: Circuit, leg: int) -> float:
     """Running VA that the circuit takes from leg 0 or 1."""
     if circuit.legs == "L12":

@@ -8,90 +8,36 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_admission
+from v2h_console.core import load_admission, load_energy, load_overload, load_peaks
+from v2h_console.core.car_reserve import CarState
 from v2h_console.core.frozen import replace
-from v2h_console.core.load_limits import Limits, PathsVa, limits, on_leg_va
-from v2h_console.core.load_shedding import smallest_set
+from v2h_console.core.load_limits import PathsVa, limits, on_leg_va
+from v2h_console.core.load_overload import CIRCUIT_LIMIT_MS
+from v2h_console.core.load_peaks import LegsVa, Peaks
+from v2h_console.core.load_state import CULPRIT, CircuitState, LoadState, Start, hold, known, with_circuit
 from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Circuit, Settings
 
-#: A shed for overload is tried again after this, with headroom.
-READMIT_NS = 60 * NS_PER_S
-#: The wait doubles with every trip, to this at the most.
-READMIT_MOST_NS = 1_800 * NS_PER_S
 #: Share of the limits that one which has been shed for overload may plan with.
 READMIT_SHARE = 0.85
-#: Shed for overload this often in one island, it is the culprit and stays off until the grid is back.
-CULPRIT_TRIPS = 3
 #: The next may start once the last one draws what the table says, give or take this share.
 SETTLED_SHARE = 0.15
 #: Not before the start's inrush is over.
 SETTLE_LEAST_NS = NS_PER_S
 #: A circuit that draws this much more than the table says raises the table.
 LEARN_SHARE = 1.2
-#: A switch that has not followed by then is at fault (fault class 49).
-FOLLOW_NS = 1 * NS_PER_S
-#: A circuit's meter is polled; older than this it says nothing.
-CIRCUIT_LIMIT_MS = 10_000.0
-#: Over the limit for this long before anything is shed: an inrush within the inverter's 10 s rating is no overload.
-OVERLOAD_HOLD_NS = 2 * NS_PER_S
 RESERVE_IS_LOW = "the car's reserve is low"
 
 
 @dataclass(frozen=True, slots=True)
-class CircuitState:
-    """``shed``: held off by us; ``stuck``: its switch did not follow, so it counts as on; ``reason`` in words;
-    ``until_ns``: earliest return, ``None`` = not by time; ``trips``: overloads it was shed for in this island;
-    ``learned_va``: what it has been seen to draw beyond the table, 0 = nothing."""
+class Source:
+    """What feeds the island: inverters that run, what is left of their limits without the largest, for how long
+    an excess over the continuous limit is left to pass, and the car (``None`` = on paper only)."""
 
-    shed: bool = False
-    stuck: bool = False
-    reason: str = ""
-    until_ns: int | None = None
-    off_since_ns: int | None = None
-    trips: int = 0
-    learned_va: float = 0.0
-
-    @property
-    def culprit(self) -> bool:
-        """Whether it has overloaded the island too often to be tried again."""
-        return self.trips >= CULPRIT_TRIPS
-
-
-@dataclass(frozen=True, slots=True)
-class Start:
-    """The one that is starting: circuit index, when it was let in, and what each leg should then carry."""
-
-    index: int
-    at_ns: int
-    expected_va: tuple[float, float]
-
-
-@dataclass(frozen=True, slots=True)
-class LoadState:
-    """One entry a circuit; ``next_admission_ns`` staggers the returns."""
-
-    circuits: tuple[CircuitState, ...] = ()
-    next_admission_ns: int = 0
-    over_since_ns: int | None = None
-    drop_more_tiers: int = 0
-    blind: bool = False
-    start: Start | None = None
-
-    @property
-    def stuck_mask(self) -> int:
-        """Bit = circuit whose switch did not follow."""
-        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.stuck)
-
-    @property
-    def mask(self) -> int:
-        """SHED as it goes to the controller."""
-        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.shed)
-
-
-def initial(settings: Settings) -> LoadState:
-    """Nothing held off."""
-    return LoadState(circuits=tuple(CircuitState() for _ in settings.loads.circuits))
+    units: int = 1
+    spare_w: float = 0.0
+    hold_ns: int = load_overload.OVERLOAD_HOLD_NS
+    car: CarState | None = None
 
 
 def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, now_ns: int) -> LoadState:
@@ -99,35 +45,35 @@ def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, n
     worst_tier = 4 - state.drop_more_tiers
     following = []
     for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True):
-        if circuit.heavy or circuit.tier >= worst_tier or (shed_reserve and circuit.tier >= 2):
+        if held.culprit:
+            following.append(hold(held, CULPRIT, None, now_ns))
+        elif circuit.heavy or circuit.tier >= worst_tier or (shed_reserve and circuit.tier >= 2):
             reason = (
                 "not carried while islanded"
                 if circuit.tier >= 4
                 else "held for the first minute of islanding"
             )
-            following.append(_hold(held, reason, None, now_ns))
+            following.append(hold(held, reason, None, now_ns))
         else:
             following.append(held)
-    following = _drop_cold_pickup(settings, following, now_ns)
-    return replace(state, circuits=tuple(following), start=None)
+    following = drop_cold_pickup(settings, following, now_ns)
+    peaks = replace(state.peaks, second=-1)
+    return replace(state, circuits=tuple(following), start=None, peaks=peaks)
 
 
-def _drop_cold_pickup(settings: Settings, circuits: list[CircuitState], now_ns: int) -> list[CircuitState]:
-    """What is still connected starts with the house: what the inverter cannot start joins the held ones."""
+def drop_cold_pickup(settings: Settings, circuits: list[CircuitState], now_ns: int) -> list[CircuitState]:
+    """What is still connected starts with the house: what the inverter cannot start joins the held ones.
+
+    A circuit whose switch does not open stays whatever is decided here: it is counted first.
+    """
     bounds = limits(settings, settings.inverter.max_discharge_w)
-    staying = [index for index, held in enumerate(circuits) if not held.shed]
+    staying = [index for index, held in enumerate(circuits) if not held.shed or held.doubted]
     table = [known(settings.loads.circuits[index], circuits[index]) for index in staying]
-    for place in load_admission.cold_pickup(table, bounds):
+    fixed = [place for place, index in enumerate(staying) if circuits[index].doubted]
+    for place in load_admission.cold_pickup(table, bounds, fixed):
         index = staying[place]
-        circuits[index] = _hold(circuits[index], "the inverter cannot start it with the house", None, now_ns)
+        circuits[index] = hold(circuits[index], "the inverter cannot start it with the house", None, now_ns)
     return circuits
-
-
-def known(circuit: Circuit, held: CircuitState) -> Circuit:
-    """The table's line, raised to what has been seen; never lowered."""
-    if held.learned_va <= circuit.running_va:
-        return circuit
-    return replace(circuit, running_va=held.learned_va)
 
 
 def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState:
@@ -143,12 +89,36 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
 
 
 def release_all(state: LoadState) -> LoadState:
-    """Back on the grid: nothing is held off, no trip counts any more; what was learned stays."""
-    if not state.mask and not state.drop_more_tiers and all(one.trips == 0 for one in state.circuits):
-        return state
+    """Back on the grid: nothing is held off, and only a culprit's trips still count; what was learned stays."""
     return LoadState(
-        circuits=tuple(CircuitState(learned_va=one.learned_va) for one in state.circuits), blind=state.blind
+        circuits=tuple(
+            CircuitState(
+                trips=one.trips if one.culprit else 0, learned_va=one.learned_va, doubted=one.doubted
+            )
+            for one in state.circuits
+        ),
+        blind=state.blind,
+        peaks=Peaks(slots=state.peaks.slots, uncontrolled_va=state.peaks.uncontrolled_va),
+        heard_since_ns=state.heard_since_ns,
     )
+
+
+def reset_culprits(state: LoadState, now_ns: int) -> LoadState:
+    """A person has looked: a culprit may ask to be let in again, as after its first overload."""
+    if not any(held.culprit for held in state.circuits):
+        return state
+    circuits = tuple(
+        replace(
+            held,
+            trips=0,
+            until_ns=now_ns + load_overload.READMIT_NS,
+            reason="waits after its reset" if held.shed else "",
+        )
+        if held.culprit
+        else held
+        for held in state.circuits
+    )
+    return replace(state, circuits=circuits)
 
 
 def update_island(
@@ -159,44 +129,43 @@ def update_island(
     shed_from: int,
     now_ns: int,
     *,
-    hold_ns: int = OVERLOAD_HOLD_NS,
+    source: Source = Source(),
 ) -> LoadState:
     """While islanded: shed what is too much, return what may come back, one at a time.
 
-    Without believable currents the table speaks for them; ``limit_w`` is then half (fault class 10). ``shed_from``:
-    circuits of this tier and above are off for the reserve, 0 = none. ``hold_ns``: for how long an excess that the
-    inverter's surge rating bears is left to pass.
+    Without believable currents the table speaks for them; ``limit_w``, of all inverters, is then half (class 10).
+    ``shed_from``: circuits of this tier and above are off for the reserve, 0 = none.
     """
     state = _return_to(settings, state, shed_from, now_ns)
     measured = _measured_va(senses, now_ns)
-    on = _believed_on(settings, state, senses, now_ns)
-    loads_va = load_admission.table_sum(on) if measured is None else measured
-    leg_limit_va = limit_w / 2.0
     if shed_from and any(
         circuit.tier >= shed_from and not held.shed
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     ):
         return _shed_tiers_from(settings, state, shed_from, RESERVE_IS_LOW, now_ns)
-    worst_va = max(loads_va[0], loads_va[1])
-    if worst_va > leg_limit_va:
-        since = state.over_since_ns if state.over_since_ns is not None else now_ns
-        if now_ns - since < hold_ns and worst_va <= settings.inverter.surge_10s_va / 2.0:
-            return state if state.over_since_ns == since else replace(state, over_since_ns=since)
-        return _shed_excess(
-            settings, replace(state, over_since_ns=None), senses, loads_va, leg_limit_va, now_ns
-        )
-    if state.over_since_ns is not None:
-        state = replace(state, over_since_ns=None)
+    loads_va = measured
+    if measured is not None:
+        state = _keep_peaks(settings, state, senses, measured, source, now_ns)
+    if loads_va is None:
+        loads_va = load_admission.table_sum(_believed_on(settings, state, senses, now_ns))
+    before = state.circuits
+    state = load_overload.shed(
+        settings, state, senses, loads_va, limit_w, source.units, now_ns, hold_ns=source.hold_ns
+    )
+    if state.over_since_ns is not None or state.circuits is not before:
+        return state
     if state.start is not None:
         state = _follow_start(settings, state, state.start, senses, measured, now_ns)
     if state.start is not None or now_ns < state.next_admission_ns or not state.mask:
         return state
-    bounds = limits(settings, limit_w)
-    return _admit_one(settings, state, measured, on, bounds, shed_from, now_ns)
+    waiting = _waiting(settings, state, shed_from, now_ns)
+    return _admit_one(settings, state, senses, source, waiting, now_ns) if waiting else state
 
 
 def _return_to(settings: Settings, state: LoadState, shed_from: int, now_ns: int) -> LoadState:
     """What was shed for the reserve alone waits for its turn again once the reserve allows it."""
+    if not any(held.reason == RESERVE_IS_LOW for held in state.circuits):
+        return state
     circuits = tuple(
         replace(held, until_ns=now_ns)
         if held.shed
@@ -208,6 +177,45 @@ def _return_to(settings: Settings, state: LoadState, shed_from: int, now_ns: int
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
     return state if circuits == state.circuits else replace(state, circuits=circuits)
+
+
+def _keep_peaks(
+    settings: Settings, state: LoadState, senses: Senses, measured: PathsVa, source: Source, now_ns: int
+) -> LoadState:
+    """What has been measured; once a second what hangs on it: ceilings, and what would go with an inverter."""
+    peaks = load_peaks.update(
+        state.peaks, measured, lambda: _controlled_va(settings, state, senses, now_ns), now_ns
+    )
+    if peaks is state.peaks:
+        return state
+    rolled = peaks.second != state.peaks.second
+    state = replace(state, peaks=peaks)
+    if not rolled:
+        return state
+    state = load_overload.keep_ceilings(settings, state, senses, now_ns)
+    if source.units < 2:
+        return state
+    return load_overload.plan_spare(
+        settings, replace(state, units=source.units), senses, peaks.over(1), source.spare_w, now_ns
+    )
+
+
+def _controlled_va(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> LegsVa:
+    """What the switched circuits draw per leg: by their meters, else by the table."""
+    one = two = 0.0
+    for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True)):
+        va = load_overload.metered_va(senses, index, now_ns)
+        if va is None:
+            if held.shed and not held.stuck:
+                continue
+            va = known(circuit, held).running_va
+        if circuit.legs == "L12":
+            one, two = one + va / 2.0, two + va / 2.0
+        elif circuit.legs == "L1":
+            one += va
+        else:
+            two += va
+    return one, two
 
 
 def is_blind(senses: Senses, now_ns: int) -> bool:
@@ -233,7 +241,7 @@ def _believed_on(settings: Settings, state: LoadState, senses: Senses, now_ns: i
             continue
         if feedback is not None and not held.stuck and not feedback.closed_mask >> index & 1:
             continue
-        if _draws(senses, index, now_ns):
+        if load_overload.draws(senses, index, now_ns):
             on.append(known(circuit, held))
     return on
 
@@ -254,11 +262,8 @@ def _follow_start(
     relays = fresh(senses.relays, now_ns, CIRCUIT_LIMIT_MS)
     asked = relays is not None and relays.closed_mask >> start.index & 1
     if feedback is not None and asked and not feedback.closed_mask >> start.index & 1:
-        held = CircuitState(
-            True, reason="its switch did not close", off_since_ns=now_ns,
-            trips=state.circuits[start.index].trips, learned_va=state.circuits[start.index].learned_va,
-        )  # fmt: skip
-        return replace(state, circuits=_with(state, start.index, held), start=None)
+        held = hold(state.circuits[start.index], "its switch did not close", None, now_ns)
+        return replace(state, circuits=with_circuit(state, start.index, held), start=None)
     settled = measured is not None and all(
         abs(va - expected) <= SETTLED_SHARE * max(expected, 1.0)
         for va, expected in zip(measured[:2], start.expected_va, strict=True)
@@ -280,54 +285,7 @@ def _learn(settings: Settings, state: LoadState, start: Start, senses: Senses, n
     seen_va = abs(meter.voltage_v * meter.current_a)
     if seen_va <= LEARN_SHARE * known(settings.loads.circuits[start.index], held).running_va:
         return state
-    return replace(state, circuits=_with(state, start.index, replace(held, learned_va=seen_va)))
-
-
-def _with(state: LoadState, index: int, held: CircuitState) -> tuple[CircuitState, ...]:
-    return (*state.circuits[:index], held, *state.circuits[index + 1 :])
-
-
-def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
-    """Whether the controller's feedback shows every held circuit's switch open (I13)."""
-    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
-    return feedback is not None and feedback.closed_mask & state.mask & ~state.stuck_mask == 0
-
-
-def look(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
-    """What the sensors say of loads and switches now, in every mode. Returns the same object when nothing changed."""
-    blind = is_blind(senses, now_ns)
-    if blind != state.blind:
-        state = replace(state, blind=blind)
-    return find_stuck(state, senses, now_ns)
-
-
-def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
-    """A switch that has not followed SHED within a second is at fault: its circuit counts as on from now on."""
-    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
-    if feedback is None or not (feedback.closed_mask & state.mask or state.stuck_mask):
-        return state
-    circuits = tuple(
-        replace(held, stuck=_does_not_follow(held, feedback.closed_mask >> index & 1, now_ns))
-        for index, held in enumerate(state.circuits)
-    )
-    return state if circuits == state.circuits else replace(state, circuits=circuits)
-
-
-def _does_not_follow(held: CircuitState, closed: int, now_ns: int) -> bool:
-    if not held.shed or not closed:
-        return False
-    return held.stuck or (held.off_since_ns is not None and now_ns - held.off_since_ns >= FOLLOW_NS)
-
-
-def cold_pickup_refusal(settings: Settings, state: LoadState, limit_w: float) -> str:
-    """Why the circuits that could not be dropped may not be started with the house; "" when they may."""
-    stuck = [
-        circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
-    ]
-    if stuck and load_admission.cold_pickup(stuck, limits(settings, limit_w)):
-        names = ", ".join(circuit.name for circuit in stuck)
-        return f"the switch of {names} does not open, and the inverter cannot start it"
-    return ""
+    return replace(state, circuits=with_circuit(state, start.index, replace(held, learned_va=seen_va)))
 
 
 def deadlines_ns(state: LoadState) -> list[int]:
@@ -335,97 +293,71 @@ def deadlines_ns(state: LoadState) -> list[int]:
     ends = [held.until_ns for held in state.circuits if held.until_ns is not None]
     if ends:
         ends.append(state.next_admission_ns)
-    if state.over_since_ns is not None:
-        ends.append(state.over_since_ns + OVERLOAD_HOLD_NS)
+    ends += load_overload.deadlines_ns(state)
     if state.start is not None:
         ends.append(state.start.at_ns + SETTLE_LEAST_NS)
     return ends
 
 
-def _hold(held: CircuitState, reason: str, until_ns: int | None, now_ns: int) -> CircuitState:
-    if held.shed:
-        return held
-    return CircuitState(True, False, reason, until_ns, now_ns, held.trips, held.learned_va)
-
-
 def _shed_tiers_from(settings: Settings, state: LoadState, tier: int, reason: str, now_ns: int) -> LoadState:
     circuits = tuple(
-        _hold(held, reason, None, now_ns) if circuit.tier >= tier else held
+        hold(held, reason, None, now_ns) if circuit.tier >= tier else held
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
     return replace(state, circuits=circuits)
 
 
-def _shed_excess(
-    settings: Settings,
-    state: LoadState,
-    senses: Senses,
-    loads_va: PathsVa,
-    leg_limit_va: float,
-    now_ns: int,
-) -> LoadState:
-    """Shed what clears each overloaded leg, in one command; the waits double, and the third trip is the last."""
-    circuits = list(state.circuits)
-    for leg in (0, 1):
-        candidates = [
-            (index, known(circuit, held))
-            for index, (circuit, held) in enumerate(zip(settings.loads.circuits, circuits, strict=True))
-            if not held.shed and _draws(senses, index, now_ns)
-        ]
-        gone_va = sum(
-            on_leg_va(settings.loads.circuits[index], leg)
-            for index, (before, after) in enumerate(zip(state.circuits, circuits, strict=True))
-            if after.shed and not before.shed
-        )
-        for index in smallest_set(candidates, leg, loads_va[leg] - leg_limit_va - gone_va):
-            circuits[index] = _tripped(circuits[index], leg, leg_limit_va, now_ns)
-    if tuple(circuits) == state.circuits:
-        return state
-    return replace(state, circuits=tuple(circuits), start=None)
-
-
-def _tripped(held: CircuitState, leg: int, leg_limit_va: float, now_ns: int) -> CircuitState:
-    trips = held.trips + 1
-    if trips >= CULPRIT_TRIPS:
-        reason = f"overloaded the island {trips} times: off until the grid is back"
-        return CircuitState(True, False, reason, None, now_ns, trips, held.learned_va)
-    until_ns = now_ns + min(READMIT_MOST_NS, READMIT_NS << (trips - 1))
-    reason = f"leg {leg + 1} was over its {leg_limit_va:.0f} VA"
-    return CircuitState(True, False, reason, until_ns, now_ns, trips, held.learned_va)
-
-
-def _draws(senses: Senses, index: int, now_ns: int) -> bool:
-    """Unknown counts as drawing: a silent meter must not protect a circuit from being shed."""
-    held = senses.circuits[index] if index < len(senses.circuits) else None
-    reading = fresh(held, now_ns, CIRCUIT_LIMIT_MS)
-    return reading is None or reading.power_w is None or reading.power_w > 20.0
-
-
 def _admit_one(
     settings: Settings,
     state: LoadState,
-    measured: PathsVa | None,
-    on: list[Circuit],
-    bounds: Limits,
-    shed_from: int,
+    senses: Senses,
+    source: Source,
+    waiting: list[int],
     now_ns: int,
 ) -> LoadState:
-    """The first of those that wait, by tier, longest waiting, id, that fits."""
-    base_va = load_admission.base(measured, on)
-    for index in _waiting(settings, state, shed_from, now_ns):
-        held = state.circuits[index]
-        circuit = known(settings.loads.circuits[index], held)
-        share = READMIT_SHARE if held.trips else 1.0
-        if not load_admission.refusal(circuit, base_va, on, bounds, share):
-            expected = (base_va[0] + on_leg_va(circuit, 0), base_va[1] + on_leg_va(circuit, 1))
-            back = CircuitState(trips=held.trips, learned_va=held.learned_va)
+    """The first of those that wait that fits."""
+    admission = _Admission(settings, state, senses, source, now_ns)
+    for index in waiting:
+        if not admission.refusal(index):
+            held = state.circuits[index]
+            circuit = known(settings.loads.circuits[index], held)
+            now_va = admission.base_va[-1]
+            back = CircuitState(trips=held.trips, learned_va=held.learned_va, doubted=held.doubted)
             return replace(
                 state,
-                circuits=_with(state, index, back),
+                circuits=with_circuit(state, index, back),
                 next_admission_ns=now_ns + int(settings.loads.stagger_s * NS_PER_S),
-                start=Start(index, now_ns, expected),
+                start=Start(
+                    index, now_ns, (now_va[0] + on_leg_va(circuit, 0), now_va[1] + on_leg_va(circuit, 1))
+                ),
             )
     return state
+
+
+class _Admission:
+    """Who may start now: what is there already, looked at once for all that ask."""
+
+    def __init__(
+        self, settings: Settings, state: LoadState, senses: Senses, source: Source, now_ns: int
+    ) -> None:
+        self._settings, self._state, self._senses = settings, state, senses
+        self._source, self._now_ns = source, now_ns
+        self._on = _believed_on(settings, state, senses, now_ns)
+        self._bounds = limits(settings, state.limit_w / source.units, units=source.units)
+        self.base_va = load_admission.base(_measured_va(senses, now_ns), self._on, state.peaks)
+
+    def refusal(self, index: int) -> str:
+        """Why this circuit may not start now, "" when it may."""
+        held = self._state.circuits[index]
+        circuit = known(self._settings.loads.circuits[index], held)
+        share = READMIT_SHARE if held.trips else 1.0
+        found = load_admission.refusal(circuit, self.base_va, self._on, self._bounds, share)
+        car = self._source.car
+        if found or car is None:
+            return found
+        return load_energy.refusal(
+            self._settings.car, car, self._senses, circuit, self._source.units, self._now_ns
+        )
 
 
 def _waiting(settings: Settings, state: LoadState, shed_from: int, now_ns: int) -> list[int]:
@@ -445,20 +377,14 @@ def _waiting(settings: Settings, state: LoadState, shed_from: int, now_ns: int) 
 
 
 def refusals(
-    settings: Settings, state: LoadState, senses: Senses, limit_w: float, now_ns: int
+    settings: Settings,
+    state: LoadState,
+    senses: Senses,
+    limit_w: float,
+    now_ns: int,
+    source: Source = Source(),
 ) -> dict[int, str]:
     """Why each one that waits, its hold over, may not start now, by circuit index. For the screen, not the step."""
-    measured = _measured_va(senses, now_ns)
-    on = _believed_on(settings, state, senses, now_ns)
-    base_va = load_admission.base(measured, on)
-    bounds = limits(settings, limit_w)
-    found = {}
-    for index in _waiting(settings, state, 0, now_ns):
-        held = state.circuits[index]
-        share = READMIT_SHARE if held.trips else 1.0
-        reason = load_admission.refusal(
-            known(settings.loads.circuits[index], held), base_va, on, bounds, share
-        )
-        if reason:
-            found[index] = reason
-    return found
+    admission = _Admission(settings, replace(state, limit_w=limit_w), senses, source, now_ns)
+    found = {index: admission.refusal(index) for index in _waiting(settings, state, 0, now_ns)}
+    return {index: reason for index, reason in found.items() if reason}

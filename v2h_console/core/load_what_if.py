@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_admission, load_manager
+from v2h_console.core import load_admission, load_manager, load_state
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_limits import PathsVa, limits, running_va, start_multiple
-from v2h_console.core.load_manager import LoadState
+from v2h_console.core.load_state import LoadState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Circuit, Settings
 from v2h_drivers.capabilities import LegCurrents, LoadFeedback, Quality
@@ -65,7 +65,7 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
     """Play the first ``SPAN_S`` seconds after the grid falls with this load table in place of the settings' own."""
     settings = replace(settings, loads=replace(settings.loads, circuits=table))
     state = load_manager.drop_for_forming(
-        settings, load_manager.initial(settings), start.shed_reserve, -60 * NS_PER_S
+        settings, load_state.initial(settings), start.shed_reserve, -60 * NS_PER_S
     )
     wanted = [circuit.id in start.wanted for circuit in table]
     moments = [
@@ -88,7 +88,9 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
             curve.append((now_ns // NS_PER_S, flowing))
         senses = _senses(state, flowing, now_ns)
         before = state
-        state = load_manager.update_island(settings, state, senses, start.limit_w, start.shed_reserve, now_ns)
+        state = load_manager.update_island(
+            settings, state, senses, start.limit_w, 2 if start.shed_reserve else 0, now_ns
+        )
         for index, (was, held) in enumerate(zip(before.circuits, state.circuits, strict=True)):
             at_s, name = now_ns / NS_PER_S, table[index].id
             if was.shed and not held.shed:

@@ -14,7 +14,14 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import HOUSE_FAST_LIMIT_MS, Senses, fresh
-from v2h_console.core.settings import NS_PER_MS, NS_PER_S, CarSettings, ParallelSettings
+from v2h_console.core.settings import (
+    NOMINAL_V,
+    NS_PER_MS,
+    NS_PER_S,
+    CarSettings,
+    ParallelSettings,
+    UnitSettings,
+)
 from v2h_drivers.capabilities import (
     CarStatus,
     ForeignCommand,
@@ -314,6 +321,23 @@ def reset(state: ParallelState) -> ParallelState:
     return replace(state, units=units, second_master="", foreign_heard=0)
 
 
-def capacity_w(state: ParallelState, unit_limit_w: float) -> float:
-    """What all that run can give together, where each gives ``unit_limit_w``."""
-    return unit_limit_w * state.units_running
+def capacity_w(settings: ParallelSettings, state: ParallelState, unit_limit_w: float) -> tuple[float, float]:
+    """Watts that all that run can give together, and what is left of them without the largest.
+
+    Each gives ``unit_limit_w``, or less by its own nameplate and by what it says of itself. They share one current in
+    equal parts, so the weakest sets everybody's part.
+    """
+    if not settings.units:
+        return unit_limit_w, 0.0
+    each_w = sorted(
+        _own_limit_w(one, unit, unit_limit_w)
+        for index, (one, unit) in enumerate(zip(settings.units, state.units, strict=True))
+        if state.mask >> index & 1
+    )
+    return each_w[0] * len(each_w), each_w[0] * (len(each_w) - 1)
+
+
+def _own_limit_w(settings: UnitSettings, unit: Unit, limit_w: float) -> float:
+    limit_a = None if unit.reading is None else unit.reading.limit_a
+    said_w = settings.rated_w if limit_a is None else limit_a * 2.0 * NOMINAL_V
+    return min(limit_w, settings.rated_w, said_w)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core.load_manager import LoadState, known
+from v2h_console.core.load_state import LoadState, known
 from v2h_console.core.settings import LoadSettings
 
 

@@ -155,7 +155,8 @@ class Circuit:
     """One switched circuit of the load centre. ``tier`` 1 must, 2 soon, 3 late, 4 shed while islanded.
 
     ``running_va``, ``inrush_multiple`` and ``inrush_s`` describe a start; ``hold_s`` keeps it off after islanding
-    (heavy loads: 60 s); ``min_off_s`` is the compressor's minimum rest.
+    (heavy loads: 60 s); ``min_off_s`` is the compressor's minimum rest. ``island_ceiling_va``: most it may draw while
+    islanded, for what takes all it can get, as a charging station does; ``None`` = as much as there is room for.
     """
 
     id: str
@@ -167,6 +168,7 @@ class Circuit:
     inrush_s: float = 0.0
     hold_s: float = 0.0
     min_off_s: float = 0.0
+    island_ceiling_va: float | None = None
 
     @property
     def heavy(self) -> bool:

@@ -20,6 +20,8 @@ from v2h_console.core import (
     islanding,
     kept_latch,
     load_manager,
+    load_overload,
+    load_switches,
     lockouts,
     mid_proof,
     orders,
@@ -64,6 +66,8 @@ HALF_CYCLE_NS = 8_333_333
 _STEADY = (Mode.TIED, Mode.DARK, Mode.FORMING, Mode.ISLANDED, Mode.SYNCING)
 BIDDEN_NS = 50 * NS_PER_MS
 _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
+#: The MID opens or is open, and the house has no voltage of ours yet.
+_UNLIT_MODES = (Mode.BOOT_OPEN, Mode.OPENING, Mode.PROVING, Mode.DARK, Mode.FAULT_OPEN)
 
 
 @dataclass(frozen=True, slots=True)
@@ -274,17 +278,19 @@ def _time_transfer(
 
 
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
-    looked = load_manager.look(state.loads, state.senses, now_ns)
+    dark = state.islanding.mode in _UNLIT_MODES
+    looked = load_switches.look(settings, state.loads, state.senses, dark=dark, now_ns=now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, binding = discharge_limit.allowed_power_w(settings, state)
-    limit_w = parallel.capacity_w(state.parallel, limit_w)
+    whole_w, spare_w = parallel.capacity_w(settings.parallel, state.parallel, limit_w)
+    hold_ns = state.car.session.hold_ns(now_ns) if binding == "car" else load_overload.OVERLOAD_HOLD_NS
+    source = load_manager.Source(state.parallel.units_running, spare_w, hold_ns, state.car)
     loads = load_manager.update_island(
-        settings, state.loads, state.senses, limit_w, state.car.shed_from, now_ns,
-        hold_ns=state.car.session.hold_ns(now_ns) if binding == "car" else load_manager.OVERLOAD_HOLD_NS,
-    )  # fmt: skip
+        settings, state.loads, state.senses, whole_w, state.car.shed_from, now_ns, source=source
+    )
     if loads is state.loads:
         return state
     for circuit, before, after in zip(

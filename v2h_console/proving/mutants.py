@@ -19,13 +19,14 @@ from v2h_console.core import (
     guards,
     islanding,
     load_manager,
+    load_overload,
     mid_proof,
     synchronism,
     thermal,
 )
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.car_session import SessionState
-from v2h_console.core.load_manager import LoadState
+from v2h_console.core.load_state import LoadState
 from v2h_console.core.mid_proof import Position, ProofState
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.campaign import run_plan
@@ -156,7 +157,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "never sheds",
         ("I8",),
         ("load.locked_rotor", "load.uncontrolled"),
-        ((load_manager, "_shed_excess", _everything_stays),),
+        ((load_overload, "shed_excess", _everything_stays),),
         (_at(5.0, "grid.loss"), _at(80.0, "fault.inject", fault="load.uncontrolled", va=6_500.0, leg=1.0)),
     ),
     Mutant("drains the car", ("I7",), ("ev.soc_low",), ((car_reserve, "update", _car_is_fine),)),

@@ -14,7 +14,7 @@ import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from v2h_console.core import load_manager
+from v2h_console.core import load_state
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, Kept, LatchReceipt, Observation, OrderKind
@@ -576,7 +576,7 @@ def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
 def _settled(settings: Settings, state: State, now_ns: int) -> State:
     """A core that has long been tied: what a scenario starts with."""
     return replace(
-        state, loads=load_manager.initial(settings), islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns)
+        state, loads=load_state.initial(settings), islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns)
     )
 
 

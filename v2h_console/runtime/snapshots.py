@@ -67,6 +67,8 @@ WHAT_TO_DO = {
     "SOLAR_WILL_NOT_LEAVE": "Open the solar disconnect by hand.",
     "SOC_LOW": "Switch off what is not needed, or expect shedding.",
     "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
+    "LOAD_LOCKED_OUT": "Find what is wrong with the appliance: a motor that does not turn, a short. Then reset (R).",
+    "LOAD_SWITCH_STUCK": "Switch the circuit off at its breaker. Then look at its contactor.",
     "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
     "EFFICIENCY_LOW": "Compare AC and DC meters; look for a hot terminal, a clogged filter, a tired fan.",
     "FAN_DEAD": "Look at the fan: does it turn, does air move? Clean the filter or replace the fan.",
@@ -434,8 +436,15 @@ def _alarm(alarm: Alarm, around: Surroundings) -> AlarmView:
         text=alarm.text,
         since_wall_s=around.wall_of(alarm.since_ns),
         acknowledged=alarm.acknowledged,
-        what_to_do=WHAT_TO_DO.get(alarm.code, ""),
+        what_to_do=_advice(alarm.code),
     )
+
+
+def _advice(code: str) -> str:
+    """Codes of circuits end with the circuit's name."""
+    if code.startswith(("LOAD_LOCKED_OUT_", "LOAD_SWITCH_STUCK_")):
+        code = "_".join(code.split("_")[:3])
+    return WHAT_TO_DO.get(code, "")
 
 
 def _devices(state: State, now_ns: int) -> tuple[DeviceView, ...]:

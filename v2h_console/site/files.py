@@ -163,6 +163,7 @@ class CircuitEntry(Struct, frozen=True, forbid_unknown_fields=True):
     inrush_s: Annotated[float, Meta(ge=0, le=10)] = 0.0
     hold_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
     min_off_s: Annotated[float, Meta(ge=0, le=3600)] = 0.0
+    island_ceiling_va: Annotated[float, Meta(ge=0, le=50_000)] | None = None
 
 
 class LoadsFile(Struct, frozen=True, forbid_unknown_fields=True):

@@ -233,6 +233,7 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
                     inrush_s=entry.inrush_s,
                     hold_s=entry.hold_s,
                     min_off_s=entry.min_off_s,
+                    island_ceiling_va=entry.island_ceiling_va,
                 )
                 for entry in loads.circuit
             ),

@@ -1,0 +1,104 @@
+"""What is remembered of each circuit while islanded, and of all of them together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from v2h_console.core.frozen import replace
+from v2h_console.core.load_peaks import Peaks
+from v2h_console.core.settings import Circuit, Settings
+
+#: Shed for overload this often, it is the culprit: off while islanded until a person resets it.
+CULPRIT_TRIPS = 3
+CULPRIT = f"overloaded the island {CULPRIT_TRIPS} times: off while islanded until reset with R"
+
+
+@dataclass(frozen=True, slots=True)
+class CircuitState:
+    """``shed``: held off by us; ``stuck``: its switch did not follow, so it counts as on; ``doubted``: nor did it the
+    last time it was asked to; ``reason`` in words; ``until_ns``: earliest return, ``None`` = not by time; ``trips``:
+    overloads it was shed for in this island; ``learned_va``: what it has been seen to draw beyond the table."""
+
+    shed: bool = False
+    stuck: bool = False
+    reason: str = ""
+    until_ns: int | None = None
+    off_since_ns: int | None = None
+    trips: int = 0
+    learned_va: float = 0.0
+    doubted: bool = False
+
+    @property
+    def culprit(self) -> bool:
+        """Whether it has overloaded the island too often to be tried again."""
+        return self.trips >= CULPRIT_TRIPS
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """The one that is starting: circuit index, when it was let in, and what each leg should then carry."""
+
+    index: int
+    at_ns: int
+    expected_va: tuple[float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class LoadState:
+    """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
+    when a path has been over its continuous and its 10 s limit; ``limit_w`` and ``units``: limit and
+    inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
+    switches' feedback has come without a break."""
+
+    circuits: tuple[CircuitState, ...] = ()
+    next_admission_ns: int = 0
+    over_since_ns: int | None = None
+    drop_more_tiers: int = 0
+    blind: bool = False
+    start: Start | None = None
+    surge_since_ns: int | None = None
+    shed_at_ns: int = 0
+    limit_w: float = 0.0
+    units: int = 1
+    spare_mask: int = 0
+    peaks: Peaks = Peaks()
+    heard_since_ns: int | None = None
+
+    @property
+    def doubted_mask(self) -> int:
+        """Bit = circuit whose switch did not follow, now or the last time."""
+        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.doubted)
+
+    @property
+    def stuck_mask(self) -> int:
+        """Bit = circuit whose switch did not follow."""
+        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.stuck)
+
+    @property
+    def mask(self) -> int:
+        """SHED as it goes to the controller."""
+        return sum(1 << index for index, circuit in enumerate(self.circuits) if circuit.shed)
+
+
+def initial(settings: Settings) -> LoadState:
+    """Nothing held off."""
+    return LoadState(circuits=tuple(CircuitState() for _ in settings.loads.circuits))
+
+
+def known(circuit: Circuit, held: CircuitState) -> Circuit:
+    """The table's line, raised to what has been seen; never lowered."""
+    if held.learned_va <= circuit.running_va:
+        return circuit
+    return replace(circuit, running_va=held.learned_va)
+
+
+def hold(held: CircuitState, reason: str, until_ns: int | None, now_ns: int) -> CircuitState:
+    """Held off from now on, where it is not already."""
+    if held.shed:
+        return held
+    return replace(held, shed=True, stuck=False, reason=reason, until_ns=until_ns, off_since_ns=now_ns)
+
+
+def with_circuit(state: LoadState, index: int, held: CircuitState) -> tuple[CircuitState, ...]:
+    """All circuits, this one replaced."""
+    return (*state.circuits[:index], held, *state.circuits[index + 1 :])

@@ -1,0 +1,79 @@
+"""What the load switches do: which one does not follow SHED, and what that means for the next forming (I10, I13).
+
+A switch has 100 ms to open. One that has not is at fault: its circuit counts as connected, its inrush belongs to the
+cold pick-up, and what no longer fits beside it joins SHED. It is remembered until it is seen to open, so that the next
+outage does not wait for it again.
+"""
+
+from __future__ import annotations
+
+from v2h_console.core import load_admission
+from v2h_console.core.frozen import replace
+from v2h_console.core.load_limits import limits
+from v2h_console.core.load_manager import drop_cold_pickup, is_blind
+from v2h_console.core.load_state import CircuitState, LoadState
+from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
+from v2h_console.core.settings import NS_PER_MS, Settings
+
+#: A contactor drops within 40 ms and its feedback comes at once; what is still closed then does not follow (class 49).
+FOLLOW_NS = 100 * NS_PER_MS
+
+
+def look(settings: Settings, state: LoadState, senses: Senses, *, dark: bool, now_ns: int) -> LoadState:
+    """What the sensors say of loads and switches now, in every mode. Returns the same object when nothing changed.
+
+    ``dark``: the house has no voltage of ours yet, so a switch found at fault changes what may be started with it.
+    """
+    blind = is_blind(senses, now_ns)
+    if blind != state.blind:
+        state = replace(state, blind=blind)
+    found = find_stuck(state, senses, now_ns)
+    if dark and found.stuck_mask & ~state.stuck_mask:
+        return replace(found, circuits=tuple(drop_cold_pickup(settings, list(found.circuits), now_ns)))
+    return found
+
+
+def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
+    """A switch that has not followed SHED in time is at fault: its circuit counts as on from now on."""
+    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
+    if feedback is None:
+        return state if state.heard_since_ns is None else replace(state, heard_since_ns=None)
+    if state.heard_since_ns is None:
+        state = replace(state, heard_since_ns=feedback.at_ns)
+    if not (feedback.closed_mask & state.mask or state.doubted_mask):
+        return state
+    circuits = tuple(
+        _seen(state, held, bool(feedback.closed_mask >> index & 1), feedback.at_ns)
+        for index, held in enumerate(state.circuits)
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
+
+
+def _seen(state: LoadState, held: CircuitState, closed: bool, at_ns: int) -> CircuitState:
+    if not held.shed:
+        return replace(held, stuck=False)
+    if not closed:
+        return replace(held, stuck=False, doubted=False)
+    if held.stuck or held.doubted:
+        return replace(held, stuck=True)
+    # Only what was heard without a break since the order can tell that the order was not followed.
+    began_ns = max(held.off_since_ns or 0, state.heard_since_ns or 0)
+    late = held.off_since_ns is not None and at_ns - began_ns >= FOLLOW_NS
+    return replace(held, stuck=late, doubted=late)
+
+
+def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
+    """Whether the controller's feedback shows every held circuit's switch open, but for those known to be at fault."""
+    feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
+    return feedback is not None and feedback.closed_mask & state.mask & ~state.stuck_mask == 0
+
+
+def cold_pickup_refusal(settings: Settings, state: LoadState, limit_w: float) -> str:
+    """Why the circuits that could not be dropped may not be started with the house; "" when they may."""
+    stuck = [
+        circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
+    ]
+    if stuck and load_admission.cold_pickup(stuck, limits(settings, limit_w)):
+        names = ", ".join(circuit.name for circuit in stuck)
+        return f"the switch of {names} does not open, and the inverter cannot start it"
+    return ""
