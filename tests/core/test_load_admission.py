@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House, changed
 from v2h_console.core import load_admission, load_manager, load_state
 from v2h_console.core.load_limits import limits, on_leg_va, running_va, start_multiple
+from v2h_console.core.load_manager import Source
 from v2h_console.core.load_shedding import smallest_set
 from v2h_console.core.load_state import CircuitState, LoadState, Start
 from v2h_console.core.load_what_if import StartConditions, what_if
@@ -290,3 +291,19 @@ def test_what_if_says_why_a_heat_pump_too_large_never_starts() -> None:
     refused = [one for one in told.moments if one.kind == "refused"]
     assert [one.circuit for one in refused] == ["heat_pump"]
     assert "allowed" in refused[0].reason
+
+
+def test_what_goes_with_the_largest_inverter_is_known_ahead_and_sent_in_the_step_of_its_loss() -> None:
+    two, one = Source(units=2, spare_w=LIMIT_W), Source()
+    state, now_ns = load_state.initial(SETTINGS), 100 * NS_PER_S
+    for _ in range(3):
+        now_ns += NS_PER_S
+        heavy = _senses(now_ns, 45.0, 40.0)
+        state = load_manager.update_island(SETTINGS, state, heavy, 2 * LIMIT_W, 0, now_ns, source=two)
+    assert not state.mask
+    assert state.spare_mask
+    now_ns += 5_000_000
+    lost = load_manager.update_island(SETTINGS, state, heavy, LIMIT_W, 0, now_ns, source=one)
+    assert lost.mask == state.spare_mask
+    assert all(held.trips == 0 for held in lost.circuits), "it was no circuit's fault"
+    assert all("inverter was lost" in held.reason for held in lost.circuits if held.shed)

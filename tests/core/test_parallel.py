@@ -285,3 +285,15 @@ def test_one_stray_command_is_no_master() -> None:
         house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))
         house.run_ms(1_000, tick_ms=20)
     house.must_be(Mode.ISLANDED)
+
+
+@pytest.mark.parametrize(("limit_a", "each_w"), [(32.0, 7_600.0), (20.0, 4_800.0), (None, 7_600.0)])
+def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
+    limit_a: float | None, each_w: float
+) -> None:
+    group = Group()
+    group.changes[3] = {"limit_a": limit_a}
+    group.run(120)
+    assert parallel.capacity_w(THREE, group.state, 7_600.0) == (3 * each_w, 2 * each_w)
+    small = ParallelSettings((*THREE.units[:2], UnitSettings("Inverter 3", 4_000.0)))
+    assert parallel.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
@@ -216,3 +217,20 @@ async def test_growing_and_shrinking_redraws(app: ConsoleApp) -> None:
         await resized(pilot, 80, 24)
         assert shown(app)[4].endswith("L1      119.8 V          110 - 126")
         assert ISLANDED.sentence in shown(app)[1]
+
+
+async def test_w_on_the_loads_says_what_would_happen(app: ConsoleApp, session: FakeSession) -> None:
+    told = (
+        "HVAC: may not return now: 6653 VA on leg 2 (10 s), allowed 6120 VA.",
+        "Range: not carried while islanded.",
+    )
+    async with app.run_test(size=(80, 24)) as pilot:
+        session.put(msgspec.structs.replace(ISLANDED, what_if=told))
+        app._poll()
+        await pilot.press("3")
+        assert "w what would happen" in shown(app)[23]
+        await pilot.press("w")
+        await pilot.pause()
+        assert "WHY THEY WAIT" in whole(app)
+        for line in told:
+            assert line in whole(app)

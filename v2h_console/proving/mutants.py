@@ -21,6 +21,7 @@ from v2h_console.core import (
     load_manager,
     load_overload,
     mid_proof,
+    parallel,
     synchronism,
     thermal,
 )
@@ -41,7 +42,7 @@ Replacement = Callable[..., Any]
 class Mutant:
     """``invariants``: any of these counts as caught. ``replacements``: (module, name, function).
 
-    ``lines``: what brings the rule into play, run first; then random plans with ``faults``.
+    ``inverters`` of the house; ``lines``: what brings the rule into play, run first; then random plans with ``faults``.
     """
 
     name: str
@@ -49,6 +50,7 @@ class Mutant:
     faults: tuple[str, ...]
     replacements: tuple[tuple[ModuleType | type, str, Replacement], ...]
     lines: tuple[Step, ...] = ()
+    inverters: int = 1
 
 
 def _no_refusal(*_args: Any) -> str:
@@ -91,7 +93,7 @@ def _nothing_drops(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
     return state
 
 
-def _everything_stays(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+def _everything_stays(_settings: Any, state: LoadState, *_args: Any, **_named: Any) -> LoadState:
     return state
 
 
@@ -169,6 +171,14 @@ MUTANTS: tuple[Mutant, ...] = (
         (_at(5.0, "grid.loss"), _at(20.0, "fault.inject", fault="dc_bus.out_of_range", volts=520.0)),
     ),
     Mutant(
+        "joins others at any angle",
+        ("I14",),
+        ("parallel.phase_error",),
+        ((parallel, "_in_window", _any_phase), (parallel, "_wrong", _no_refusal)),
+        (_at(5.0, "grid.loss"), _at(5.5, "fault.inject", fault="parallel.phase_error", deg=40.0)),
+        inverters=2,
+    ),
+    Mutant(
         "ignores heat",
         ("I11",),
         ("fan.dead",),
@@ -195,7 +205,10 @@ def run_one(mutant: Mutant, seeds: int, first: int = 0) -> dict[str, Any]:
     with applied(mutant):
         for seed in range(first, first + seeds):
             start = Start(
-                soc_pct=70.0, enter_service_s=15.0, loads_on=("fridge", "lights", "furnace_fan", "hvac")
+                soc_pct=70.0,
+                enter_service_s=15.0,
+                inverters=mutant.inverters,
+                loads_on=("fridge", "lights", "furnace_fan", "hvac"),
             )
             scripted = Plan(seed, Scenario(mutant.name, 120.0, start, mutant.lines), ())
             planned = scripted if mutant.lines and seed == first else plan(seed, mutant.faults)

@@ -20,6 +20,7 @@ from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, read_latch
 from v2h_console.runtime.recorder import IncidentWriter, Ring
 from v2h_console.runtime.slow_lane import SlowLane
+from v2h_console.runtime.what_if_lines import WhatIfLines
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, Receipt
 from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
@@ -52,6 +53,7 @@ class Owner:
         self._bus = bus
         self._trainer = trainer
         self._helm = helm
+        self._what_if = WhatIfLines()
         self._inbox = Inbox()
         self._inbox.receipts.append(read_latch(latch_path))
         self._latch = LatchWriter(latch_path, self._inbox.receipts)
@@ -127,6 +129,7 @@ class Owner:
                 self._lane_view(),
                 tuple(self._events),
                 self.outlets(),
+                self._what_if.lines,
             )
             self._newest = snapshots.build(self._settings, lane.published, around)
             self._newest_from = published_ns

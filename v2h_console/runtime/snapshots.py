@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from v2h_console.core import guards
@@ -89,6 +89,7 @@ class Surroundings:
     lane: LaneView
     events: Sequence[EventView]
     outlets: tuple[OutletView, ...] = ()
+    what_if: Callable[[Settings, State, tuple[LoadView, ...], int], tuple[str, ...]] | None = None
 
     def wall_of(self, at_ns: int) -> float:
         """The wall clock's time of a monotonic instant: informs only."""
@@ -99,6 +100,7 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
     """The whole picture at ``around.at_ns``."""
     now_ns = around.at_ns
     islanding = state.islanding
+    loads = _loads(settings, state, now_ns)
     locked = bool(islanding.lk_close or islanding.lk_form) or islanding.mode is Mode.FAULT_OPEN
     return Snapshot(
         sequence=around.sequence,
@@ -129,7 +131,8 @@ def build(settings: Settings, state: State, around: Surroundings) -> Snapshot:
         ),
         tariff=_tariff(settings, state),
         units=_units(settings, state, now_ns),
-        loads=_loads(settings, state, now_ns),
+        loads=loads,
+        what_if=() if around.what_if is None else around.what_if(settings, state, loads, now_ns),
         last_transfer=_transfer(state.last_transfer, around),
         transfers=state.transfers,
         alarms=tuple(_alarm(alarm, around) for alarm in state.alarms),

@@ -283,6 +283,8 @@ class Snapshot(msgspec.Struct, frozen=True):
     tariff: TariffView = TariffView()
     units: tuple[UnitView, ...] = ()
     loads: tuple[LoadView, ...] = ()
+    #: What would happen to the circuits: one line of plain text each.
+    what_if: tuple[str, ...] = ()
     last_transfer: TransferView | None = None
     transfers: int = 0
     alarms: tuple[AlarmView, ...] = ()

@@ -125,6 +125,13 @@ def copy_event(console: Console) -> None:
     console.tell(f"Copied: {entry.code} {clock(entry.wall_s)}.")
 
 
+def what_if(console: Console) -> None:
+    """What would happen to the loads: the first two minutes of an island, or why one may not return now."""
+    lit = console.snapshot.mode in ("islanded", "syncing")
+    title = "WHY THEY WAIT" if lit else "WHAT WOULD HAPPEN IF THE GRID FELL NOW"
+    console.show_text(title, console.snapshot.what_if or ("Nothing is known of the loads yet.",))
+
+
 def show_help(console: Console) -> None:
     """All keys, and how to read the screen."""
     from v2h_console.tui.help import help_lines
@@ -180,6 +187,7 @@ ACTIONS: dict[str, Action] = {
     "acknowledge": Action("Acknowledge the chosen alarm, or all", acknowledge),
     "explain": Action("Explain the chosen alarm or event", explain),
     "faults_only": Action("Show faults only, or all events", lambda console: console.toggle_faults_only()),
+    "what_if": Action("Loads: what would happen", what_if),
     "copy": Action("Copy the chosen event line", copy_event),
     "down": Action("Next line", lambda console: console.move(1), listed=False),
     "up": Action("Previous line", lambda console: console.move(-1), listed=False),

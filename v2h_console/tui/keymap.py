@@ -17,6 +17,7 @@ KEYS: dict[str, tuple[str, str]] = {
     "explain": ("enter", "Enter"),
     "faults_only": ("f", "f"),
     "copy": ("y", "y"),
+    "what_if": ("w", "w"),
     "down": ("j,down", "j, Down"),
     "up": ("k,up", "k, Up"),
     "back": ("escape", "Esc"),

@@ -29,7 +29,7 @@ VIEWS: dict[int, View] = {
     1: View(overview, _OVERVIEW_KEYS),
     3: View(
         lambda picture: [row.line() for row in loads_view(picture)],
-        "O OPEN MID   1 overview   1-9 views   : any action   Esc back   ? help",
+        "O OPEN MID   w what would happen   1-9 views   : any action   Esc   ? help",
         has_list=False,
     ),
     4: View(
