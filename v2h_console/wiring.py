@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from v2h_console.outlets.service import Outlet, Outlets
-from v2h_console.runtime import peers
+from v2h_console.runtime import audit, peers
+from v2h_console.runtime.audit import AuditWriter, Who
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
 from v2h_console.runtime.lock import Held, OwnerLock
 from v2h_console.runtime.owner import Owner
@@ -49,7 +50,7 @@ class Running:
     def session(self, *, helm: bool = False) -> LocalSession:
         """A session of this process; ``helm``: for a person's screen, which starts with the helm, if that is free."""
         desk, person = self.desk, peers.own_name()
-        seat = Seat(f"{person} (the owner's own screen)", INSTALLER, person, helm)
+        seat = Seat(f"{person} (the owner's own screen)", INSTALLER, person, helm, os.getuid())
         if helm:
             desk.arrive(seat)
             desk.order(seat, Order(secrets.token_hex(8), TAKE))
@@ -66,6 +67,7 @@ class Running:
         """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
         self.server.stop()
         self.owner.stop()
+        self._end_audit()
         self.server.join(2.0)
         if self.outlets is not None:
             self.outlets.stop()
@@ -73,6 +75,13 @@ class Running:
         if self.twin is not None:
             self.twin.stop()
         self.lock.release()
+
+    def _end_audit(self) -> None:
+        writer = self.owner.audit
+        if writer is not None:
+            writer.submit(audit.OWNER, "stop", {"orderly": self.owner.lane.failure is None})
+            writer.stop()
+            writer.join(2.0)
 
 
 def start_site(root: Path) -> Running:
@@ -121,6 +130,14 @@ def _lock(root: Path) -> OwnerLock:
 def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProcess | None) -> Running:
     """Open the door for other consoles. Raises StartFailed."""
     desk = Desk(owner.snapshot, owner.order, say=owner.say)
+    writer = owner.audit
+    if writer is not None:
+        desk.on_answer = lambda seat, order, receipt: writer.ordered(
+            Who(seat.name, seat.role, seat.uid), order, receipt
+        )
+        writer.submit(
+            audit.OWNER, "start", {"pid": os.getpid(), "site": site.comm.site, "twin": site.comm.twin}
+        )
     try:
         server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:
@@ -130,6 +147,8 @@ def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProc
         lock.release()
         raise StartFailed(f"{lock.folder}: no socket can be made there: {error.strerror or error}") from None
     server.start()
+    if writer is not None:
+        writer.start()
     return Running(owner, desk, server, lock, twin, _start_outlets(root, site.comm, owner))
 
 
@@ -213,6 +232,7 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         state_folder / LATCH_FILE,
         trainer=twin.do if twin is not None else None,
         incidents=root / INCIDENTS_FOLDER,
+        audit=AuditWriter(root / audit.FOLDER),
     )
     owner.start()
     return owner

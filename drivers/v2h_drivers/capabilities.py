@@ -414,6 +414,19 @@ class LinkHealth:
     quality: Quality = Quality.GOOD
 
 
+@dataclass(frozen=True, slots=True)
+class StorageState:
+    """How one part of the owner's own storage does (latch, audit, incidents, log, configuration), said on every change.
+
+    ``failure``: why it cannot be written or read, a clause for the screen; "" = it can.
+    """
+
+    at_ns: int
+    quality: Quality
+    part: str
+    failure: str
+
+
 Reading = (
     GridFast
     | HouseFast
@@ -438,6 +451,7 @@ Reading = (
     | CircuitReading
     | RelayStates
     | LinkHealth
+    | StorageState
 )
 
 

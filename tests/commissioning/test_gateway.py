@@ -11,6 +11,7 @@ import pytest
 
 from v2h_console.cli.check import _anonymous, this_machine
 from v2h_console.commissioning.gateway import Finding, Machine, Verdict, check
+from v2h_console.runtime.audit import OWNER, AuditWriter
 
 COMM = """
 site = "Elm Street 4"
@@ -157,6 +158,22 @@ def test_a_broker_that_takes_anybody_fails_and_one_that_is_silent_too(gateway: G
     found = gateway.found()
     assert found["mosquitto"].verdict is Verdict.FAIL
     assert "mqtt.anonymous" not in found
+
+
+def test_an_audit_that_was_altered_fails_and_shows_where(gateway: Gateway) -> None:
+    assert gateway.found()["audit"].verdict is Verdict.NOTE
+    writer = AuditWriter(gateway.root / "var/lib/v2h/audit")
+    for load in ("fridge", "range", "hvac"):
+        writer.submit(OWNER, "order", {"do": "operator.load_off", "load": load})
+    assert writer.write()
+    whole = gateway.found()["audit"]
+    assert whole.verdict is Verdict.PASS
+    assert whole.found.startswith("3 lines, the last is 3, hash ")
+    (path,) = (gateway.root / "var/lib/v2h/audit").iterdir()
+    path.write_text(path.read_text().replace("range", "lamps"))
+    altered = gateway.found()["audit"]
+    assert altered.verdict is Verdict.FAIL
+    assert altered.found == "audit-000000000001.jsonl, line 2: altered (sequence 2 by its place)"
 
 
 @pytest.fixture

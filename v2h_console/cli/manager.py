@@ -41,10 +41,7 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.site.errors import ConfigError
 
     root: Path = arguments.root
-    try:
-        log = EventLog(root)
-    except OSError as error:
-        raise Refusal(f"{error.filename or root}: the log cannot be opened: {error.strerror}") from None
+    log = EventLog(root)
     try:
         running = wiring.start_site(root)
     except (ConfigError, wiring.StartFailed) as error:
@@ -57,6 +54,8 @@ def run(arguments: argparse.Namespace) -> int:
     notifier = ServiceNotifier(os.environ)
     session = running.session()
     notifier.ready("owner runs")
+    log.failed = lambda failure: running.owner.report_storage("log", failure)
+    log.failed(log.failure)
     log.say(f"v2h-manager {os.getpid()} owns {root}")
     failed = False
     wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S

@@ -17,6 +17,7 @@ from pathlib import Path
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import read_site
+from v2h_console.storage import audit_file
 
 CORES = 4
 MEGAHERTZ = 1_200.0
@@ -76,7 +77,7 @@ class Machine:
 def check(machine: Machine) -> list[Finding]:
     """Every question in order."""
     findings, comm = _configuration(machine)
-    for question in (_python, _processor, _memory, _disk, _clock, _zone, _shared_memory, _priority, _login):
+    for question in _QUESTIONS:
         findings.extend(question(machine))
     if comm is not None:
         findings.extend(_can(machine, comm))
@@ -156,6 +157,31 @@ def _disk(machine: Machine) -> Iterator[Finding]:
         else f"make room at {place}: without it nothing can be recorded and nothing closes"
     )
     yield Finding("disk", "Disk", f"{free / 1e6:.0f} MB free at {place}", wanted, verdict, fix)
+
+
+def _audit(machine: Machine) -> Iterator[Finding]:
+    """Whether the chain of who did what is as it was written, and where not."""
+    folder = machine.root / "var/lib/v2h/audit"
+    wanted = "a chain without a break"
+    try:
+        report = audit_file.verify(folder)
+    except FileNotFoundError:
+        yield Finding("audit", "Audit", "nothing recorded yet", wanted, Verdict.NOTE)
+        return
+    except OSError as error:
+        found = f"{folder}: {error.strerror or error}"
+        yield Finding("audit", "Audit", found, wanted, Verdict.UNKNOWN, "check as a user who may read it")
+        return
+    if report.breaks:
+        more = f" (and {len(report.breaks) - 1} more)" if len(report.breaks) > 1 else ""
+        fix = "keep the files as they are; compare with a copy from before"
+        yield Finding("audit", "Audit", f"{report.breaks[0]}{more}", wanted, Verdict.FAIL, fix)
+        return
+    found = f"{report.lines} lines, the last is {report.head.sequence}, hash {report.head.digest}"
+    if report.torn_bytes:
+        found += f"; {report.torn_bytes} bytes of a torn line follow: the next start keeps them aside"
+    fix = "note the last sequence and hash elsewhere: a chain alone does not show that its end is missing"
+    yield Finding("audit", "Audit", found, wanted, Verdict.PASS, fix)
 
 
 def _clock(machine: Machine) -> Iterator[Finding]:
@@ -294,3 +320,17 @@ def _broker(machine: Machine, comm: CommStack) -> Iterator[Finding]:
     found = "a real connect without a name WORKED" if open_to_all else "refused"
     verdict = Verdict.FAIL if open_to_all else Verdict.PASS
     yield Finding("mqtt.anonymous", "MQTT without a name", found, "refused", verdict, fix)
+
+
+_QUESTIONS = (
+    _python,
+    _processor,
+    _memory,
+    _disk,
+    _audit,
+    _clock,
+    _zone,
+    _shared_memory,
+    _priority,
+    _login,
+)

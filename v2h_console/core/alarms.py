@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import lockouts, peak_shaving, relay_times, solar
+from v2h_console.core import lockouts, peak_shaving, relay_times, solar, storage
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.car_session import LEAKS, LEAST_OHM_PER_V
@@ -77,6 +77,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)
     yield from _inverter(settings, state, now_ns, settled)
+    yield from storage.standing(state.senses.storage)
     for link in state.senses.links:
         if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
             yield f"{_code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."

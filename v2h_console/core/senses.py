@@ -35,6 +35,7 @@ from v2h_drivers.capabilities import (
     Side,
     SideCycle,
     SolarStatus,
+    StorageState,
     Supply,
     Sync,
     Temperatures,
@@ -69,6 +70,7 @@ class Senses:
     wall_clock: WallClock | None = None
     identities: tuple[Identity, ...] = ()
     links: tuple[LinkHealth, ...] = ()
+    storage: tuple[StorageState, ...] = ()
 
 
 _FIELD_OF: dict[type, str] = {
@@ -93,6 +95,7 @@ _FIELD_OF: dict[type, str] = {
 }
 
 _MAX_CIRCUITS = 32
+_MOST_PARTS = 16
 
 _FLOATS_OF: dict[type, tuple[str, ...]] = {
     kind: tuple(one.name for one in fields(kind) if "float" in str(one.type)) for kind in get_args(Reading)
@@ -145,6 +148,10 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
             known = changes.get("identities", senses.identities)
             assert isinstance(known, tuple)
             changes["identities"] = (*(one for one in known if one.device != reading.device), reading)
+        elif isinstance(reading, StorageState):
+            parts = changes.get("storage", senses.storage)
+            assert isinstance(parts, tuple)
+            changes["storage"] = (*(one for one in parts if one.part != reading.part), reading)[-_MOST_PARTS:]
     return replace(senses, **changes) if changes else senses  # type: ignore[arg-type]  # names come from _FIELD_OF
 
 

@@ -19,6 +19,8 @@ from v2h_console.session.orders import ORDER_LIFE_NS, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 
 TAKE, PASS_ON, STOP = "helm.take", "helm.pass_on", "owner.stop"
+#: No order: the helm's holder went.
+FELL_FREE = "helm.fell_free"
 _NO_HELM = ("operator.open_mid", "operator.acknowledge")
 WATCH, HELM, INSTALLER = "watch", "helm", "installer"
 #: The last nonces: an order that comes again is refused whoever brings it.
@@ -46,13 +48,15 @@ _ORDER_WORDS = {
 class Seat:
     """One console: who sits there and what this person may do. Two seats are never equal.
 
-    ``person``: the user, the same on each of this person's consoles; ``screen``: somebody looks at it, it is no tool.
+    ``person``: the user, the same on each of this person's consoles; ``screen``: somebody looks at it, it is no tool;
+    ``uid``: the user's number, as the kernel says it.
     """
 
     name: str
     role: str
     person: str = ""
     screen: bool = False
+    uid: int | None = None
 
 
 class Desk:
@@ -77,6 +81,8 @@ class Desk:
         self._shown: dict[str, tuple[Snapshot, Snapshot, tuple[Seat, ...], Seat | None]] = {}
         #: Called once an orderly end was asked for; ``None`` refuses it.
         self.on_stop: Callable[[], None] | None = None
+        #: Hears each order with its answer, and a helm that falls free; must only queue.
+        self.on_answer: Callable[[Seat, Order, Receipt], None] | None = None
 
     def arrive(self, seat: Seat) -> None:
         """Somebody sits down; the others can see it."""
@@ -111,9 +117,19 @@ class Desk:
                 self._screens = tuple(one for one in self._screens if one is not seat)
         if held:
             self._say("HELM_FREE", "info", f"The helm fell free: {seat.name} went.")
+            self._answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
 
     def order(self, seat: Seat, order: Order, given_ns: int | None = None) -> Receipt:
         """Check age, nonce, role and helm, then hand on to the owner. What a person did is told with the name."""
+        receipt = self._decide(seat, order, given_ns)
+        self._answered(seat, order, receipt)
+        return receipt
+
+    def _answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+        if self.on_answer is not None:
+            self.on_answer(seat, order, receipt)
+
+    def _decide(self, seat: Seat, order: Order, given_ns: int | None) -> Receipt:
         refusal = self._refusal(seat, order, self._now_ns() if given_ns is None else given_ns)
         if refusal:
             if order.do == STOP:

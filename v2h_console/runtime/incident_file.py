@@ -7,7 +7,6 @@ of another version is refused in one line.
 
 from __future__ import annotations
 
-import os
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
+from v2h_console.storage import whole_file
+from v2h_console.storage.disk import DISK, Disk
 from v2h_drivers.capabilities import Reading
 
 MAGIC = b"V2HI"
@@ -155,21 +156,7 @@ def read(path: Path) -> Incident:
     return decode(data, str(path))
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write whole or not at all: temporary file, fsync, rename, fsync of the folder. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".new")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError:
-        temporary.unlink(missing_ok=True)
-        raise
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+def write(path: Path, data: bytes, disk: Disk = DISK) -> None:
+    """Write whole or not at all, with the folder where there is none. Raises OSError."""
+    disk.make_folder(path.parent)
+    whole_file.write(path, data, disk=disk)

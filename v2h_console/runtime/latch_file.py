@@ -6,16 +6,17 @@ One short JSON line with a checksum. Missing, torn or corrupt reads as locked (I
 from __future__ import annotations
 
 import json
-import os
 import queue
 import threading
 import zlib
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Kept, LatchReceipt
+from v2h_console.storage import whole_file
+from v2h_console.storage.disk import DISK, Disk, unheard
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
 DAMAGED = LatchReceipt(0, locked=True, kept=Kept(lk_close="the latch's record on disk was damaged"))
@@ -23,11 +24,11 @@ DAMAGED = LatchReceipt(0, locked=True, kept=Kept(lk_close="the latch's record on
 RETRY_S = 1.0
 
 
-def read_latch(path: Path) -> LatchReceipt:
+def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
     """What is on disk. Anything but a whole, valid record is "locked" with sequence 0: what a missing one kept nobody
     knows, what a damaged one kept neither, so that closing then waits for a person."""
     try:
-        record = json.loads(path.read_text("ascii"))
+        record = json.loads(disk.read(path).decode("ascii"))
         body = {
             "sequence": int(record["sequence"]),
             "locked": bool(record["locked"]),
@@ -46,8 +47,8 @@ def read_latch(path: Path) -> LatchReceipt:
         return DAMAGED
 
 
-def write_latch(path: Path, record: PersistLatch) -> None:
-    """Replace the record durably: temporary file, fsync, rename, fsync of the folder. Raises OSError."""
+def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
+    """Replace the record durably. Raises OSError."""
     body = {
         "sequence": record.sequence,
         "locked": record.locked,
@@ -57,17 +58,7 @@ def write_latch(path: Path, record: PersistLatch) -> None:
         "held_open": record.kept.held_open,
     }
     text = json.dumps({**body, "crc": _crc(body)}) + "\n"
-    temporary = path.with_suffix(".new")
-    with open(temporary, "w", encoding="ascii") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    os.replace(temporary, path)
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    whole_file.write(path, text.encode("ascii"), disk=disk)
 
 
 def _crc(body: Mapping[str, object]) -> int:
@@ -76,12 +67,21 @@ def _crc(body: Mapping[str, object]) -> int:
 
 class LatchWriter(threading.Thread):
     """Writes what the core asks for and puts the receipt into the lane's inbox. A failed write gives no receipt:
-    then nothing closes; ``failure`` says why, and it is tried again."""
+    then nothing closes; ``failed`` hears why, and "" once a record has been written again."""
 
-    def __init__(self, path: Path, receipts: deque[LatchReceipt]) -> None:
+    def __init__(
+        self,
+        path: Path,
+        receipts: deque[LatchReceipt],
+        *,
+        disk: Disk = DISK,
+        failed: Callable[[str], None] = unheard,
+    ) -> None:
         super().__init__(name="latch-writer", daemon=True)
         self._path = path
         self._receipts = receipts
+        self._disk = disk
+        self._failed = failed
         self._queue: queue.SimpleQueue[PersistLatch | None] = queue.SimpleQueue()
         self.failure = ""
 
@@ -103,11 +103,20 @@ class LatchWriter(threading.Thread):
                 record = unwritten
             if record is None:
                 return
-            try:
-                write_latch(self._path, record)
-            except OSError as error:
-                self.failure = f"the latch cannot be written to {self._path}: {error.strerror or error}"
-                unwritten = record
-                continue
-            self.failure, unwritten = "", None
-            self._receipts.append(LatchReceipt(record.sequence, record.locked, record.kept))
+            unwritten = None if self.write(record) else record
+
+    def write(self, record: PersistLatch) -> bool:
+        """Write one record and give its receipt; whether the disk took it."""
+        try:
+            write_latch(self._path, record, self._disk)
+        except OSError as error:
+            self._say(error.strerror or str(error))
+            return False
+        self._receipts.append(LatchReceipt(record.sequence, record.locked, record.kept))
+        self._say("")
+        return True
+
+    def _say(self, failure: str) -> None:
+        if failure != self.failure:
+            self.failure = failure
+            self._failed(failure)

@@ -13,9 +13,13 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from v2h_console.core.events import Event
-from v2h_console.core.observation import CoreOrder, OrderKind
+from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import Settings
+from v2h_console.core.state import State
+from v2h_console.core.step import Step
+from v2h_console.core.storage import LATCH
 from v2h_console.runtime import snapshots
+from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, read_latch
 from v2h_console.runtime.recorder import IncidentWriter, Ring
@@ -26,7 +30,7 @@ from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, R
 from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
 from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
-from v2h_drivers.capabilities import FastDevice, Reading, SlowDevice, WaveCapture
+from v2h_drivers.capabilities import FastDevice, Quality, Reading, SlowDevice, StorageState, WaveCapture
 
 #: What a screen can scroll back through; the recorder keeps the rest.
 EVENTS_KEPT = 200
@@ -47,6 +51,7 @@ class Owner:
         *,
         trainer: Trainer | None = None,
         incidents: Path | None = None,
+        audit: AuditWriter | None = None,
         helm: str = "",
     ) -> None:
         self._settings = settings
@@ -56,9 +61,22 @@ class Owner:
         self._what_if = WhatIfLines()
         self._inbox = Inbox()
         self._inbox.receipts.append(read_latch(latch_path))
-        self._latch = LatchWriter(latch_path, self._inbox.receipts)
+        self._latch = LatchWriter(
+            latch_path, self._inbox.receipts, failed=lambda failure: self.report_storage(LATCH, failure)
+        )
         self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
-        self.incidents = None if incidents is None else IncidentWriter(incidents, settings)
+        self.incidents = (
+            None
+            if incidents is None
+            else IncidentWriter(
+                incidents, settings, failed=lambda failure: self.report_storage("incidents", failure)
+            )
+        )
+        self._ring = None if self.incidents is None else Ring(settings, self.incidents.submit)
+        #: Started by whoever holds the owner's lock: one writer a chain.
+        self.audit = audit
+        if audit is not None:
+            audit.failed = lambda failure: self.report_storage("audit", failure)
         self.lane = FastLane(
             settings,
             bus,
@@ -66,7 +84,7 @@ class Owner:
             self._inbox,
             slow_request=self._slow.submit,
             persist=self._latch.submit,
-            recorded=None if self.incidents is None else Ring(settings, self.incidents.submit).took,
+            recorded=self._recorded,
         )
         self._lock = threading.Lock()
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
@@ -143,6 +161,10 @@ class Owner:
             self._keep(code, severity, text, wall_s)
             self._newest_from = -1
 
+    def report_storage(self, part: str, failure: str) -> None:
+        """A part of the storage fails, or does again ("")."""
+        self._inbox.readings.append(StorageState(time.monotonic_ns(), Quality.GOOD, part, failure))
+
     def waves(self) -> Future[Waves]:
         """A window of waveforms from the controller; the future holds it, or NoWaves. One at a time, in turn."""
         wanted: Future[Waves] = Future()
@@ -201,6 +223,13 @@ class Owner:
                 order.nonce, accepted=False, reason=f"the twin has gone: {error.strerror or error}"
             )
         return Receipt(order.nonce, accepted=True)
+
+    def _recorded(self, before: State, observation: Observation, now_ns: int, result: Step) -> None:
+        """From the lane, after each step: only queues."""
+        if self._ring is not None:
+            self._ring.took(before, observation, now_ns, result)
+        if self.audit is not None and result.events:
+            self.audit.saw(result.events)
 
     def _take_events(self, now_ns: int, wall_s: float) -> None:
         queue: deque[Event] = self.lane.events

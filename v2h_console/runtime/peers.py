@@ -39,12 +39,12 @@ def seat(pid: int, uid: int, gid: int) -> Seat | None:
     except (KeyError, OSError):
         name, groups = f"user {uid}", {gid}
     if uid in (0, os.getuid()):
-        return Seat(f"{name} (process {pid})", INSTALLER, name)
+        return Seat(f"{name} (process {pid})", INSTALLER, name, uid=uid)
     for group, role in GROUPS:
         try:
             number = grp.getgrnam(group).gr_gid
         except KeyError:
             continue
         if number in groups:
-            return Seat(f"{name} (process {pid})", role, name)
+            return Seat(f"{name} (process {pid})", role, name, uid=uid)
     return None

@@ -11,6 +11,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from v2h_console.core.state import Mode, State
 from v2h_console.core.step import Step
 from v2h_console.runtime import incident_file
 from v2h_console.runtime.incident_file import Entry, Incident
+from v2h_console.storage.disk import DISK, Disk, unheard
 
 BEFORE_NS = 4 * NS_PER_S
 AFTER_NS = 3 * NS_PER_S
@@ -32,6 +34,8 @@ LONGEST_NS = 20 * NS_PER_S
 KEPT = 200
 #: Waiting for the disk; when it does not keep up, the newest is dropped and counted.
 WAITING = 4
+#: One that the disk refused is tried again this often.
+RETRY_S = 1.0
 #: The worst event names the incident.
 _WEIGHTS = {Severity.INFO: 2, Severity.WARNING: 3, Severity.ALARM: 4, Severity.LOCKOUT: 5}
 
@@ -108,13 +112,25 @@ def _title(before: State, result: Step) -> tuple[int, str]:
 
 
 class IncidentWriter(threading.Thread):
-    """Writes finished incidents below ``folder``; a disk that fails costs incidents and is said, nothing else."""
+    """Writes finished incidents below ``folder``. A disk that fails is said (``failed`` hears why, and "" once it takes
+    one again) and tried again; it costs the incidents that do not fit into the queue, nothing else."""
 
-    def __init__(self, folder: Path, settings: Settings, wall_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        settings: Settings,
+        wall_s: Callable[[], float] = time.time,
+        *,
+        disk: Disk = DISK,
+        failed: Callable[[str], None] = unheard,
+    ) -> None:
         super().__init__(name="incidents", daemon=True)
         self._folder = folder
         self._settings = settings
         self._wall_s = wall_s
+        self._disk = disk
+        self._failed = failed
+        self._ending = threading.Event()
         self._queue: queue.Queue[tuple[str, State, tuple[Entry, ...]] | None] = queue.Queue(WAITING)
         self.written = 0
         self.dropped = 0
@@ -129,7 +145,9 @@ class IncidentWriter(threading.Thread):
 
     def stop(self) -> None:
         """Write what waits, then end."""
-        self._queue.put(None)
+        self._ending.set()
+        with suppress(queue.Full):
+            self._queue.put_nowait(None)
 
     def run(self) -> None:
         """The thread's life."""
@@ -137,20 +155,37 @@ class IncidentWriter(threading.Thread):
             title, state, entries = taken
             wall_s = self._wall_s()
             incident = Incident(title, self._settings.site, wall_s, self._settings, state, entries)
-            try:
-                incident_file.write(self._path(title, wall_s), incident_file.encode(incident))
-                self._prune()
-                self.written += 1
-                self.failure = ""
-            except OSError as error:
-                self.dropped += 1
-                self.failure = f"{self._folder}: {error.strerror or error}"
+            path, data = self._path(title, wall_s), incident_file.encode(incident)
+            while not self.write(path, data):
+                if self._ending.wait(RETRY_S):
+                    self.dropped += 1
+                    break
+            if self._ending.is_set() and self._queue.empty():
+                return
+
+    def write(self, path: Path, data: bytes) -> bool:
+        """Write one file and let the oldest go; whether the disk took it."""
+        try:
+            incident_file.write(path, data, self._disk)
+        except OSError as error:
+            self._say(error.strerror or str(error))
+            return False
+        self.written += 1
+        self._say("")
+        with suppress(OSError):
+            self._prune()
+        return True
+
+    def _say(self, failure: str) -> None:
+        if failure != self.failure:
+            self.failure = failure
+            self._failed(failure)
 
     def _path(self, title: str, wall_s: float) -> Path:
         at = datetime.fromtimestamp(wall_s, UTC).strftime("%Y%m%dT%H%M%S.%f")[:-3]
         return self._folder / f"{at}Z-{title[:40]}{incident_file.SUFFIX}"
 
     def _prune(self) -> None:
-        kept = sorted(self._folder.glob(f"*{incident_file.SUFFIX}"))
-        for path in kept[:-KEPT]:
-            path.unlink(missing_ok=True)
+        kept = sorted(n for n in self._disk.names(self._folder) if n.endswith(incident_file.SUFFIX))
+        for name in kept[:-KEPT]:
+            self._disk.remove(self._folder / name)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 from v2h_console.runtime import peers
@@ -174,7 +175,7 @@ class SessionServer(threading.Thread):
             self._refuse(client, "hello was said already")
             return
         role = WATCH if hello.watch else seat.role
-        client.seat = Seat(seat.name, role, seat.person, hello.screen)
+        client.seat = replace(seat, role=role, screen=hello.screen)
         if hello.screen:
             self._desk.arrive(client.seat)
         self._send(client, wire.Welcome(role, self._has_trainer, seat.name, self._desk.run))

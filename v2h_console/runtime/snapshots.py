@@ -55,6 +55,8 @@ WHAT_TO_DO = {
     "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
     "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
+    "STORAGE_FAILED": "Make room on the disk (df -h), or look in dmesg for its errors; it is tried again each second.",
+    "CONFIGURATION_NOT_TAKEN": "Correct the file at the line that is named, then start the owner again.",
     "CLOCK_DOUBTED": "Look at timedatectl: NTP, zone, battery. It shaves again 30 s after the clock runs evenly.",
     "CONTACTOR_WELDED": "Leave the plug in. Switch the car off; call its service. Then reset the lockout (R).",
     "INSULATION_LOW": "Look for water in inlet and plug, and for a damaged cable. Dry or replace it, then reset the lockout (R).",

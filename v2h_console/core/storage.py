@@ -1,0 +1,29 @@
+"""What the owner's own disk refuses, as conditions that a person can act on. Control never waits for it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from v2h_console.core.events import Severity
+from v2h_drivers.capabilities import StorageState
+
+#: The record that a close waits for (I3).
+LATCH = "latch"
+#: Not a file that is written: what a start found in /etc/energy.
+CONFIGURATION = "configuration"
+
+
+def standing(storage: tuple[StorageState, ...]) -> Iterator[tuple[str, Severity, str]]:
+    """One condition for all that cannot be written, one for a configuration that was not taken."""
+    failing = sorted(
+        (one for one in storage if one.failure and one.part != CONFIGURATION), key=lambda one: one.part
+    )
+    if failing:
+        reasons = "; ".join(dict.fromkeys(one.failure for one in failing))
+        text = f"Storage fails ({', '.join(one.part for one in failing)}: {reasons}). Control goes on."
+        if any(one.part == LATCH for one in failing):
+            text += " Once open, the MID stays open until the latch can be written."
+        yield "STORAGE_FAILED", Severity.ALARM, text
+    for one in storage:
+        if one.part == CONFIGURATION and one.failure:
+            yield "CONFIGURATION_NOT_TAKEN", Severity.ALARM, f"{one.failure}."

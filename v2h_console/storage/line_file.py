@@ -1,0 +1,59 @@
+"""A file that only grows, by whole lines: what does not reach the disk whole is taken back before anything else is written."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from v2h_console.storage.disk import DISK, Disk
+from v2h_console.storage.whole_file import write_all
+
+
+class LineFile:
+    """``size`` is where the last good line ends; ``None`` until the file has been opened."""
+
+    def __init__(self, path: Path, *, disk: Disk = DISK, mode: int = 0o640, size: int | None = None) -> None:
+        self.path = path
+        self.size = size
+        self._disk = disk
+        self._mode = mode
+        self._descriptor: int | None = None
+        self._name_is_durable = False
+
+    def open(self) -> None:
+        """Open or make the file and cut off what follows the last good line. Raises OSError."""
+        if self._descriptor is None:
+            self._descriptor = self._disk.open_append(self.path, self._mode)
+        found = self._disk.size(self._descriptor)
+        if self.size is None:
+            self.size = found
+        elif found > self.size:
+            self._disk.cut(self._descriptor, self.size)
+
+    def append(self, data: bytes, *, sync: bool) -> None:
+        """Whole lines at the end, on the disk for good when ``sync``. Raises OSError: then none of them is there."""
+        try:
+            self.open()
+            assert self._descriptor is not None
+            assert self.size is not None
+            write_all(self._disk, self._descriptor, data)
+            if sync:
+                self._disk.sync(self._descriptor)
+                if not self._name_is_durable:
+                    self._disk.sync_folder(self.path.parent)
+                    self._name_is_durable = True
+            self.size += len(data)
+        except OSError:
+            # After a failed fsync the kernel takes the pages for written: only writing them anew is believed.
+            if self._descriptor is not None and self.size is not None:
+                with suppress(OSError):
+                    self._disk.cut(self._descriptor, self.size)
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        descriptor, self._descriptor = self._descriptor, None
+        if descriptor is not None:
+            with suppress(OSError):
+                self._disk.close(descriptor)

@@ -1,0 +1,33 @@
+"""A file that is replaced whole or not at all, whenever the power goes."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from pathlib import Path
+
+from v2h_console.storage.disk import DISK, Disk
+
+
+def write(path: Path, data: bytes, *, disk: Disk = DISK, mode: int = 0o644) -> None:
+    """Temporary file, fsync, rename, fsync of the folder. Raises OSError: then the old file stands, or the new one."""
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        descriptor = disk.open_new(temporary, mode)
+        try:
+            write_all(disk, descriptor, data)
+            disk.sync(descriptor)
+        finally:
+            disk.close(descriptor)
+        disk.replace(temporary, path)
+    except OSError:
+        with suppress(OSError):
+            disk.remove(temporary)
+        raise
+    disk.sync_folder(path.parent)
+
+
+def write_all(disk: Disk, descriptor: int, data: bytes) -> None:
+    """A disk that fills up takes a part and refuses the rest."""
+    rest = memoryview(data)
+    while rest:
+        rest = rest[disk.write(descriptor, bytes(rest)) :]
