@@ -13,7 +13,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import NoReturn
 
-from v2h_console.cli import attach, bench, campaign, check, console, demo, replay, simulate, twin
+from v2h_console.cli import attach, bench, campaign, check, console, demo, install, replay, simulate, twin
 
 
 class OneLineParser(argparse.ArgumentParser):
@@ -48,6 +48,7 @@ def build_parser() -> argparse.ArgumentParser:
     bench.add_parser(commands, [common])
     replay.add_parser(commands, [common])
     check.add_parser(commands, [common])
+    install.add_parser(commands, [common])
     return parser
 
 

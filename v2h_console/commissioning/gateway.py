@@ -236,9 +236,7 @@ def _login(machine: Machine) -> Iterator[Finding]:
     values = re.findall(r"^\s*KillUserProcesses\s*=\s*(\S+)", "\n".join(texts), re.MULTILINE | re.IGNORECASE)
     last = values[-1].lower() if values else "no (the default)"
     kills = last in ("yes", "true", "1", "on")
-    fix = (
-        "install the service (v2h-manager): a console started from a login dies with it here" if kills else ""
-    )
+    fix = "`v2h-console install`: a console started from a login dies with it here" if kills else ""
     verdict = Verdict.FAIL if kills else Verdict.PASS
     yield Finding("logind", "KillUserProcesses", last, "no", verdict, fix)
 

@@ -1,0 +1,119 @@
+"""The account files around systemd-sysusers: kept before it, put back when nothing else has changed in them since."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from v2h_console.installing.layout import (
+    ACCOUNT_FILES,
+    ACCOUNT_LEAVINGS,
+    ACCOUNTS,
+    SERVICE_FOLDERS,
+)
+from v2h_console.installing.plan import Action, Step, content_at
+from v2h_console.installing.record import FileRecord, OwnerRecord, Record, copy_whole, kept, save, sha256
+
+
+def keep(root: Path, record: Record) -> None:
+    """Before the tools run: what stands there, once. Raises OSError, InstallError."""
+    if not record.accounts:
+        for path in (*ACCOUNT_FILES, *ACCOUNT_LEAVINGS):
+            content = content_at(root / path)
+            record.accounts[path] = FileRecord([], "" if content is None else sha256(content))
+        record.owners = {path: _owner(root / path) for path in _service_paths(root)}
+        save(root, record)
+    for path, entry in record.accounts.items():
+        if entry.original and not kept(root, path).exists() and content_at(root / path) is not None:
+            copy_whole(root / path, kept(root, path))
+
+
+def took(root: Path, record: Record) -> None:
+    """After the tools ran: what they made of it."""
+    for path, entry in record.accounts.items():
+        content = content_at(root / path)
+        if content is not None and (found := sha256(content)) not in (entry.original, *entry.ours):
+            entry.ours.append(found)
+
+
+def to_undo(root: Path, record: Record) -> list[Step]:
+    """What becomes of each account file once the service's folders are gone."""
+    return [step for path in record.accounts if (step := _back(root, path, record)) is not None]
+
+
+def give_back_owners(root: Path, record: Record) -> None:
+    """What was there before the service had it belongs to whom it belonged to. Raises OSError."""
+    for path, before in record.owners.items():
+        place = root / path
+        if (
+            not place.exists()
+            or place.is_symlink()
+            or place.parent.resolve() != root.resolve() / Path(path).parent
+        ):
+            continue
+        if _owner(place) != before:
+            os.chown(place, before.uid, before.gid, follow_symlinks=False)
+            os.chmod(place, before.mode)
+
+
+def still_owns(root: Path, gone: set[str]) -> str:
+    """Something below the service's folders, beside what is ``gone``, that belongs to the user v2h, or ""."""
+    try:
+        users = (root / "etc/passwd").read_text("utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    uids = {int(line.split(":")[2]) for line in users if line.startswith("v2h:")}
+    left = (path for path in _service_paths(root) if path not in gone)
+    return next((path for path in left if os.lstat(root / path).st_uid in uids), "")
+
+
+def _back(root: Path, path: str, record: Record) -> Step | None:
+    entry = record.accounts[path]
+    content = content_at(root / path)
+    if content is None or sha256(content) == entry.original:
+        return None
+    if entry.original and not kept(root, path).exists():
+        return None  # an earlier run had not come to the tools
+    before = kept(root, path).read_bytes() if entry.original else b""
+    if path in ACCOUNT_FILES:
+        ours = _only_accounts_differ(before, content)
+    else:
+        # The tool's backup of the file as it was, or its lock; known even if the run ended with the tool.
+        main = record.accounts.get(path.removesuffix("-"), entry).original
+        ours = sha256(content) in (*entry.ours, main or sha256(b""))
+    if not ours:
+        return Step(path, Action.LEFT, "others have changed it since; the accounts v2h* stay")
+    return Step(path, Action.RESTORE if entry.original else Action.REMOVE)
+
+
+def _only_accounts_differ(before: bytes, after: bytes) -> bool:
+    """Whether nothing but this program's accounts, and v2h's membership in other groups, came with it."""
+    old, new = ({line.split(b":")[0]: line for line in text.splitlines()} for text in (before, after))
+    names = {name.encode() for name in ACCOUNTS}
+    for name in (old.keys() | new.keys()) - names:
+        if name not in old and name == b"dialout" and new[name].split(b":")[-1] in (b"", b"v2h"):
+            continue  # the group was made for the membership
+        if name not in old or name not in new or _without_v2h(new[name]) != _without_v2h(old[name]):
+            return False
+    return True
+
+
+def _without_v2h(line: bytes) -> list[bytes]:
+    *fields, members = line.split(b":")
+    return [*fields, *(one for one in members.split(b",") if one not in (b"", b"v2h"))]
+
+
+def _service_paths(root: Path) -> list[str]:
+    found = []
+    for path in SERVICE_FOLDERS:
+        if (root / path).is_dir():
+            found.append(path)
+            for folder, folders, files in os.walk(root / path):
+                found += [str((Path(folder) / name).relative_to(root)) for name in (*folders, *files)]
+    return found
+
+
+def _owner(path: Path) -> OwnerRecord:
+    found = os.lstat(path)
+    return OwnerRecord(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
