@@ -83,6 +83,14 @@ def test_its_names_are_the_programs_own() -> None:
     assert lock.OwnerLock is not None
 
 
+def test_the_lane_gets_its_priority_and_the_clock_can_be_asked() -> None:
+    """adjtimex(3) is the call clock_adjtime in glibc from 2.31 on; ProtectClock= refuses it to everybody."""
+    unit = settings(UNIT)
+    assert {"sched_setscheduler", "adjtimex", "clock_adjtime"} <= set(unit["SystemCallFilter"].split())
+    assert unit["CapabilityBoundingSet"] == ""
+    assert unit.keys().isdisjoint({"ProtectClock", "RestrictRealtime", "PrivateUsers", "PrivateDevices"})
+
+
 def test_tmpfiles_and_unit_give_the_same_modes() -> None:
     unit = settings(UNIT)
     tmpfiles = (resources.files("v2h_console.installing") / "files/tmpfiles.conf").read_text("utf-8")

@@ -54,12 +54,12 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _manager(root: Path, given: str | None) -> str:
-    """The service's program: the one beside this interpreter, on this machine."""
+    """The service's program as the installed machine sees it."""
     from v2h_console.installing.layout import HIDDEN, USUAL_MANAGER
 
     if given is None and root != Path("/"):
         return USUAL_MANAGER
-    path = Path(given) if given is not None else Path(sys.executable).with_name("v2h-manager")
+    path = Path(given) if given is not None else _beside()
     if not path.is_absolute() or any(char.isspace() or char in "\"'\\$;" for char in str(path)):
         raise Refusal(f"install: {path}: give v2h-manager's whole path, without spaces or quotes")
     # A virtual environment is only as visible as the Python that it was made from.
@@ -72,6 +72,12 @@ def _manager(root: Path, given: str | None) -> str:
     if root == Path("/") and not os.access(path, os.X_OK):
         raise Refusal(f"install: {path}: is no program; give v2h-manager's path with --manager")
     return str(path)
+
+
+def _beside() -> Path:
+    """Where this program's scripts are: beside the one that was called, else beside the interpreter."""
+    scripts = [Path(called).absolute().with_name("v2h-manager") for called in (sys.argv[0], sys.executable)]
+    return next((path for path in scripts if os.access(path, os.X_OK)), scripts[-1])
 
 
 def _document(report: Report) -> dict[str, Any]:

@@ -183,4 +183,6 @@ def _check_idle(root: Path) -> None:
         return
     if line is not None:
         line.close()
-        raise InstallError(f"an owner runs below {root}: first `v2h-console stop`")
+        raise InstallError(
+            f"an owner runs below {root}: first `systemctl stop v2h-manager`, or `v2h-console stop`"
+        )
