@@ -4,29 +4,42 @@ from __future__ import annotations
 
 import os
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from v2h_console.core.settings import Settings
 from v2h_console.outlets.service import Outlet, Outlets
-from v2h_console.runtime import audit, peers
+from v2h_console.runtime import audit, garbage, hand_over, peers
 from v2h_console.runtime.audit import AuditWriter, Who
-from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
+from v2h_console.runtime.desk import HAND_OVER, INSTALLER, TAKE, Desk, Seat
+from v2h_console.runtime.fast_lane import real_time
+from v2h_console.runtime.hand_over import HandOver
 from v2h_console.runtime.lock import Held, OwnerLock
-from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.session_server import SessionServer
+from v2h_console.session import place
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import Order
+from v2h_console.session.remote import NoOwner, RemoteSession
 from v2h_console.session.snapshot import OutletView
+from v2h_console.session.wire import WireError
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import Site, config_path, read_site
 from v2h_console.twin.launch import TwinProcess
-from v2h_drivers.can.bus import BusError, open_bus
+from v2h_drivers.can.bus import Bus, BusError, open_bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import Reading, SlowDevice
 
+#: The controller's heartbeat comes every 20 ms, the owner's answer after one quiet step of its core.
+LISTEN_S = 3.0
+#: An orderly end joins every thread for at most 2 s each.
+LET_GO_S = 15.0
 STATE_FOLDER = Path("var/lib/v2h")
 INCIDENTS_FOLDER = STATE_FOLDER / "incidents"
 LATCH_FILE = "mid_latch.json"
@@ -66,11 +79,12 @@ class Running:
     def stop(self) -> None:
         """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
         self.server.stop()
+        if self.outlets is not None:
+            self.outlets.stop()
         self.owner.stop()
         self._end_audit()
         self.server.join(2.0)
         if self.outlets is not None:
-            self.outlets.stop()
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
@@ -138,6 +152,8 @@ def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProc
         writer.submit(
             audit.OWNER, "start", {"pid": os.getpid(), "site": site.comm.site, "twin": site.comm.twin}
         )
+    # A twin of the owner's own ends with it: there is nothing to hand over.
+    desk.on_hand_over = None if twin is not None else lambda shape: owner.hand_over(lock.folder, shape)
     try:
         server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:
@@ -214,6 +230,14 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         raise StartFailed(f"{state_folder}: cannot be made: {error.strerror or error}") from None
     if not os.access(state_folder, os.W_OK):
         raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
+    bus, link = _open_fast(site)
+    owner = _owner(root, site, bus, link, trainer=twin.do if twin is not None else None)
+    owner.start()
+    return owner
+
+
+def _open_fast(site: Site) -> tuple[Bus, LogicControllerLink]:
+    """The controller's bus, and the machine that speaks its language. Raises StartFailed."""
     controller = site.comm.controller
     try:
         bus = open_bus(controller.interface, controller.channel, controller.port)
@@ -222,20 +246,108 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     address = f"{controller.interface} {controller.channel}" + (
         f":{controller.port}" if controller.port else ""
     )
-    link = LogicControllerLink(controller.name, address)
+    return bus, LogicControllerLink(controller.name, address)
+
+
+def _owner(
+    root: Path,
+    site: Site,
+    bus: Bus,
+    link: LogicControllerLink,
+    *,
+    trainer: Trainer | None = None,
+) -> Owner:
     circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
-    owner = Owner(
+    return Owner(
         site.settings,
         bus,
         link,
         lambda emit: _slow_devices(site, circuit_ids, emit),
-        state_folder / LATCH_FILE,
-        trainer=twin.do if twin is not None else None,
+        root / STATE_FOLDER / LATCH_FILE,
+        trainer=trainer,
         incidents=root / INCIDENTS_FOLDER,
         audit=AuditWriter(root / audit.FOLDER),
     )
-    owner.start()
-    return owner
+
+
+def take_over(root: Path) -> Running:
+    """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
+    site = read_site(root)
+    folder = root / place.FOLDER
+    try:
+        session = RemoteSession(root)
+    except (NoOwner, WireError) as error:
+        raise StartFailed(f"nothing to take over: {error}") from None
+    bus, link = _open_fast(site)
+    # Everything that can be ready is, before the old owner's last step.
+    hand_over.rehearse(site.settings, time.monotonic_ns())
+    owner = _owner(root, site, bus, link)
+    garbage.take_over()
+    try:
+        with real_time():
+            handed = _ask_for_the_core(session, bus, link, folder, site.settings)
+            owner.take_up(handed.state)
+    except BaseException:
+        bus.shutdown()
+        session.close()
+        raise
+    session.close()
+    try:
+        lock = _lock_when_free(root)
+    except BaseException:
+        owner.stop()
+        raise
+    owner.start_polling()
+    return _serve(root, site, owner, lock, None)
+
+
+def _ask_for_the_core(
+    session: RemoteSession, bus: Bus, link: LogicControllerLink, folder: Path, settings: Settings
+) -> HandOver:
+    """Listen until the controller is known, then ask; the frames that come meanwhile are the old owner's business."""
+
+    def listen(for_s: float) -> None:
+        received = bus.recv(for_s)
+        if received is not None:
+            link.receive(*received)
+
+    gives_up_at = time.monotonic() + LISTEN_S
+    while not link.knows_controller:
+        if time.monotonic() > gives_up_at:
+            raise StartFailed("the controller is not heard: nothing to take over")
+        listen(0.05)
+    params: dict[str, float | str | bool] = {"shape": hand_over.shape(settings)}
+    (folder / hand_over.FILE).unlink(missing_ok=True)
+    answer = session.ask(Order(secrets.token_hex(8), HAND_OVER, params, confirmed=True))
+    gives_up_at = time.monotonic() + LISTEN_S
+    # The file is there with the old lane's last step; its owner's answer comes later, by slower threads.
+    while not (folder / hand_over.FILE).exists():
+        if answer.done() and not answer.result().accepted:
+            raise StartFailed(f"the owner keeps the house: {answer.result().reason}")
+        if time.monotonic() > gives_up_at:
+            raise StartFailed("the owner does not answer: it goes on, if it lives")
+        listen(0.001)
+    try:
+        handed = hand_over.read(folder, settings)
+    except (OSError, ValueError, msgspec.DecodeError) as error:
+        # Nobody commands now: the controller opens the MID by itself, and a start follows.
+        raise StartFailed(f"the core was given and cannot be taken up: {error}") from None
+    while bus.recv(0.0) is not None:
+        pass  # the old owner's last words are not a second master's
+    link.carry_on(handed.counters)
+    return handed
+
+
+def _lock_when_free(root: Path) -> OwnerLock:
+    """The old owner writes its last lines and lets go. Raises StartFailed."""
+    gives_up_at = time.monotonic() + LET_GO_S
+    while True:
+        try:
+            return _lock(root)
+        except StartFailed:
+            if time.monotonic() > gives_up_at:
+                raise
+            time.sleep(0.01)
 
 
 def _start_outlets(root: Path, comm: CommStack, owner: Owner) -> Outlets:

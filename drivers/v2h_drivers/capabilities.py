@@ -579,6 +579,12 @@ class FastDevice(Protocol):
     def health(self, now_ns: int) -> LinkHealth:
         """How the link is now."""
 
+    def counters(self) -> dict[str, int]:
+        """The counter of each frame that was sent last, by name: what a next owner goes on from."""
+
+    def carry_on(self, counters: dict[str, int]) -> None:
+        """Go on from another owner's counters; names that are not sent here are passed over."""
+
 
 class SlowDevice(Protocol):
     """A polled device (SunSpec inverter, load centre): driven by one asyncio task on the slow lane.

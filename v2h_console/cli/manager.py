@@ -26,6 +26,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Entry point."""
     parser = OneLineParser(prog="v2h-manager", description="The owner of a V2H site, without a screen.")
     parser.add_argument("--root", type=Path, default=Path("/"), help="all files below this folder; default /")
+    parser.add_argument(
+        "--take-over",
+        action="store_true",
+        help="go on from the owner that runs now: the house stays as it is; refused where there is none",
+    )
     return guarded("v2h-manager", lambda: run(parser.parse_args(argv)))
 
 
@@ -43,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     root: Path = arguments.root
     log = EventLog(root)
     try:
-        running = wiring.start_site(root)
+        running = wiring.take_over(root) if arguments.take_over else wiring.start_site(root)
     except (ConfigError, wiring.StartFailed) as error:
         log.say(f"not started: {error}", logging.ERROR)
         raise Refusal(str(error)) from None
@@ -56,7 +61,7 @@ def run(arguments: argparse.Namespace) -> int:
     notifier.ready("owner runs")
     log.failed = lambda failure: running.owner.report_storage("log", failure)
     log.failed(log.failure)
-    log.say(f"v2h-manager {os.getpid()} owns {root}")
+    log.say(f"v2h-manager {os.getpid()} {'took over' if arguments.take_over else 'owns'} {root}")
     failed = False
     wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S
     while not ended.wait(wait_s):

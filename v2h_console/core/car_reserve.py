@@ -31,6 +31,8 @@ class Use:
     lit: bool = False
     tied: bool = False
     held_w: float = 0.0
+    #: Nobody could poll the car while one owner handed over to the next: so much older its status may be.
+    patience_ms: float = 0.0
 
 
 IDLE = Use()
@@ -103,7 +105,8 @@ def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, 
     if use.tied and state.ended_pct is not None:
         state = replace(state, ended_pct=None)
     heard = senses.car
-    limit_ms = settings.fresh_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, settings.fresh_ms)
+    polled_ms = settings.fresh_ms + use.patience_ms
+    limit_ms = polled_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, polled_ms)
     car = fresh(heard, now_ns, limit_ms)
     if car is None:
         return _unknown(state, "the car's link is silent" if heard else "the car has not been heard", None)

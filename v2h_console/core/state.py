@@ -92,6 +92,8 @@ class State:
     """Everything that the next step needs."""
 
     started_ns: int = 0
+    #: When this process took the core up from another owner's; ``None`` = it has started by itself.
+    taken_up_ns: int | None = None
     senses: Senses = Senses()
     plausibility: SensePlausibility = SensePlausibility()
     export: ExportState = ExportState()

@@ -60,6 +60,9 @@ from v2h_drivers.capabilities import (
 MAX_EDGES = 8
 #: After a start, the owner before may still be heard for so long.
 HANDOVER_NS = 500 * NS_PER_MS
+#: A next owner connects to the polled devices, which takes longer than one may be silent otherwise. Once, after a
+#: planned hand-over; the inverter, the DC side and the house's voltage are heard on the fast bus all the while.
+TAKE_UP_MS = 3_000.0
 HALF_CYCLE_NS = 8_333_333
 
 #: In these the MID stays as it is; for so long after a change of mode its contacts may still be on their way.
@@ -232,16 +235,20 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         thermal=thermal.update(
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
-        car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state)),
+        car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state, now_ns)),
         supply=supply.update(settings.supply, state.supply, senses, now_ns),
     )
 
 
-def _use_of_car(settings: Settings, state: State) -> car_reserve.Use:
+def _use_of_car(settings: Settings, state: State, now_ns: int) -> car_reserve.Use:
     mode = state.islanding.mode
+    taken_up_ns = state.taken_up_ns
+    recent = taken_up_ns is not None and now_ns - taken_up_ns < TAKE_UP_MS * NS_PER_MS
+    patience_ms = TAKE_UP_MS if recent else 0.0
     if mode not in _ISLAND_MODES:
-        return car_reserve.Use(tied=mode is Mode.TIED)
-    return car_reserve.Use(lit=True, held_w=planned_load.held_w(settings.loads, state.loads))
+        return car_reserve.Use(tied=mode is Mode.TIED, patience_ms=patience_ms)
+    held_w = planned_load.held_w(settings.loads, state.loads)
+    return car_reserve.Use(lit=True, held_w=held_w, patience_ms=patience_ms)
 
 
 def _time_transfer(

@@ -18,7 +18,7 @@ import msgspec
 from v2h_console.session.orders import ORDER_LIFE_NS, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 
-TAKE, PASS_ON, STOP = "helm.take", "helm.pass_on", "owner.stop"
+TAKE, PASS_ON, STOP, HAND_OVER = "helm.take", "helm.pass_on", "owner.stop", "owner.hand_over"
 #: No order: the helm's holder went.
 FELL_FREE = "helm.fell_free"
 _NO_HELM = ("operator.open_mid", "operator.acknowledge")
@@ -83,6 +83,8 @@ class Desk:
         self.on_stop: Callable[[], None] | None = None
         #: Hears each order with its answer, and a helm that falls free; must only queue.
         self.on_answer: Callable[[Seat, Order, Receipt], None] | None = None
+        #: Gives the core to another owner whose memory has that shape; says why not. ``None`` refuses it.
+        self.on_hand_over: Callable[[str], str] | None = None
 
     def arrive(self, seat: Seat) -> None:
         """Somebody sits down; the others can see it."""
@@ -140,6 +142,10 @@ class Desk:
         if order.do == STOP:
             self._say("OWNER_STOP_ASKED", "warning", f"{seat.name} asked the owner to end.")
             return Receipt(order.nonce, accepted=True)
+        if order.do == HAND_OVER and self.on_hand_over is not None:
+            self._say("HAND_OVER_ASKED", "warning", f"{seat.name} asked to go on in another process.")
+            refusal = self.on_hand_over(str(order.params.get("shape", "")))
+            return Receipt(order.nonce, accepted=not refusal, reason=refusal)
         receipt = self._order(order)
         if receipt.accepted:
             self._say(*_ordered(seat, order))
@@ -168,7 +174,7 @@ class Desk:
             return ""
         if seat.role == WATCH:
             return "this console only watches; opening the MID is all it can ask for"
-        if order.do == STOP:
+        if order.do in (STOP, HAND_OVER):
             if seat.role != INSTALLER:
                 return "only an installer ends the owner"
             if not order.confirmed:

@@ -12,9 +12,9 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
 from v2h_console.core.commands import Command, PersistLatch
@@ -24,6 +24,7 @@ from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import Mode, State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.runtime.garbage import GarbagePlan
+from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
 from v2h_drivers.can.bus import Bus, BusError
 from v2h_drivers.capabilities import (
@@ -76,6 +77,20 @@ class Inbox:
     captures: deque[Captured] = field(default_factory=deque)
 
 
+@contextmanager
+def real_time() -> Iterator[None]:
+    """This thread before everything that has no deadline, where the system lets it; as before afterwards."""
+    try:
+        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REAL_TIME_PRIORITY))
+    except PermissionError:
+        yield
+        return
+    try:
+        yield
+    finally:
+        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
+
+
 class FastLane(threading.Thread):
     """Owns the core's state. ``slow_request`` and ``persist`` must not block: they only queue."""
 
@@ -104,6 +119,7 @@ class FastLane(threading.Thread):
         self._sequence = 0
         self._health_at_ns = 0
         self.published: State = boot(settings, clock_ns())
+        self._yielding: Yielding | None = None
         self.published_ns: int = clock_ns()
         self.events: deque[Event] = deque(maxlen=2048)
         self.lateness = Lateness()
@@ -116,13 +132,23 @@ class FastLane(threading.Thread):
         """Ask the lane to end; the controller opens the MID by itself when the heartbeat stops."""
         self._stop_asked.set()
 
+    def take_up(self, state: State) -> None:
+        """Begin where another owner's core has ended, instead of with an open MID; before the lane is started."""
+        self.published = replace(state, taken_up_ns=self._clock_ns())
+
+    def hand_over(self, yielding: Yielding) -> str:
+        """End after a quiet step and give the state away; why not, or "" once the lane has sent its last frame."""
+        if not self.is_alive():
+            return "the control core has stopped"
+        self._yielding = yielding
+        return yielding.wait()
+
     def run(self) -> None:
         """Until asked to stop. A defect in the core ends the lane, and so the heartbeat: the MID opens by itself."""
         sys.setswitchinterval(SWITCH_INTERVAL_S)
-        with suppress(PermissionError):
-            os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REAL_TIME_PRIORITY))
         try:
-            self._loop()
+            with real_time():
+                self._loop()
         except BaseException as error:
             self.failure = error
             raise
@@ -158,6 +184,8 @@ class FastLane(threading.Thread):
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns
+            if self._yielding is not None and self._yielding.offer(state, self._link.counters()):
+                return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
             self.lateness.tick(late_ns, done_ns - now_ns)

@@ -18,7 +18,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
 from v2h_console.core.step import Step
 from v2h_console.core.storage import LATCH
-from v2h_console.runtime import snapshots
+from v2h_console.runtime import hand_over, snapshots
 from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, read_latch
@@ -98,18 +98,42 @@ class Owner:
 
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
+        self.start_core()
+        self.start_polling()
+
+    def take_up(self, state: State) -> None:
+        """Go on from another owner's core. The lane first: every millisecond until then is one without a command."""
+        self.lane.take_up(state)
+        self.start_core()
+
+    def start_core(self) -> None:
+        """Start everything but the polling."""
+        self.lane.start()
         self._latch.start()
         if self.incidents is not None:
             self.incidents.start()
+
+    def start_polling(self) -> None:
+        """Start the slow lane, once nobody else polls these devices."""
         self._slow.start()
-        self.lane.start()
+
+    def hand_over(self, folder: Path, wanted: str) -> str:
+        """Give the core to another owner whose memory has the shape ``wanted``; why not, or "" once it is given."""
+        if wanted != hand_over.shape(self._settings):
+            return "the new owner has another version or another house: stop this one and start anew"
+
+        def give(state: State, counters: dict[str, int]) -> None:
+            hand_over.write(folder, hand_over.HandOver(wanted, counters, state))
+
+        return self.lane.hand_over(hand_over.Yielding(give))
 
     def stop(self) -> None:
         """End orderly. The heartbeat stops, so the controller opens the MID by itself."""
         self.lane.stop()
         self.lane.join(2.0)
-        self._slow.stop()
-        self._slow.join(2.0)
+        if self._slow.ident is not None:
+            self._slow.stop()
+            self._slow.join(2.0)
         self._latch.stop()
         self._latch.join(2.0)
         if self.incidents is not None:

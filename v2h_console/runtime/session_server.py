@@ -14,7 +14,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from v2h_console.runtime import peers
-from v2h_console.runtime.desk import STOP, WATCH, Desk, Seat
+from v2h_console.runtime.desk import HAND_OVER, STOP, WATCH, Desk, Seat
 from v2h_console.session import place, wire
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
@@ -140,7 +140,7 @@ class SessionServer(threading.Thread):
         else:
             receipt = self._desk.order(client.seat, message.order, message.given_ns)
             self._send(client, wire.Answer(receipt))
-            if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
+            if message.order.do in (STOP, HAND_OVER) and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
 
     def _want_waves(self, client: _Client, number: int) -> None:

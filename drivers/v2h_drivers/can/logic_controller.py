@@ -264,6 +264,22 @@ class LogicControllerLink:
                 self._own_commands = (*self._own_commands[-OWN_COMMANDS_KEPT:], frame)
         return sent
 
+    def counters(self) -> dict[str, int]:
+        """The counter of each frame that was sent last, by name."""
+        return {name: outgoing.counter for name, outgoing in self._outgoing.items()}
+
+    def carry_on(self, counters: dict[str, int]) -> None:
+        """Go on from another owner's counters: a controller takes a leap for a replay."""
+        for name, counter in counters.items():
+            outgoing = self._outgoing.get(name)
+            if outgoing is not None:
+                outgoing.counter = counter & 0xFF
+
+    @property
+    def knows_controller(self) -> bool:
+        """Whether a heartbeat has told the controller's nonce: without it no command counts."""
+        return self._nonce is not None
+
     def capture(self, now_ns: int) -> None:
         """Begin to record a window of waveforms; one that runs is given up."""
         self._wave.begin(now_ns)
