@@ -24,7 +24,7 @@ from v2h_console.core.step import Step, step
 from v2h_console.core.transfer import Transfer
 from v2h_console.proving import slow_readings
 from v2h_console.proving.memory import Memory
-from v2h_console.runtime.fast_lane import TICK_NS, matters
+from v2h_console.runtime.fast_lane import TICK_NS, matters, tick_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.house import House
@@ -551,7 +551,8 @@ class VirtualSite:
         if passed_over:
             self.controller.pass_over(now_ns, heard)
         self._deadline_ns = result.deadline_ns
-        next_tick_ns = now_ns - now_ns % TICK_NS + TICK_NS
+        tick_ns = tick_of(self.state)
+        next_tick_ns = now_ns - now_ns % tick_ns + tick_ns
         self._step_at_ns = max(self._stalled_until_ns, min(next_tick_ns, max(now_ns + 1, result.wake_at_ns)))
 
     def _persist(self, command: PersistLatch, now_ns: int) -> None:
