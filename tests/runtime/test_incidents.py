@@ -82,7 +82,7 @@ def test_written_and_read_again_it_leads_to_the_same_decisions_byte_for_byte(out
     assert replayed.difference is None
     document = replayed.document()
     assert document["identical"] is True
-    assert document["commands"] > 500
+    assert document["commands"] > 200
     assert read == outage
 
 
