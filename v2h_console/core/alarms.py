@@ -24,8 +24,6 @@ from v2h_drivers.capabilities import LinkState
 START_GRACE_NS = 3 * NS_PER_S
 #: A derating is said from this much on, and until it is quite over.
 DERATED_BY_W = 200.0
-#: A limit that the inverter does not take up within this is a limit ignored.
-LIMIT_CONFIRM_NS = 5 * NS_PER_S
 
 #: What comes at the end of the runtime.
 _END = {
@@ -233,17 +231,9 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
     bound_w = settings.inverter.max_discharge_w - (0.0 if held else DERATED_BY_W)
     if not state.thermal.blind and limit_w is not None and limit_w < bound_w:
         yield "INVERTER_DERATED", Severity.WARNING, f"Heat limits the inverter to {limit_w / 1000:.1f} kW."
-    status = state.senses.inverter
-    asked_w = state.requested_limit_w
-    if (
-        status is not None
-        and status.max_discharge_w is not None
-        and asked_w is not None
-        and now_ns - state.requested_limit_ns > LIMIT_CONFIRM_NS
-        and abs(status.max_discharge_w - asked_w) > max(100.0, 0.02 * asked_w)
-    ):
-        text = f"asked {asked_w / 1000:.1f} kW, it says {status.max_discharge_w / 1000:.1f} kW"
-        yield "DISCHARGE_LIMIT_IGNORED", Severity.ALARM, f"The inverter did not take the limit: {text}."
+    if state.limit_ignored:
+        text = f"The inverter did not take the limit: {state.limit_ignored}."
+        yield "DISCHARGE_LIMIT_IGNORED", Severity.ALARM, text
 
 
 def update(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Event, ...]]:

@@ -121,6 +121,10 @@ class State:
     nonces: tuple[tuple[str, int], ...] = ()
     requested_limit_w: float | None = None
     requested_limit_ns: int = 0
+    #: Since when the inverter has not shown the limit; how it ignores it, in words; how often it was asked again.
+    limit_doubted_ns: int | None = None
+    limit_ignored: str = ""
+    limit_tries: int = 0
     alarms: tuple[Alarm, ...] = ()
 
 

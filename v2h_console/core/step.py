@@ -118,6 +118,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
         commands.append(persist)
     state, shaving_events = peak_shaving.keep(settings, state, now_ns)
     events.extend(shaving_events)
+    state = discharge_limit.watch(state, now_ns)
     state, alarm_events = alarms.update(settings, state, now_ns)
     # What an edge has said already need not be said again by the alarm that it raised.
     said = {event.code for event in events}
@@ -354,6 +355,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     ends = [*grid_monitor.deadlines_ns(settings.grid, state.grid), *load_manager.deadlines_ns(state.loads)]
     ends += supply.deadlines_ns(settings.supply, state.supply)
     ends += peak_shaving.deadlines_ns(state)
+    ends += discharge_limit.deadlines_ns(state)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),

@@ -11,6 +11,7 @@ from typing import Any
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.state import Mode
 from v2h_console.core.step import step
+from v2h_console.proving import modbus_faults
 from v2h_console.proving import shrink as shrinking
 from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.fault_table import BY_NAME
@@ -78,6 +79,8 @@ class _WatchedSite(JudgedSite):
     """A judged site that notes how the house and the core stood at each fault's onset."""
 
     def __init__(self, planned: Plan, **options: Any) -> None:
+        steps = [*planned.scenario.steps, *(line for one in planned.ambushes for line in one.lines)]
+        options.setdefault("modbus_links", modbus_faults.links(steps))
         super().__init__(planned.scenario, planned.seed, **options)
         self._left = list(planned.mishaps)
         self._active: set[str] = set()

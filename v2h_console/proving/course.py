@@ -12,6 +12,7 @@ from typing import Any
 from v2h_console.core.settings import ParallelSettings, Settings, UnitSettings
 from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
+from v2h_console.proving import modbus_faults
 from v2h_console.proving.judge import Judge, Violation
 from v2h_console.proving.plans import Ambush
 from v2h_console.proving.virtual import MS, STALL_S, Run, StepFunction, VirtualSite
@@ -164,8 +165,10 @@ class JudgedSite:
         house: House | None = None,
         fixed: bool = False,
         record: bool = False,
+        modbus_links: frozenset[str] | None = None,
         step_function: StepFunction = step,
     ) -> None:
+        """``modbus_links`` ``None``: those whose bytes the scenario's faults touch."""
         self.scenario = scenario
         self.seed = seed
         self.judge = Judge(scenario.start.enter_service_s, settled=not scenario.start.boot)
@@ -177,6 +180,7 @@ class JudgedSite:
             local_hour=scenario.start.local_hour,
             fixed=fixed,
             record=record,
+            modbus_links=modbus_faults.links(scenario.steps) if modbus_links is None else modbus_links,
             step_function=step_function,
             witness=self._saw,
         )

@@ -70,7 +70,9 @@ FAULT_CLASSES: tuple[FaultClass, ...] = (
     FaultClass(39, "control.tick_overrun", 200.0),
     FaultClass(40, "storage.torn_write", None),
     FaultClass(41, "storage.full", TICK_MS),
-    FaultClass(42, "config.corrupt", None),
+    FaultClass(
+        42, "config.corrupt", None, "the site reader's tests: no process starts with it, so the MID is open"
+    ),
     FaultClass(
         43, "mqtt.down", TICK_MS, "the outlets' tests and the busy benchmark: nothing comes in through them"
     ),

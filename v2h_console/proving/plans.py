@@ -6,9 +6,15 @@ import random
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
+from v2h_console.proving.can_faults import BY_CHANCE, ONE_ID
+from v2h_console.proving.torn_latch import TORN
+from v2h_console.proving.wire_faults import GARBAGE, IGNORED, TIMEOUT
 from v2h_console.twin.scenario import Params, Scenario, Start, Step
 
 DELAYS_S = (15.0, 60.0, 300.0)
+#: The serial line takes seven times as long to live through: it is drawn less often.
+LINKS = ("tcp", "tcp", "tcp", "rtu")
+STANDING_STILL = ("repeats", "values", "counter", "heartbeat")
 LOADS = ("fridge", "furnace_fan", "hvac", "range", "evse", "lights", "garage_door", "well_pump")
 
 Draw = random.Random
@@ -209,6 +215,38 @@ def _clock(draw: Draw, times: Times) -> tuple[float, Lines]:
     return at_s, _inject("clock.steps", at_s, draw.choice((None, draw.uniform(1.0, 60.0))), {"by_s": by_s})
 
 
+def _rubbish(draw: Draw) -> Params:
+    share_pct = draw.choice((100.0, draw.uniform(10.0, 60.0)))
+    return {"link": draw.choice(LINKS), "how": draw.choice(GARBAGE), "share_pct": share_pct}
+
+
+def _frames_lost(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """All of them, all of one id, or some by chance; the last for a while only, since every frame must be lived."""
+    how = draw.choice(("checksum", "one_id", "random", "bursts"))
+    at_s = draw.uniform(1.5, times.loss_s - 2.0) if draw.random() < 0.5 else draw.uniform(8.0, times.return_s)
+    params: Params = {"how": how}
+    if how == "one_id":
+        params["frame"] = draw.choice(tuple(ONE_ID))
+    for_s = draw.uniform(2.0, 8.0) if how in BY_CHANCE else draw.choice((None, draw.uniform(5.0, 120.0)))
+    return at_s, _inject("can.frames_lost", at_s, for_s, params)
+
+
+def _torn(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """The power fails in a write; the console starts again from what is there."""
+    at_s = draw.uniform(1.5, times.end_s - 10.0)
+    return at_s, [
+        *_inject("storage.torn_write", at_s, 0.002, {"how": draw.choice(TORN)}),
+        Step(at_s + 0.001, "owner.restart", {}),
+    ]
+
+
+def _ignored(draw: Draw, times: Times) -> tuple[float, Lines]:
+    """Somebody asks for another limit while writes are lost. It stays: an inverter that is asked no more keeps it."""
+    at_s = draw.uniform(1.5, times.return_s)
+    order = Step(at_s + 0.001, "operator.set_discharge_limit", {"kw": draw.uniform(2.5, 6.5)})
+    return at_s, [*_inject("modbus.write_ignored", at_s, None, {"how": draw.choice(IGNORED)}), order]
+
+
 MAKERS: dict[str, Maker] = {
     "grid_sense.off": _either("grid_sense.off"),
     "grid_sense.stuck": _either("grid_sense.stuck"),
@@ -269,10 +307,17 @@ MAKERS: dict[str, Maker] = {
         "ev.soc_jumps", params=lambda draw: {"pct": draw.choice((draw.uniform(4.0, 30.0), -100.0))}
     ),
     "can.bus_off": _either("can.bus_off"),
-    "can.frames_lost": _either("can.frames_lost"),
-    "lc.frozen": _either("lc.frozen"),
-    "modbus.timeout": _island("modbus.timeout"),
+    "can.frames_lost": _frames_lost,
+    "lc.frozen": _either("lc.frozen", lambda draw: {"how": draw.choice(STANDING_STILL)}),
+    "modbus.timeout": _island("modbus.timeout", params=lambda draw: {"how": draw.choice(TIMEOUT)}),
+    "modbus.garbage": _either("modbus.garbage", _rubbish),
+    "modbus.unit_conflict": _either(
+        "modbus.unit_conflict",
+        lambda draw: {"link": draw.choice(LINKS), "other": draw.choice(("same", "solar"))},
+    ),
+    "modbus.write_ignored": _ignored,
     "control.tick_overrun": _either("control.tick_overrun", lambda draw: {"for_s": draw.uniform(0.25, 2.0)}),
+    "storage.torn_write": _torn,
     "storage.full": _island("storage.full", stays=True),
     "aux_supply.low": _either("aux_supply.low"),
     "clock.steps": _clock,

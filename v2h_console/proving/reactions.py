@@ -18,6 +18,10 @@ S = 1_000_000_000
 #: The clock is looked at once in so long; after a step it must run evenly for about so long.
 CLOCK_LOOK_S = 0.5
 CLOCK_STEADY_S = 28.0
+#: One poll; how long the drivers wait for an answer, and the poll before it; within what a unit id is given up.
+POLL_MS = 300.0
+TIMEOUT_MS = 1_400.0
+CONFLICT_MS = 5_000.0
 
 #: Milliseconds from the onset to the reaction; ``None`` = it has not come.
 Reaction = Callable[[int, Scene, Sequence[Truth]], float | None]
@@ -212,7 +216,75 @@ def _believes_the_lower(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> 
 
 
 _RESERVE_PCT = 20.5
+
+
+def _rejects(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Nothing of it is believed, and it is said: at once, or where only silence shows it, when the time-out is over."""
+    tampered_ns: int | None = None
+    for truth in after:
+        if truth.truth == "modbus.believed":
+            return None
+        if truth.truth == "modbus.tampered" and tampered_ns is None:
+            tampered_ns = truth.at_ns
+        elif truth.truth == "modbus.refused" and tampered_ns is not None:
+            said_ms = (truth.at_ns - tampered_ns) / MS
+            return said_ms if said_ms <= POLL_MS else 0.0 if said_ms <= TIMEOUT_MS else None
+        elif truth.truth == "fault.cleared":
+            break
+    # Cleared, or something else began, before it had to be said.
+    lasted_ms = 0.0 if tampered_ns is None or not after else (after[-1].at_ns - tampered_ns) / MS
+    return 0.0 if lasted_ms <= TIMEOUT_MS else None
+
+
+def _disowns(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """It is said that the unit is not one device's, and from then on nothing of it is believed nor written to it."""
+    refused_ns: int | None = None
+    for truth in after:
+        if truth.truth == "fault.cleared":
+            break
+        if truth.truth == "modbus.refused" and refused_ns is None:
+            refused_ns = truth.at_ns
+        used = truth.truth in ("modbus.believed", "modbus.wrote") and truth.detail.get("unit") == 1.0
+        if used and truth.at_ns - onset_ns > CONFLICT_MS * MS:
+            return None
+    if refused_ns is None:
+        return 0.0 if not after or after[-1].at_ns - onset_ns <= CONFLICT_MS * MS else None
+    return (refused_ns - onset_ns) / MS
+
+
+def _says_ignored(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """From the first write that was confirmed and not taken to the driver's word that it does not show."""
+    tampered_ns: int | None = None
+    for truth in after:
+        if truth.truth == "modbus.tampered" and tampered_ns is None:
+            tampered_ns = truth.at_ns
+        elif truth.truth == "modbus.refused" and tampered_ns is not None:
+            return (truth.at_ns - tampered_ns) / MS
+    return 0.0 if tampered_ns is None else None
+
+
 _OPENS = _first("coil.off", "mid.opened")
+
+
+def _cannot_see(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Opens where the grid is not seen any more; what goes missing by chance, or beside it, breaks no invariant."""
+    told = after[0].detail if after else {}
+    blind = told.get("how", "checksum") == "checksum" or told.get("frame") == "grid_fast"
+    return _OPENS(onset_ns, scene, after) if blind else 0.0
+
+
+def _stays_locked(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """After a record that cannot be read nothing closes until a person has allowed it."""
+    if after and after[0].detail.get("how") == "older":
+        return 0.0
+    for truth in after:
+        if truth.truth == "order.given":
+            return 0.0
+        if truth.truth == "coil.on":
+            return None
+    return 0.0
+
+
 _GATE = _first("gate.off", "inverter.tripped")
 #: The island that needed the car has ended either way.
 _GATE_OR_GRID = _first("gate.off", "inverter.tripped", "mid.closed")
@@ -254,6 +326,7 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "inverter_temp.stuck": ("INVERTER_TEMPERATURE_UNKNOWN",),
     "load.switch_stuck": ("LOAD_SWITCH_STUCK",),
     "ev.limit_drops": ("CAR_LIMITS", "LOAD_SHED"),
+    "modbus.write_ignored": ("DISCHARGE_LIMIT_IGNORED",),
     "ev.silent": ("CAR_NOT_READY", "HOUSE_DARK"),
     "precharge.fails": ("CAR_NOT_READY", "HOUSE_DARK", "INVERTER_FAULT"),
     "ev.contactor_welded": ("CONTACTOR_WELDED", "CAR_NOT_READY", "HOUSE_DARK"),
@@ -309,10 +382,14 @@ EXPECTED: dict[str, Expected] = {
     "ev.soc_low": Expected(_islanded, _GATE_OR_GRID, 1_000.0),
     "ev.soc_jumps": Expected(_islanded, _believes_the_lower, 325.0),
     "can.bus_off": Expected(_islanded, _GATE, 105.0),
-    "can.frames_lost": Expected(_tied, _OPENS, 85.0),
+    "can.frames_lost": Expected(_tied, _cannot_see, 85.0),
     "lc.frozen": Expected(_tied, _OPENS, 100.0),
+    "modbus.garbage": Expected(_always, _rejects, 300.0),
+    "modbus.unit_conflict": Expected(_always, _disowns, 5_000.0),
+    "modbus.write_ignored": Expected(_always, _says_ignored, 600.0),
     "modbus.timeout": Expected(_islanded, _GATE_OR_GRID, 1_025.0),
     "control.tick_overrun": Expected(_tied, _OPENS, 200.0),
+    "storage.torn_write": Expected(_always, _stays_locked, 0.0),
     "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
     "aux_supply.low": Expected(_working, _first("gate.off", "inverter.tripped"), 1_000.0),
     "pv.surplus": Expected(_islanded, _surplus_met, 2_000.0),

@@ -24,7 +24,7 @@ from v2h_drivers.capabilities import (
 def poll(world: World, at_ns: int) -> list[Reading]:
     """One round of every polled device at ``at_ns``."""
     readings: list[Reading] = [_inverter(world, at_ns), _solar(world, at_ns)]
-    readings.append(_car(world.car, _embodied(world), at_ns, heard=world.car_heard))
+    readings.append(_car(world.car, embodied(world), at_ns, heard=world.car_heard))
     readings.extend(
         _car(unit.car, _name(unit.index), at_ns, heard=unit.car.connected)
         for unit in world.units.followers()
@@ -55,7 +55,7 @@ def _inverter(world: World, at_ns: int) -> InverterStatus:
     return InverterStatus(
         at_ns=at_ns,
         quality=Quality.GOOD,
-        device=_embodied(world),
+        device=embodied(world),
         power_w=inverter.power_w,
         l1_w=inverter.l1_w,
         l2_w=inverter.l2_w,
@@ -68,7 +68,7 @@ def _inverter(world: World, at_ns: int) -> InverterStatus:
         max_discharge_w=inverter.max_discharge_w,
         forming=inverter.mode == "forming",
         following=inverter.mode == "following",
-        alarms=1 if inverter.fault else 0,
+        alarms=1 << 6 if inverter.mode == "fault" else 0,
     )
 
 
@@ -76,7 +76,7 @@ def _name(index: int) -> str:
     return "Inverter" if index == 0 else f"Inverter {index + 1}"
 
 
-def _embodied(world: World) -> str:
+def embodied(world: World) -> str:
     """The device behind which the inverter that holds the house stands."""
     return _name(world.units.primary)
 

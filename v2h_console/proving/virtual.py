@@ -22,8 +22,10 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.state import IslandingState, Mode, State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.core.transfer import Transfer
-from v2h_console.proving import slow_readings
+from v2h_console.proving import can_faults, modbus_faults, slow_readings, torn_latch
+from v2h_console.proving.can_faults import Tamper
 from v2h_console.proving.memory import Memory
+from v2h_console.proving.modbus_lane import ModbusLane
 from v2h_console.runtime.fast_lane import TICK_NS, matters, tick_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import LogicController
@@ -103,8 +105,6 @@ _ORDERS = {
 }
 
 StepFunction = Callable[[Settings, State, Observation, int], Step]
-#: What a fault does to a frame on its way: the bytes that arrive, or ``None``.
-Tamper = Callable[[int, bytes, int], bytes | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +123,9 @@ class Storage:
     kept: Kept = Kept()
     failing: bool = False
     unwritten: PersistLatch | None = None
+    #: The record before the newest; how the newest was torn, "": it is whole.
+    older: PersistLatch = PersistLatch(0, True, "start")
+    torn: str = ""
 
 
 @dataclass(slots=True)
@@ -150,6 +153,7 @@ class VirtualSite:
         local_hour: float = 12.0,
         fixed: bool = False,
         record: bool = False,
+        modbus_links: frozenset[str] = frozenset(),
         step_function: StepFunction = step,
         witness: Callable[[Truth], None] | None = None,
     ) -> None:
@@ -157,6 +161,8 @@ class VirtualSite:
         self.seed = seed
         self.world = World(house, seed, start_ns=0, boot=booting)
         self._witness = witness
+        #: The polled devices' real machines, where their bytes are what matters; else they are read off the house.
+        self.modbus = ModbusLane(self.world, modbus_links) if modbus_links else None
         #: Called after every instant that was lived through.
         self.after: Callable[[], None] | None = None
         self.storage = Storage()
@@ -168,6 +174,7 @@ class VirtualSite:
         self._wall_s = FIRST_DAY * DAY_S + local_hour * 3_600.0
         self._stepped_s = 0.0
         self._foreign = False
+        self._every_frame = False
         self._fixed = fixed
         self._record = record
         self._step = step_function
@@ -198,7 +205,7 @@ class VirtualSite:
         self._polled: list[Reading] = []
         self._commands: tuple[Command, ...] = ()
         self._orders: list[CoreOrder] = []
-        self._receipts = [LatchReceipt(self.storage.sequence, self.storage.locked, self.storage.kept)]
+        self._receipts = [self._found_on_disk()]
         self.storage.unwritten = None
         self._poll_ns = now_ns + (POLL_PHASE_NS - now_ns) % POLL_NS
         self._stalled_until_ns = 0
@@ -207,6 +214,8 @@ class VirtualSite:
         self._step_at_ns = now_ns
         self._health_ns = now_ns
         self.owner_runs = True
+        if self.modbus is not None:
+            self.modbus.begin()
         if settled:
             # One frame of each kind, as the stream before the beginning would have left them.
             for arbitration_id, data in self.controller.frames_due(now_ns + 10 * MS):
@@ -216,9 +225,18 @@ class VirtualSite:
             self._polled.extend([*slow_readings.poll(self.world, now_ns), self._wall_clock(now_ns)])
             self._take_step(now_ns)
 
+    def _found_on_disk(self) -> LatchReceipt:
+        storage = self.storage
+        if not storage.torn:
+            return LatchReceipt(storage.sequence, storage.locked, storage.kept)
+        record = PersistLatch(storage.sequence, storage.locked, "torn", storage.kept)
+        return torn_latch.found(record, storage.older, storage.torn, self.seed)
+
     def kill_owner(self) -> None:
         """The console's process ends without a word."""
         self.owner_runs = False
+        if self.modbus is not None:
+            self.modbus.end()
         self._disturbed()
 
     def start_owner(self) -> None:
@@ -231,6 +249,7 @@ class VirtualSite:
         kw = params.get("kw", 0.0)
         value_w = 1000.0 * float(kw) if isinstance(kw, float | int) else 0.0
         nonce = f"{name}@{self.world.now_ns}"
+        self.world.tell("order.given", order=name)
         self._orders.append(CoreOrder(_ORDERS[name], nonce, self.world.now_ns + ORDER_LIFE_NS, "", value_w))
         self._disturbed()
 
@@ -250,22 +269,29 @@ class VirtualSite:
 
     def _site_fault(self, fault: str, params: Params, *, begins: bool) -> None:
         """What happens around the house: on its bus, in its storage, in the owner's own process."""
-        self.world.tell("fault.injected" if begins else "fault.cleared", fault=fault)
+        told: Params = {name: params[name] for name in ("how", "frame") if begins and name in params}
+        self.world.tell("fault.injected" if begins else "fault.cleared", at_ns=None, fault=fault, **told)
         match fault:
             case "can.bus_off":
                 self.to_console = self.to_controller = _lose if begins else None
             case "can.frames_lost":
-                self.to_console = _damage if begins else None
+                self.to_console = can_faults.lost(params, self.seed) if begins else None
+                self._every_frame = begins and params.get("how") in can_faults.BY_CHANCE
             case "lc.frozen":
-                self.to_console = _Frozen() if begins else None
-            case "modbus.timeout":
-                self.polling = not begins
+                self.to_console = can_faults.frozen(params) if begins else None
+            case _ if fault in modbus_faults.FAULTS:
+                if fault == "modbus.timeout":
+                    self.polling = not begins
+                if self.modbus is not None:
+                    modbus_faults.put(self.modbus, self.world, fault, params if begins else None)
             case "control.second_master":
                 self._foreign = begins
                 if begins:
                     self._push(self.world.now_ns + VOICE_NS, 0, _Voice(100))
             case "clock.steps":
                 self._stepped_s = float(params.get("by_s", STEP_S)) if begins else 0.0
+            case "storage.torn_write":
+                self.storage.torn = str(params.get("how", "truncated")) if begins else ""
             case "storage.full":
                 self.storage.failing = begins
                 if not begins and self.storage.unwritten is not None:
@@ -295,7 +321,7 @@ class VirtualSite:
 
     def _may_hop(self) -> bool:
         now_ns = self.world.now_ns
-        if self._fixed or now_ns < self._fine_until_ns or self._queue:
+        if self._fixed or self._every_frame or now_ns < self._fine_until_ns or self._queue:
             return False
         if not self.owner_runs:
             return True
@@ -324,6 +350,8 @@ class VirtualSite:
             due_ns = min(due_ns, self._queue[0][0])
         if self.owner_runs:
             due_ns = min(due_ns, self._step_at_ns, self._poll_ns)
+            if self.modbus is not None:
+                due_ns = min(due_ns, self.modbus.next_ns())
         now_ns = max(world.now_ns, due_ns)
         lived = world.agenda.taken
         world.advance(now_ns)
@@ -334,8 +362,10 @@ class VirtualSite:
             if self._poll_ns <= now_ns:
                 self._poll_ns += POLL_NS
                 if self.polling:
-                    self._polled.extend(slow_readings.poll(world, now_ns))
+                    self._polled.extend(self._poll(now_ns))
                 self._polled.append(self._wall_clock(now_ns))
+            if self.modbus is not None:
+                self._polled.extend(self.modbus.live_until(now_ns))
             if self._step_at_ns <= now_ns:
                 self._take_step(now_ns)
         # The controller has something to do only when its time has come or something has moved.
@@ -345,6 +375,11 @@ class VirtualSite:
             for arbitration_id, data in controller.frames_due(now_ns, moved=moved):
                 self._hear(arbitration_id, data, now_ns + BUS_NS)
         self._collect()
+
+    def _poll(self, at_ns: int) -> list[Reading]:
+        """What is read off the house: everything that has no bytes of its own."""
+        readings, modbus = slow_readings.poll(self.world, at_ns), self.modbus
+        return readings if modbus is None else [one for one in readings if not modbus.has_bytes(one)]
 
     def _hop(self, to_ns: int) -> bool:
         """Pass over time in which nothing happens; False when something would, or the way is too short."""
@@ -357,6 +392,9 @@ class VirtualSite:
             world.look_at(end_ns)
             self.controller.pass_over(end_ns)
             return True
+        if self.modbus is not None:
+            # Machines cannot be taken back: nothing is due to them while a hop looks ahead.
+            end_ns = min(end_ns, self.modbus.next_ns() - 1)
         if self._deadline_ns is not None:
             end_ns = min(end_ns, self._deadline_ns - FINE_BEFORE_NS)
         end_ns -= end_ns % TICK_NS
@@ -384,7 +422,7 @@ class VirtualSite:
             self._polled = [*polled, self._wall_clock(self._poll_ns)]
             if self.polling:
                 world.look_at(self._poll_ns)
-                self._polled = [*polled, *slow_readings.poll(world, self._poll_ns), self._polled[-1]]
+                self._polled = [*polled, *self._poll(self._poll_ns), self._polled[-1]]
             self._poll_ns += POLL_NS
         observation = self._observe(end_ns, everything=True)
         result = self._step(self.settings, self.state, observation, end_ns)
@@ -444,6 +482,8 @@ class VirtualSite:
             case LatchReceipt():
                 self.world.tell("latch.written", locked=what.locked, held=what.kept.held_open)
                 self._receipts.append(what)
+            case _ if self.modbus is not None and self.modbus.submit(what):
+                pass  # a device has taken it, and says what became of it
             case DischargeLimitRequest():
                 self.world.set_discharge_limit(what.power_w)
             case SolarPermitRequest():
@@ -561,6 +601,9 @@ class VirtualSite:
             return
         delay_ms = uniform(self.seed, "fsync", command.sequence, FSYNC_MS)
         self.storage.unwritten = None
+        self.storage.older = PersistLatch(
+            self.storage.sequence, self.storage.locked, "older", self.storage.kept
+        )
         self.storage.sequence, self.storage.locked = command.sequence, command.locked
         self.storage.kept = command.kept
         receipt = LatchReceipt(command.sequence, command.locked, command.kept)
@@ -584,18 +627,3 @@ def _settled(settings: Settings, state: State, now_ns: int) -> State:
 def _lose(_arbitration_id: int, _data: bytes, _now_ns: int) -> bytes | None:
     """A bus that carries nothing."""
     return None
-
-
-def _damage(_arbitration_id: int, data: bytes, _now_ns: int) -> bytes | None:
-    """Every frame arrives with a bit turned over."""
-    return bytes((data[0] ^ 0x10, *data[1:]))
-
-
-class _Frozen:
-    """A controller that repeats itself: the first frame of each id again and again, the same counter with it."""
-
-    def __init__(self) -> None:
-        self._first: dict[int, bytes] = {}
-
-    def __call__(self, arbitration_id: int, data: bytes, _now_ns: int) -> bytes | None:
-        return self._first.setdefault(arbitration_id, data)

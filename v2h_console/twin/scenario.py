@@ -142,11 +142,24 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
 #: knows nothing of them.
 SITE_FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "can.bus_off": {},
-    "can.frames_lost": {},
-    "modbus.timeout": {},
+    "can.frames_lost": {
+        "how": Choice(("checksum", "one_id", "random", "bursts")),
+        "frame": Choice(("grid_fast", "mid_state", "inv_state", "heartbeat", "grid_cycle")),
+    },
+    "modbus.timeout": {"how": Choice(("silent", "late", "half"))},
+    "modbus.garbage": {
+        "link": Choice(("tcp", "rtu")),
+        "how": Choice(
+            ("data", "checksum", "length", "transaction", "unit", "exception", "function", "noise")
+        ),
+        "share_pct": Number(1.0, 100.0, "%"),
+    },
+    "modbus.unit_conflict": {"link": Choice(("tcp", "rtu")), "other": Choice(("same", "solar"))},
+    "modbus.write_ignored": {"how": Choice(("register", "effect"))},
     "control.tick_overrun": {"for_s": Number(0.05, 10.0, "s")},
     "storage.full": {},
-    "lc.frozen": {},
+    "storage.torn_write": {"how": Choice(("empty", "truncated", "half_json", "garbage", "flipped", "older"))},
+    "lc.frozen": {"how": Choice(("repeats", "values", "counter", "heartbeat"))},
     "control.second_master": {},
     "clock.steps": {"by_s": Number(-31_536_000.0, 31_536_000.0, "s")},
 }

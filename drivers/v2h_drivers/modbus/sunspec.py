@@ -102,7 +102,10 @@ async def _walk(connection: Connection, unit: int, address: int) -> dict[int, Pl
 
 
 async def read_models(connection: Connection, unit: int, places: list[Place]) -> dict[int, tuple[int, ...]]:
-    """Registers of each model, from ID on. Neighbours share a block; nothing is read across a hole."""
+    """Registers of each model, from ID on. Neighbours share a block; nothing is read across a hole.
+
+    Raises ModbusFailure, or NotSunSpec where a model does not stand where it stood.
+    """
     read: dict[int, tuple[int, ...]] = {}
     run: list[Place] = []
     for place in sorted(places, key=lambda one: one.address):
@@ -124,10 +127,15 @@ async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict
     while start + len(registers) < end:
         at = start + len(registers)
         registers.extend(await connection.read_holding(unit, at, min(MAX_BLOCK, end - at)))
-    return {
-        place.model: tuple(registers[place.address - start : place.address - start + 2 + place.length])
-        for place in run
-    }
+    read = {}
+    for place in run:
+        at = place.address - start
+        if registers[at : at + 2] != [place.model, place.length]:
+            raise NotSunSpec(
+                f"unit {unit} has another map than it had: model {place.model} is not at its place"
+            )
+        read[place.model] = tuple(registers[at : at + 2 + place.length])
+    return read
 
 
 def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Number:

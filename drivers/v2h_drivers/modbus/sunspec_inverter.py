@@ -30,13 +30,20 @@ PROTOCOL = "Modbus TCP"
 RETRY_S = 0.5
 FOLLOWING_BIT, FORMING_BIT = 1, 2
 LIMIT_TOLERANCE = 0.005
+#: Only when one and the same device has answered for this long is a unit id taken to be one device's again.
+ALONE_NS = 10_000_000_000
+
+
+class UnitConflict(Exception):
+    """More than one device answers as this unit. ``str()`` is a plain clause."""
 
 
 class SunSpecDevice:
     """What every SunSpec device shares: find the map, poll, say how the link is. Subclasses emit readings."""
 
-    #: Models read at each poll, and every tenth poll.
-    often: tuple[int, ...] = (701,)
+    #: Models read at each poll, and every tenth poll. The identity is read each time, in the block that it shares
+    #: with the measurements: another device with the same unit id answers with its own.
+    often: tuple[int, ...] = (1, 701)
     seldom: tuple[int, ...] = (702,)
 
     def __init__(
@@ -59,6 +66,10 @@ class SunSpecDevice:
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
         self._polls = 0
+        self._identity: tuple[str, str, str] | None = None
+        #: Since when no other device has answered, while the id is in doubt.
+        self._stranger_ns: int | None = None
+        self._strangers = ""
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
@@ -68,21 +79,23 @@ class SunSpecDevice:
                 await self.poll()
             except ModbusFailure as failure:
                 self._failed(str(failure))
-            except NotSunSpec as failure:
+            except (NotSunSpec, UnitConflict) as failure:
                 self._failed(str(failure))
             spent_s = (self._clock_ns() - began_ns) / 1e9
             pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
             await asyncio.sleep(max(0.01, pause_s - spent_s))
 
     async def poll(self) -> None:
-        """One round. Raises ModbusFailure or NotSunSpec."""
+        """One round. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing of it was used."""
         if not self._places:
             self._places = await find_models(self._connection, self._unit)
             await self._identify()
         wanted = self.often if self._polls % 10 else self.often + self.seldom
         self._polls += 1
         places = [self._places[model] for model in wanted if model in self._places]
-        self._registers.update(await read_models(self._connection, self._unit, places))
+        read = await read_models(self._connection, self._unit, places)
+        self._know(read)
+        self._registers.update(read)
         self.report(self._clock_ns())
         self._health.good()
 
@@ -99,6 +112,26 @@ class SunSpecDevice:
         if self._health.state is LinkState.LOST:
             # What comes back may be another device, or the same with new firmware: look anew.
             self._places, self._polls = {}, 0
+            if self._stranger_ns is None:
+                self._identity = None
+
+    def _know(self, read: dict[int, tuple[int, ...]]) -> None:
+        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while."""
+        registers, points = read.get(1), model_points(1)
+        if registers is None:
+            return
+        maker, model, serial = (text(points, registers, name) for name in ("Mn", "Md", "SN"))
+        now_ns = self._clock_ns()
+        if self._identity not in (None, (maker, model, serial)):
+            assert self._identity is not None
+            self._stranger_ns = now_ns
+            self._strangers = " and ".join(sorted((self._identity[2], serial)))
+        self._identity = (maker, model, serial)
+        if self._stranger_ns is None:
+            return
+        if now_ns - self._stranger_ns < ALONE_NS:
+            raise UnitConflict(f"two devices answer as unit {self._unit}: {self._strangers}")
+        self._stranger_ns = None
 
     async def _identify(self) -> None:
         place = self._places.get(1)
@@ -126,7 +159,7 @@ class SunSpecDevice:
 class SunSpecInverter(SunSpecDevice):
     """The house's inverter; its EV port is the car until the car's own link speaks."""
 
-    often = (701, 713, 714)
+    often = (1, 701, 713, 714)
     seldom = (702, 704)
 
     def __init__(
@@ -155,6 +188,8 @@ class SunSpecInverter(SunSpecDevice):
         request = self._wanted_limit
         if request is not None and self._number(702, "WMaxRtg"):
             await self._set_limit(request)
+            # What it reads back is said at once, not with the next poll.
+            self.report(self._clock_ns())
             if self._wanted_limit is request:
                 self._wanted_limit = None
 

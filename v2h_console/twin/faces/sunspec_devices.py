@@ -100,17 +100,20 @@ class SunSpecUnit(UnitFace):
 class InverterUnit(SunSpecUnit):
     """The bidirectional inverter; model 714's one port is the car."""
 
-    def __init__(self, world: World, lock: threading.Lock, unit: int) -> None:
+    def __init__(self, world: World, lock: threading.Lock, unit: int, serial: str = "TWIN-INV-0001") -> None:
         super().__init__(self._models, lock)
         self._world = world
         self._unit = unit
+        self._serial = serial
         self._rated_w = world.inverter.rated_w
+        #: False: what is written shows in the registers and changes nothing.
+        self.obeys = True
         share = world.inverter.max_discharge_w / self._rated_w
         self.written[704] = {LIMIT_ENABLED: 1, LIMIT_PCT: round(1000 * share)}
 
     def take_effect(self, models: set[int]) -> None:
         """A written limit becomes the inverter's."""
-        if 704 not in models:
+        if 704 not in models or not self.obeys:
             return
         points = self.written[704]
         share = points[LIMIT_PCT] / 1000.0 if points[LIMIT_ENABLED] else 1.0
@@ -120,7 +123,7 @@ class InverterUnit(SunSpecUnit):
     def _models(self) -> list[Image]:
         world = self._world
         return [
-            common("Twin", "V2H-10K", "1.0.0", "TWIN-INV-0001", self._unit),
+            common("Twin", "V2H-10K", "1.0.0", self._serial, self._unit),
             _measurements(world),
             _ratings(self._rated_w, world.inverter.max_discharge_w),
             _enter_service(),
