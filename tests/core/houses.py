@@ -108,7 +108,7 @@ def inverter_fast(at_ns: int, mode: InverterMode = InverterMode.STANDBY, **chang
     """The inverter as the controller sees it."""
     active = mode in (InverterMode.FOLLOWING, InverterMode.FORMING)
     inverter = InverterFast(
-        at_ns, GOOD, mode, active, mode is InverterMode.FORMING, False, 120.0, 60.0, 5.0, 40.0
+        at_ns, GOOD, mode, active, mode is InverterMode.FORMING, False, 120.0, 60.0, 5.0, 31.5
     )
     return replace(inverter, **changes)  # type: ignore[arg-type]  # field names
 
