@@ -15,7 +15,9 @@ import msgspec
 
 from v2h_console.core.settings import Settings
 from v2h_console.outlets.service import Outlet, Outlets
-from v2h_console.runtime import audit, garbage, hand_over, peers
+from v2h_console.runtime import attendance_file, audit, garbage, hand_over, peers
+from v2h_console.runtime.attendance import Attendance
+from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.audit import AuditWriter, Who
 from v2h_console.runtime.desk import HAND_OVER, INSTALLER, TAKE, Desk, Seat
 from v2h_console.runtime.fast_lane import real_time
@@ -59,20 +61,27 @@ class Running:
     lock: OwnerLock
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
+    keeper: LedgerWriter | None = None
+    attendance: Attendance | None = None
+    screens: int = 0
 
     def session(self, *, helm: bool = False) -> LocalSession:
         """A session of this process; ``helm``: for a person's screen, which starts with the helm, if that is free."""
         desk, person = self.desk, peers.own_name()
         seat = Seat(f"{person} (the owner's own screen)", INSTALLER, person, helm, os.getuid())
+        absence = None
         if helm:
-            desk.arrive(seat)
+            absence = desk.arrive(seat, started=self.screens == 0)
+            self.screens += 1
             desk.order(seat, Order(secrets.token_hex(8), TAKE))
         return LocalSession(
             lambda: desk.snapshot(seat),
             lambda order: desk.order(seat, order),
             has_trainer=self.twin is not None,
             waves=self.owner.waves,
-            leave=lambda: desk.leave(seat),
+            leave=lambda how: desk.leave(seat, how),
+            here=lambda place: desk.here(seat, place),
+            absence=absence,
             name=seat.name,
         )
 
@@ -84,11 +93,20 @@ class Running:
         self.owner.stop()
         self._end_audit()
         self.server.join(2.0)
+        self._end_attendance()
         if self.outlets is not None:
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
         self.lock.release()
+
+    def _end_attendance(self) -> None:
+        if self.attendance is None or self.keeper is None:
+            return
+        self.owner.say("OWNER_ENDED", "info", "The owner ended orderly.")
+        self.attendance.end()
+        self.keeper.stop()
+        self.keeper.join(2.0)
 
     def _end_audit(self) -> None:
         writer = self.owner.audit
@@ -143,7 +161,8 @@ def _lock(root: Path) -> OwnerLock:
 
 def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProcess | None) -> Running:
     """Open the door for other consoles. Raises StartFailed."""
-    desk = Desk(owner.snapshot, owner.order, say=owner.say)
+    attendance, keeper = _attend(root, owner)
+    desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
     writer = owner.audit
     if writer is not None:
         desk.on_answer = lambda seat, order, receipt: writer.ordered(
@@ -165,7 +184,27 @@ def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProc
     server.start()
     if writer is not None:
         writer.start()
-    return Running(owner, desk, server, lock, twin, _start_outlets(root, site.comm, owner))
+    outlets = _start_outlets(root, site.comm, owner)
+    return Running(owner, desk, server, lock, twin, outlets, keeper, attendance)
+
+
+def _attend(root: Path, owner: Owner) -> tuple[Attendance, LedgerWriter]:
+    """What people have not seen, taken up from the owner before this one."""
+    path = root / STATE_FOLDER / attendance_file.FILE
+    before = attendance_file.read_ledger(path)
+    attendance = Attendance(before)
+    keeper = LedgerWriter(
+        path, attendance.ledger, failed=lambda failure: owner.report_storage("attendance", failure)
+    )
+    attendance.on_change, owner.on_event = keeper.changed, attendance.took
+    keeper.start()
+    if before is None or before.ended:
+        owner.say("OWNER_STARTED", "info", f"The owner started (process {os.getpid()}).")
+    else:
+        owner.say("OWNER_STARTED", "warning", "The owner started; the one before it did not end orderly.")
+    # From here on the file says that an owner runs: after a power failure the next one finds it unended.
+    keeper.changed(True)
+    return attendance, keeper
 
 
 def write_demo_site(root: Path, addresses: dict[str, Any], enter_service_s: float) -> None:

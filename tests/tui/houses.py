@@ -7,6 +7,7 @@ import time
 
 import msgspec
 
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import TRAINER_PREFIXES, Order, Receipt
 from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import (
@@ -292,6 +293,9 @@ class FakeSession:
         self.closed = 0
         self.name, self.owns, self.run = "tech (process 7)", False, "one"
         self.gone: OwnerGone | None = None
+        self.absence: Absence | None = None
+        self.places: list[str] = []
+        self.ends: list[str] = []
         self._name = ""
         self._base = Snapshot()
         self._newest = Snapshot()
@@ -313,7 +317,7 @@ class FakeSession:
 
     def watch(self) -> Snapshot:
         """The house; every call gives a newer Snapshot unless the owner is to be silent."""
-        if self._name == "silent":
+        if self._name == "silent" or self.gone is not None:
             return self._newest
         replace = msgspec.structs.replace
         newest = replace(self._newest, sequence=self._newest.sequence + 1)
@@ -344,6 +348,11 @@ class FakeSession:
         """No canned house has a recorder."""
         raise NoWaves("this house has no waveforms")
 
-    def close(self) -> None:
+    def here(self, place: str) -> None:
+        """Kept."""
+        self.places.append(place)
+
+    def close(self, how: str = "left") -> None:
         """Counted."""
+        self.ends.append(how)
         self.closed += 1

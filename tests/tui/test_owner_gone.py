@@ -15,20 +15,23 @@ from .houses import HOUSES, ISLANDED, WALL_S, FakeSession, v
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 40)])
 async def test_an_owner_that_goes_leaves_no_value_on_the_screen(
-    app: ConsoleApp, session: FakeSession, size: tuple[int, int]
+    app: ConsoleApp, session: FakeSession, clock: Clock, size: tuple[int, int]
 ) -> None:
     async with app.run_test(size=size) as pilot:
         assert "119.8" in whole(app)
+        clock.now_s += 2.2
         session.gone = OwnerGone(WALL_S - 3)
         app._poll()
         rows = shown(app)
         assert rows[0].startswith(
-            " UNKNOWN       MID UNKNOWN no proof  GRID UNKNOWN 00:04  HELM unknown ALARMS ?"
+            " UNKNOWN       MID UNKNOWN no proof  GRID UNKNOWN 00:02  HELM unknown ALARMS ?"
         )
         assert rows[1].startswith(" !! OWNER GONE since 14:02:50, everything shown is old. Treat as LIVE. ")
         for value in ("119.8", "60.00", "21.4", "4.13", "38.6", "64 %", "412 V", "heartbeat ok", "lasts"):
             assert value not in whole(app), value
         assert "This screen attaches again by itself" in whole(app)
+        assert "WHAT TO DO  1 treat all as LIVE    2 start an owner" in whole(app)
+        assert "-- V  2s" in whole(app), "the true age, however soon the line was known to have ended"
         for key in ("3", "4"):
             await pilot.press(key)
             app._poll()

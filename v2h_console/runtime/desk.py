@@ -15,6 +15,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from v2h_console.runtime.attendance import Attendance
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import ORDER_LIFE_NS, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 
@@ -68,8 +70,10 @@ class Desk:
         order: Callable[[Order], Receipt],
         now_ns: Callable[[], int] = time.monotonic_ns,
         say: Say | None = None,
+        attendance: Attendance | None = None,
     ) -> None:
         self._snapshot, self._order, self._now_ns, self._say_on = snapshot, order, now_ns, say
+        self._attendance = attendance
         self._lock = threading.Lock()
         self._holder: Seat | None = None
         self._screens: tuple[Seat, ...] = ()
@@ -86,10 +90,20 @@ class Desk:
         #: Gives the core to another owner whose memory has that shape; says why not. ``None`` refuses it.
         self.on_hand_over: Callable[[str], str] | None = None
 
-    def arrive(self, seat: Seat) -> None:
-        """Somebody sits down; the others can see it."""
+    def arrive(self, seat: Seat, *, started: bool = False) -> Absence | None:
+        """Somebody sits down at a screen; what this person missed. ``started``: the owner starts with this screen."""
         with self._lock:
             self._screens = (*self._screens, seat)
+        if self._attendance is None:
+            return None
+        # What has happened up to now must have been told to the attendance.
+        self._snapshot()
+        return self._attendance.arrive(seat, started=started)
+
+    def here(self, seat: Seat, place: str) -> None:
+        """The person at this screen has pressed a key and stands at ``place``."""
+        if self._attendance is not None:
+            self._attendance.here(seat, place)
 
     def snapshot(self, seat: Seat) -> Snapshot:
         """The newest picture, with the helm as this seat sees it and who looks on."""
@@ -109,8 +123,8 @@ class Desk:
             self._shown[helm] = before
         return before[1]
 
-    def leave(self, seat: Seat) -> None:
-        """The seat is empty; the helm falls free if it was there."""
+    def leave(self, seat: Seat, how: str = "lost") -> None:
+        """The seat is empty: lost, left or ended. The helm falls free if it was there."""
         with self._lock:
             held = self._holder is seat
             if held:
@@ -120,6 +134,9 @@ class Desk:
         if held:
             self._say("HELM_FREE", "info", f"The helm fell free: {seat.name} went.")
             self._answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
+        if self._attendance is not None and seat.screen:
+            self._snapshot()
+            self._attendance.leave(seat, how)
 
     def order(self, seat: Seat, order: Order, given_ns: int | None = None) -> Receipt:
         """Check age, nonce, role and helm, then hand on to the owner. What a person did is told with the name."""
@@ -188,18 +205,30 @@ class Desk:
             return ""
         return "this needs the helm: t takes it" if holder is None else f"{holder.name} has the helm"
 
+    def _own_deserted(self, seat: Seat, holder: Seat) -> bool:
+        """A line that died without a word keeps its screen, and the helm, for many minutes: its person may have it back."""
+        same = seat.screen and holder.screen and bool(seat.person) and seat.person == holder.person
+        return same and self._attendance is not None and self._attendance.deserted(holder)
+
     def _helm(self, seat: Seat, order: Order) -> Receipt:
         takes = order.do == TAKE
         with self._lock:
             holder = self._holder
-            if holder is not None and holder is not seat:
+            if holder is not None and holder is not seat and not (takes and self._own_deserted(seat, holder)):
                 reason = (
                     f"{holder.name} has the helm until it is passed on there with t, or that console goes"
                 )
+                if seat.person and seat.person == holder.person:
+                    reason += "; it is your own: after a minute without a key there you can take it here"
                 return Receipt(order.nonce, accepted=False, reason=reason)
             self._holder = seat if takes else None
         if takes and holder is None:
             self._say("HELM_TAKEN", "info", f"{seat.name} took the helm.")
+        elif takes and holder is not None and holder is not seat:
+            text = (
+                f"{seat.name} took the helm from {holder.name}: the same person, no key there for a minute."
+            )
+            self._say("HELM_TAKEN", "info", text)
         elif not takes and holder is seat:
             self._say("HELM_PASSED_ON", "info", f"{seat.name} passed the helm on: it is free.")
         return Receipt(order.nonce, accepted=True)

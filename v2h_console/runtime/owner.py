@@ -95,6 +95,8 @@ class Owner:
         self._newest_from: int = -1
         #: How the ways out for other tools are doing; whoever starts them says so here.
         self.outlets: Callable[[], tuple[OutletView, ...]] = tuple
+        #: Called with each event, under the lock: it must only take note.
+        self.on_event: Callable[[EventView], None] | None = None
 
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
@@ -265,7 +267,10 @@ class Owner:
     def _keep(self, code: str, severity: str, text: str, wall_s: float) -> None:
         """Under the lock."""
         self._event_count += 1
-        self._events.append(EventView(self._event_count, wall_s, code, severity, text))
+        event = EventView(self._event_count, wall_s, code, severity, text)
+        self._events.append(event)
+        if self.on_event is not None:
+            self.on_event(event)
 
     def _lane_view(self) -> LaneView:
         lateness = self.lane.lateness

@@ -39,6 +39,7 @@ class _Client:
         self.seat: Seat | None = None
         self.sent: Snapshot | None = None
         self.last_words = False
+        self.bye = ""
         self.came_at_s = time.monotonic()
 
 
@@ -89,7 +90,7 @@ class SessionServer(threading.Thread):
                     self._drop(client)
                 self._show(client)
         for client in tuple(self._clients):
-            self._drop(client)
+            self._drop(client, "ended")
         self._select.close()
         self._door.close()
         (self._folder / place.SOCKET).unlink(missing_ok=True)
@@ -135,6 +136,10 @@ class SessionServer(threading.Thread):
             self._welcome(client, message)
         elif client.seat is None:
             self._refuse(client, "say hello first")
+        elif isinstance(message, wire.Here):
+            self._desk.here(client.seat, message.place)
+        elif isinstance(message, wire.Bye):
+            client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
         else:
@@ -176,9 +181,8 @@ class SessionServer(threading.Thread):
             return
         role = WATCH if hello.watch else seat.role
         client.seat = replace(seat, role=role, screen=hello.screen)
-        if hello.screen:
-            self._desk.arrive(client.seat)
-        self._send(client, wire.Welcome(role, self._has_trainer, seat.name, self._desk.run))
+        absence = self._desk.arrive(client.seat) if hello.screen else None
+        self._send(client, wire.Welcome(role, self._has_trainer, seat.name, self._desk.run, absence))
 
     def _show(self, client: _Client) -> None:
         # Latest wins: a client that has not read the last picture is passed over, not queued for.
@@ -215,12 +219,21 @@ class SessionServer(threading.Thread):
         else:
             self._select.modify(client.line, selectors.EVENT_READ, client)
 
-    def _drop(self, client: _Client) -> None:
+    def _hear_farewell(self, client: _Client) -> None:
+        """Writing to a line that was left fails before its last words are read: they may still be in it."""
+        with suppress(OSError, wire.WireError):
+            for body in client.cutter.feed(client.line.recv(1 << 16)):
+                message = wire.read_to_owner(body)
+                if isinstance(message, wire.Bye):
+                    self._take(client, message)
+
+    def _drop(self, client: _Client, how: str = "lost") -> None:
         if client not in self._clients:
             return
         self._clients.discard(client)
         if client.seat is not None:
-            self._desk.leave(client.seat)
+            self._hear_farewell(client)
+            self._desk.leave(client.seat, client.bye or how)
         with suppress(KeyError, ValueError):
             self._select.unregister(client.line)
         client.line.close()

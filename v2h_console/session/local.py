@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import Snapshot
@@ -22,14 +23,17 @@ class LocalSession:
         *,
         has_trainer: bool,
         waves: Callable[[], Future[Waves]],
-        leave: Callable[[], None] | None = None,
+        leave: Callable[[str], None] | None = None,
+        here: Callable[[str], None] | None = None,
+        absence: Absence | None = None,
         name: str = "",
     ) -> None:
         self._snapshot = snapshot
         self._order = order
         self._has_trainer = has_trainer
         self._waves = waves
-        self._leave = leave
+        self._leave, self._here = leave, here
+        self.absence = absence
         self.name = name
         self.owns = True
         self.run = ""
@@ -52,7 +56,12 @@ class LocalSession:
         """A window of waveforms."""
         return await asyncio.wrap_future(self._waves())
 
-    def close(self) -> None:
-        """The seat is left; the owner stays as it is."""
+    def here(self, place: str) -> None:
+        """The person is there."""
+        if self._here is not None:
+            self._here(place)
+
+    def close(self, how: str = "left") -> None:
+        """The seat is empty; the owner stays as it is."""
         if self._leave is not None:
-            self._leave()
+            self._leave(how)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
@@ -54,5 +55,12 @@ class Session(Protocol):
     async def waves(self) -> Waves:
         """A window of waveforms, recorded now. Raises NoWaves."""
 
-    def close(self) -> None:
-        """This screen goes; the owner stays as it is."""
+    @property
+    def absence(self) -> Absence | None:
+        """What this person missed before this session began; ``None`` where no earlier screen is known."""
+
+    def here(self, place: str) -> None:
+        """The person has pressed a key and stands at ``place``; never blocks."""
+
+    def close(self, how: str = "left") -> None:
+        """This screen goes: left by the person, ended from outside, or lost; the owner stays as it is."""

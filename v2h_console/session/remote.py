@@ -10,6 +10,7 @@ from concurrent.futures import Future
 from pathlib import Path
 
 from v2h_console.session import place, wire
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import Snapshot
@@ -44,6 +45,7 @@ class RemoteSession:
         self.role = self.name = self.run = ""
         self.owns = False
         self.gone: OwnerGone | None = None
+        self.absence: Absence | None = None
         #: Set once the line to this owner has ended, by either side.
         self.ended = threading.Event()
         self._has_trainer = False
@@ -109,9 +111,27 @@ class RemoteSession:
         wanted.set_exception(NoWaves(_GONE))
         return wanted
 
-    def close(self) -> None:
+    def here(self, place: str) -> None:
+        """Tell the owner that somebody is there; what does not fit into the line is not told."""
+        with self._lock:
+            self._tell(wire.Here(place))
+
+    def _tell(self, message: wire.ToOwner) -> None:
+        """Under the lock. Of a message that the buffer took in part nothing after it could be read: the line ends."""
+        if not self.alive:
+            return
+        data = wire.frame(message)
+        try:
+            self.alive = self._line.send(data, socket.MSG_DONTWAIT) == len(data)
+        except BlockingIOError:
+            return
+        except OSError:
+            self.alive = False
+
+    def close(self, how: str = "left") -> None:
         """Let go of the owner; it stays as it is."""
         with self._lock:
+            self._tell(wire.Bye(how))
             self.alive = False
         try:
             self._line.shutdown(socket.SHUT_RDWR)
@@ -130,7 +150,7 @@ class RemoteSession:
             raise wire.WireError(message.reason)
         if isinstance(message, wire.Welcome):
             self.role, self._has_trainer = message.role, message.has_trainer
-            self.name, self.run = message.name, message.run
+            self.name, self.run, self.absence = message.name, message.run, message.absence
         elif isinstance(message, wire.Picture):
             self._newest = message.snapshot
         elif isinstance(message, wire.HaveWaves):

@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.remote import NoOwner, RemoteSession
@@ -76,11 +77,20 @@ class ReturningSession:
         """Ask it for a window of waveforms."""
         return await self._current.waves()
 
-    def close(self) -> None:
+    @property
+    def absence(self) -> Absence | None:
+        """What this person missed before the present owner let this console in."""
+        return self._current.absence
+
+    def here(self, place: str) -> None:
+        """Tell the owner that somebody is there."""
+        self._current.here(place)
+
+    def close(self, how: str = "left") -> None:
         """Let go of the owner, and of the search for one."""
         with self._lock:
             self._left.set()
-            self._current.close()
+            self._current.close(how)
 
     def _stay(self) -> None:
         while not self._left.is_set():

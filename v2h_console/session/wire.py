@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import msgspec
 
+from v2h_console.session.absence import Absence
 from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
 #: Raised with every change to a message, Snapshot and Order included: both ends come from one installation, so skew
 #: means that an update ran while the owner did not restart.
-VERSION = 3
+VERSION = 4
 #: An order is some 200 bytes; ten times the longest that a console sends.
 MAX_TO_OWNER = 4096
 #: A Snapshot is 1 to 10 kB, with 200 events up to 60 kB; above this it is no Snapshot.
@@ -41,6 +42,18 @@ class Ask(msgspec.Struct, frozen=True, tag="ask"):
     given_ns: int
 
 
+class Here(msgspec.Struct, frozen=True, tag="here"):
+    """The person at this console has pressed a key and stands at ``place``."""
+
+    place: str
+
+
+class Bye(msgspec.Struct, frozen=True, tag="bye"):
+    """This console goes, ``how`` left or ended; a line that ends without a word was lost."""
+
+    how: str
+
+
 class WantWaves(msgspec.Struct, frozen=True, tag="waves?"):
     """A window of waveforms is asked for; ``number`` comes back with it."""
 
@@ -51,12 +64,14 @@ class Welcome(msgspec.Struct, frozen=True, tag="welcome"):
     """The console is attached, with ``role`` watch | helm | installer, and known as ``name``.
 
     ``run`` is another after each start of an owner: nothing that was so on the last one is taken over.
+    ``absence``: what this person missed.
     """
 
     role: str
     has_trainer: bool
     name: str = ""
     run: str = ""
+    absence: Absence | None = None
 
 
 class Refused(msgspec.Struct, frozen=True, tag="refused"):
@@ -85,7 +100,7 @@ class HaveWaves(msgspec.Struct, frozen=True, tag="waves"):
     reason: str = ""
 
 
-ToOwner = Hello | Ask | WantWaves
+ToOwner = Hello | Ask | Here | Bye | WantWaves
 ToConsole = Welcome | Refused | Picture | Answer | HaveWaves
 
 _encoder = msgspec.msgpack.Encoder()

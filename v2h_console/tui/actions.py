@@ -12,6 +12,8 @@ from v2h_console.tui.panes.events import entry_text
 from v2h_console.tui.views import NAMES
 from v2h_console.tui.words import clock
 
+LOADS_VIEW = "3"
+
 
 @dataclass(frozen=True, slots=True)
 class Action:
@@ -70,6 +72,12 @@ def helm(console: Console) -> None:
         console.send("helm.pass_on", "The helm is free: t on another console takes it.")
     else:
         console.send("helm.take", "You have the helm.")
+
+
+def take_helm(console: Console) -> None:
+    """Take the helm, and never give it away."""
+    if console.snapshot.helm != "you":
+        helm(console)
 
 
 def acknowledge(console: Console) -> None:
@@ -132,6 +140,14 @@ def what_if(console: Console) -> None:
     console.show_text(title, console.snapshot.what_if or ("Nothing is known of the loads yet.",))
 
 
+def absence_or_loads(console: Console) -> None:
+    """``w``: the loads have a meaning of their own for it, as the last row there says."""
+    if console.place == LOADS_VIEW:
+        what_if(console)
+    else:
+        console.show_absence()
+
+
 def show_help(console: Console) -> None:
     """All keys, and how to read the screen."""
     from v2h_console.tui.help import help_lines
@@ -186,6 +202,8 @@ ACTIONS: dict[str, Action] = {
     "helm": Action("Take the helm, or pass it on", helm),
     "acknowledge": Action("Acknowledge the chosen alarm, or all", acknowledge),
     "explain": Action("Explain the chosen alarm or event", explain),
+    "away": Action("What happened while you were away", lambda console: console.show_absence()),
+    "absence_or_loads": Action("While you were away; on the loads, what if", absence_or_loads, listed=False),
     "faults_only": Action("Show faults only, or all events", lambda console: console.toggle_faults_only()),
     "what_if": Action("Loads: what would happen", what_if),
     "copy": Action("Copy the chosen event line", copy_event),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import secrets
+import signal
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -18,7 +19,7 @@ from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
 from v2h_console.session.orders import Order, Receipt
-from v2h_console.session.protocol import OwnerGone, Session
+from v2h_console.session.protocol import Session
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.tui.actions import ACTIONS
 from v2h_console.tui.console import Choice, SeatFacts
@@ -27,7 +28,9 @@ from v2h_console.tui.history import LegHistory
 from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
-from v2h_console.tui.picture import BLANK_AFTER_MS, Entry, Picture, aged, entries
+from v2h_console.tui.owner_watch import OwnerWatch
+from v2h_console.tui.picture import Entry, Picture, aged, entries
+from v2h_console.tui.returns import Return
 from v2h_console.tui.screens.frame import Frame
 from v2h_console.tui.screens.small import SmallScreen
 from v2h_console.tui.screens.view import ViewScreen
@@ -35,7 +38,6 @@ from v2h_console.tui.terminal import MIN_COLUMNS, MIN_ROWS
 from v2h_console.tui.themes import NAMES as THEME_NAMES
 from v2h_console.tui.themes import themes, variables
 from v2h_console.tui.views import NAMES, VIEWS
-from v2h_console.tui.words import clock
 
 POLL_S = 0.25
 #: The same order within this time counts once: gloves and key repeat press twice.
@@ -91,8 +93,8 @@ class ConsoleApp(App[int]):
         self._sent: dict[str, float] = {}
         self._cursor: int | None = None
         self._faults_only = False
-        self._gone: OwnerGone | None = None
-        self._run = ""
+        self._owner, self._return = OwnerWatch(), Return()
+        self._left = False
         for theme in themes():
             self.register_theme(theme)
         self.theme = "mono" if mono else "terminal"
@@ -146,7 +148,12 @@ class ConsoleApp(App[int]):
             self._ended = True
             session, self.session = self.session, None
         if session is not None:
-            session.close()
+            session.close(self._how_it_ends())
+
+    def _how_it_ends(self) -> str:
+        if self._left:
+            return "left"
+        return "ended" if self._end_code == 128 + signal.SIGTERM else "lost"
 
     def end(self, return_code: int) -> None:
         """End this screen; from any thread, before or after its start. Looked up with each poll."""
@@ -164,7 +171,8 @@ class ConsoleApp(App[int]):
         now_s = self._steady()
         session = self.session
         if session is not None:
-            self._look_for_owner(session)
+            self._owner.poll(self, session)
+            self._return.poll(self, session, now_s)
             newest = session.watch()
             if newest is not self._newest:
                 self._newest = newest
@@ -173,22 +181,6 @@ class ConsoleApp(App[int]):
         if self._answer and now_s >= self._answer_until_s:
             self._answer = []
         self._draw()
-
-    def _look_for_owner(self, session: Session) -> None:
-        """Say that the owner went, why none takes its place, and that one came: a person may look elsewhere meanwhile."""
-        gone, before = session.gone, self._gone
-        self._gone = gone
-        if gone is None and before is not None:
-            who = "The same owner answers again" if session.run == self._run else "A new owner answers"
-            self.tell(
-                f"{who} after {clock(before.since_wall_s)}. You do not have the helm: t takes it.", 30.0
-            )
-        elif gone is not None and before is None:
-            self.tell("This screen attaches again by itself as soon as an owner runs.", 12.0)
-        elif gone is not None and before is not None and gone.reason not in ("", before.reason):
-            self.tell(f"An owner runs and refuses this console: {gone.reason}.", 60.0)
-        if gone is None:
-            self._run = session.run
 
     def _draw(self) -> None:
         if isinstance(self.screen, Frame | SmallScreen):
@@ -211,24 +203,19 @@ class ConsoleApp(App[int]):
 
     @property
     def _stale_ms(self) -> float:
-        if self.session is None:
-            return 0.0
-        stale_ms = (self._steady() - self._newest_at_s) * 1000
-        # An owner that is known to have gone is not waited for.
-        return stale_ms if self._gone is None else max(stale_ms, BLANK_AFTER_MS)
+        return (self._steady() - self._newest_at_s) * 1000 if self.session is not None else 0.0
 
     @property
     def seat(self) -> SeatFacts:
         """What this screen is to the owner."""
-        session = self.session
-        if session is None:
+        if (session := self.session) is None:
             return SeatFacts(started=False)
         return SeatFacts(True, session.owns, session.name, session.gone is not None)
 
     @property
     def snapshot(self) -> Snapshot:
         """The newest Snapshot, aged by how long ago it came."""
-        return aged(self._newest, self._stale_ms)
+        return aged(self._newest, self._stale_ms, gone=self._owner.gone is not None)
 
     def picture(self) -> Picture:
         """What the panes draw from."""
@@ -244,7 +231,7 @@ class ConsoleApp(App[int]):
             history=self._history,
             now_s=self._steady(),
             braille=os.environ.get("TERM", "") != "linux",
-            gone=self._gone,
+            gone=self._owner.gone,
         )
 
     def answer(self) -> list[str]:
@@ -353,6 +340,22 @@ class ConsoleApp(App[int]):
         """OSC 52; the text is inert like all that leaves for the terminal."""
         self.copy_to_clipboard(clean(text))
 
+    def show_absence(self) -> None:
+        """The page of what happened before this screen began."""
+        self._return.show(self)
+
+    @property
+    def place(self) -> str:
+        """The view's number, as the owner keeps it."""
+        base = self.screen_stack[0]
+        return str(base.number) if isinstance(base, ViewScreen) else ""
+
+    async def on_event(self, event: events.Event) -> None:
+        """Every key is a sign that somebody is there, whatever it then does."""
+        if isinstance(event, events.Key):
+            self._return.key_pressed()
+        await super().on_event(event)
+
     def show_text(self, title: str, lines: Sequence[str]) -> None:
         """A page to read."""
         from v2h_console.tui.screens.text import TextScreen
@@ -379,6 +382,7 @@ class ConsoleApp(App[int]):
 
     def leave(self) -> None:
         """End this screen."""
+        self._left = True
         self.exit(0)
 
     # ---------------------------------------------------------------- keys

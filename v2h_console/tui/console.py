@@ -45,6 +45,10 @@ class Console(Protocol):
     def seat(self) -> SeatFacts:
         """What this screen is to the owner."""
 
+    @property
+    def place(self) -> str:
+        """The view's number, as the owner keeps it."""
+
     def picture(self) -> Picture:
         """What the panes draw from, for the terminal's present size."""
 
@@ -83,6 +87,9 @@ class Console(Protocol):
 
     def copy(self, text: str) -> None:
         """Put ``text`` on the person's clipboard (OSC 52)."""
+
+    def show_absence(self) -> None:
+        """Show again what happened before this screen began."""
 
     def show_text(self, title: str, lines: Sequence[str]) -> None:
         """A page to read."""

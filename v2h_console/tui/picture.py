@@ -65,7 +65,7 @@ class Picture:
     @property
     def blank(self) -> bool:
         """Whether nothing of it may be taken for the present any more."""
-        return self.stale_ms >= BLANK_AFTER_MS
+        return self.gone is not None or self.stale_ms >= BLANK_AFTER_MS
 
 
 def entries(snapshot: Snapshot, faults_only: bool = False) -> list[Entry]:
@@ -92,11 +92,14 @@ def urgent(snapshot: Snapshot) -> Entry | None:
     return None
 
 
-def aged(snapshot: Snapshot, stale_ms: float) -> Snapshot:
-    """``snapshot`` as it must be shown ``stale_ms`` after it came: every value older by that, in the end unknown."""
-    if stale_ms < SILENT_AFTER_MS:
+def aged(snapshot: Snapshot, stale_ms: float, *, gone: bool = False) -> Snapshot:
+    """``snapshot`` as it must be shown ``stale_ms`` after it came: every value older by that, in the end unknown.
+
+    An owner that is known to be ``gone`` is not waited for.
+    """
+    if stale_ms < SILENT_AFTER_MS and not gone:
         return snapshot
-    blank = stale_ms >= BLANK_AFTER_MS
+    blank = gone or stale_ms >= BLANK_AFTER_MS
     replace = msgspec.structs.replace
 
     def value(old: Value) -> Value:

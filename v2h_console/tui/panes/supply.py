@@ -17,11 +17,14 @@ _SILENT_CONTROLLER = (
 )
 
 
+_NO_OWNER = ("1 treat all as LIVE", "2 start an owner: v2h-console, v2h-manager")
+
+
 def supply_block(picture: Picture, tall: bool) -> list[Row]:
     """Rows 15 to 17 of the Overview; on a tall screen one more that shows the last transfer to scale."""
     snapshot = picture.snapshot
     rows = [_car(picture), _loads(picture)]
-    todo = what_to_do(snapshot)
+    todo = what_to_do(snapshot) if picture.gone is None else list(_NO_OWNER)
     nothing_known = snapshot.mid.position not in ("open", "closed")
     if tall or not (todo and nothing_known):
         rows.append(_transfer(picture))
