@@ -114,6 +114,19 @@ def test_a_user_who_came_since_is_not_lost(tmp_path: Path) -> None:
 
 
 @HAS_SYSUSERS
+def test_a_user_who_came_and_went_is_no_obstacle(tmp_path: Path) -> None:
+    machine(tmp_path)
+    install(tmp_path, FILES)
+    # What useradd and userdel leave: the file as before, their own backup of it.
+    (tmp_path / "etc/passwd-").write_text(
+        (tmp_path / "etc/passwd").read_text() + "bob:x:1001:1001::/:/bin/sh\n"
+    )
+    assert undo(tmp_path).whole
+    assert "v2h" not in (tmp_path / "etc/passwd").read_text()
+    assert "bob" in (tmp_path / "etc/passwd-").read_text()
+
+
+@HAS_SYSUSERS
 def test_the_user_stays_while_something_is_his(tmp_path: Path) -> None:
     install(tmp_path, FILES)
     latch = tmp_path / "var/lib/v2h/mid_latch.json"

@@ -81,7 +81,9 @@ def _back(root: Path, path: str, record: Record) -> Step | None:
     else:
         # The tool's backup of the file as it was, or its lock; known even if the run ended with the tool.
         main = record.accounts.get(path.removesuffix("-"), entry).original
-        ours = sha256(content) in (*entry.ours, main or sha256(b""))
+        if sha256(content) not in (*entry.ours, main or sha256(b"")):
+            return None  # another tool's backup by now
+        ours = True
     if not ours:
         return Step(path, Action.LEFT, "others have changed it since; the accounts v2h* stay")
     return Step(path, Action.RESTORE if entry.original else Action.REMOVE)
