@@ -7,7 +7,7 @@ import secrets
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from importlib import resources
+from importlib import import_module, resources
 from pathlib import Path
 from typing import Any
 
@@ -309,6 +309,18 @@ def _owner(
     )
 
 
+#: What the other threads import once the first picture is there.
+_LOADED_LATER = (
+    "v2h_console.outlets.energy_state",
+    "v2h_console.outlets.http",
+    "v2h_console.outlets.metrics",
+    "v2h_console.outlets.mqtt",
+    "v2h_drivers.modbus.connection",
+    "v2h_drivers.modbus.load_centre",
+    "v2h_drivers.modbus.sunspec_inverter",
+)
+
+
 def take_over(root: Path) -> Running:
     """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
     site = read_site(root)
@@ -318,7 +330,10 @@ def take_over(root: Path) -> Running:
     except (NoOwner, WireError) as error:
         raise StartFailed(f"nothing to take over: {error}") from None
     bus, link = _open_fast(site)
-    # Everything that can be ready is, before the old owner's last step.
+    # Everything that can be ready is, before the old owner's last step: a library that loads later would hold the
+    # interpreter for tens of milliseconds beside a house that is lit.
+    for name in _LOADED_LATER:
+        import_module(name)
     hand_over.rehearse(site.settings, time.monotonic_ns())
     owner = _owner(root, site, bus, link)
     garbage.take_over()

@@ -579,6 +579,9 @@ class FastDevice(Protocol):
     def health(self, now_ns: int) -> LinkHealth:
         """How the link is now."""
 
+    def hurry(self, now_ns: int) -> None:
+        """The command is due now, whatever its period: the device's patience begins anew with it."""
+
     def counters(self) -> dict[str, int]:
         """The counter of each frame that was sent last, by name: what a next owner goes on from."""
 

@@ -190,7 +190,7 @@ class FastLane(threading.Thread):
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns
-            if self._yielding is not None and self._yielding.offer(state, self._link.counters()):
+            if self._yielding is not None and self._yielding.offer(state, self._last_words):
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
@@ -201,6 +201,13 @@ class FastLane(threading.Thread):
                 and state.transfer is None
             )
             self.garbage.run_if_due(done_ns, quiet)
+
+    def _last_words(self) -> dict[str, int]:
+        """One more command, so that the controller's patience begins with the end of this lane; the counters after it."""
+        now_ns = self._clock_ns()
+        self._link.hurry(now_ns)
+        self._send_due(now_ns)
+        return self._link.counters()
 
     def _gather(self, state: State, wake_ns: int) -> tuple[list[Reading], int]:
         """Block for frames until one matters or the wake time comes; returns readings and when the step was due."""

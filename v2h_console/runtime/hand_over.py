@@ -112,15 +112,15 @@ class Yielding:
         self._why = "the control core does not answer"
         self._answered = threading.Event()
 
-    def offer(self, state: State, counters: dict[str, int]) -> bool:
-        """For the lane, after a step: whether it ends now. Raises nothing."""
+    def offer(self, state: State, last_words: Callable[[], dict[str, int]]) -> bool:
+        """For the lane, after a step: whether it ends now. ``last_words`` sends for the last time and gives the counters."""
         why = refusal(state)
         with self._lock:
             if self._withdrawn:
                 return False
             if not why:
                 try:
-                    self._give(state, counters)
+                    self._give(state, last_words())
                 except OSError as error:
                     why, self._withdrawn = f"it cannot be written: {error.strerror or error}", True
             self._why = why

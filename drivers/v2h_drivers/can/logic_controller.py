@@ -264,6 +264,10 @@ class LogicControllerLink:
                 self._own_commands = (*self._own_commands[-OWN_COMMANDS_KEPT:], frame)
         return sent
 
+    def hurry(self, now_ns: int) -> None:
+        """CMD is due now, whatever its period."""
+        self._outgoing["CMD"].due_ns = now_ns
+
     def counters(self) -> dict[str, int]:
         """The counter of each frame that was sent last, by name."""
         return {name: outgoing.counter for name, outgoing in self._outgoing.items()}
