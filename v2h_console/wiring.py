@@ -14,11 +14,13 @@ from typing import Any
 import msgspec
 
 from v2h_console.core.settings import Settings
+from v2h_console.core.storage import CONFIGURATION
 from v2h_console.outlets.service import Outlet, Outlets
 from v2h_console.runtime import attendance_file, audit, garbage, hand_over, peers
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.audit import AuditWriter, Who
+from v2h_console.runtime.config_keeper import ConfigKeeper, Loaded, hashes
 from v2h_console.runtime.desk import HAND_OVER, INSTALLER, TAKE, Desk, Seat
 from v2h_console.runtime.fast_lane import real_time
 from v2h_console.runtime.hand_over import HandOver
@@ -32,7 +34,7 @@ from v2h_console.session.remote import NoOwner, RemoteSession
 from v2h_console.session.snapshot import OutletView
 from v2h_console.session.wire import WireError
 from v2h_console.site.files import CommStack
-from v2h_console.site.reader import Site, config_path, read_site
+from v2h_console.site.reader import Site, config_path
 from v2h_console.twin.launch import TwinProcess
 from v2h_drivers.can.bus import Bus, BusError, open_bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -83,6 +85,7 @@ class Running:
             here=lambda place: desk.here(seat, place),
             absence=absence,
             name=seat.name,
+            edit=lambda order: desk.edit(seat, order),
         )
 
     def stop(self) -> None:
@@ -118,14 +121,15 @@ class Running:
 
 def start_site(root: Path) -> Running:
     """The owner on a real site. Raises ConfigError or StartFailed."""
-    site = read_site(root)
+    config = ConfigKeeper(root)
+    loaded = config.load()
     lock = _lock(root)
     try:
-        owner = _start_owner(root, site, None)
+        owner = _start_owner(root, loaded.site, None)
     except BaseException:
         lock.release()
         raise
-    return _serve(root, site, owner, lock, None)
+    return _serve(root, config, loaded, owner, lock)
 
 
 def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
@@ -138,13 +142,14 @@ def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: floa
         raise
     try:
         write_demo_site(root, twin.addresses, enter_service_s)
-        site = read_site(root)
-        owner = _start_owner(root, site, twin)
+        config = ConfigKeeper(root)
+        loaded = config.load()
+        owner = _start_owner(root, loaded.site, twin)
     except BaseException:
         twin.stop()
         lock.release()
         raise
-    return _serve(root, site, owner, lock, twin)
+    return _serve(root, config, loaded, owner, lock, twin)
 
 
 def _lock(root: Path) -> OwnerLock:
@@ -159,18 +164,28 @@ def _lock(root: Path) -> OwnerLock:
         ) from None
 
 
-def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProcess | None) -> Running:
+def _serve(
+    root: Path,
+    config: ConfigKeeper,
+    loaded: Loaded,
+    owner: Owner,
+    lock: OwnerLock,
+    twin: TwinProcess | None = None,
+) -> Running:
     """Open the door for other consoles. Raises StartFailed."""
     attendance, keeper = _attend(root, owner)
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
+    desk.on_edit = config.edit
+    owner.report_storage(CONFIGURATION, loaded.complaint)
+    owner.report_storage("copy of the configuration", loaded.unkept)
+    comm = loaded.site.comm
     writer = owner.audit
     if writer is not None:
         desk.on_answer = lambda seat, order, receipt: writer.ordered(
             Who(seat.name, seat.role, seat.uid), order, receipt
         )
-        writer.submit(
-            audit.OWNER, "start", {"pid": os.getpid(), "site": site.comm.site, "twin": site.comm.twin}
-        )
+        said = {"pid": os.getpid(), "site": comm.site, "twin": comm.twin, "not_taken": loaded.complaint}
+        writer.submit(audit.OWNER, "start", {**said, "configuration": hashes(loaded.texts)})
     # A twin of the owner's own ends with it: there is nothing to hand over.
     desk.on_hand_over = None if twin is not None else lambda shape: owner.hand_over(lock.folder, shape)
     try:
@@ -184,7 +199,7 @@ def _serve(root: Path, site: Site, owner: Owner, lock: OwnerLock, twin: TwinProc
     server.start()
     if writer is not None:
         writer.start()
-    outlets = _start_outlets(root, site.comm, owner)
+    outlets = _start_outlets(root, comm, owner)
     return Running(owner, desk, server, lock, twin, outlets, keeper, attendance)
 
 
@@ -323,7 +338,9 @@ _LOADED_LATER = (
 
 def take_over(root: Path) -> Running:
     """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
-    site = read_site(root)
+    config = ConfigKeeper(root)
+    loaded = config.load()
+    site = loaded.site
     folder = root / place.FOLDER
     try:
         session = RemoteSession(root)
@@ -352,7 +369,7 @@ def take_over(root: Path) -> Running:
         owner.stop()
         raise
     owner.start_polling()
-    return _serve(root, site, owner, lock, None)
+    return _serve(root, config, loaded, owner, lock)
 
 
 def _ask_for_the_core(

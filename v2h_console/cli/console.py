@@ -35,10 +35,11 @@ def run(arguments: argparse.Namespace) -> int:
         from v2h_console.cli import demo
 
         return demo.run_screen(None, None)
+    from v2h_console.runtime.config_keeper import ConfigKeeper
     from v2h_console.site.errors import ConfigError
 
     try:
-        reader.read_site(root)
+        ConfigKeeper(root).load()
     except ConfigError as error:
         return refuse(str(error))
 

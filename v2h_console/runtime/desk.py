@@ -6,18 +6,20 @@ and which falls free when its holder goes.
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 import msgspec
 
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.session.absence import Absence
-from v2h_console.session.orders import ORDER_LIFE_NS, Order, Receipt
+from v2h_console.session.orders import ORDER_LIFE_NS, SAVE_CONFIG, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
 
 TAKE, PASS_ON, STOP, HAND_OVER = "helm.take", "helm.pass_on", "owner.stop", "owner.hand_over"
@@ -85,6 +87,8 @@ class Desk:
         self._shown: dict[str, tuple[Snapshot, Snapshot, tuple[Seat, ...], Seat | None]] = {}
         #: Called once an orderly end was asked for; ``None`` refuses it.
         self.on_stop: Callable[[], None] | None = None
+        #: Carries out an edit of the configuration; ``None`` refuses it.
+        self.on_edit: Callable[[Order], Future[Receipt]] | None = None
         #: Hears each order with its answer, and a helm that falls free; must only queue.
         self.on_answer: Callable[[Seat, Order, Receipt], None] | None = None
         #: Gives the core to another owner whose memory has that shape; says why not. ``None`` refuses it.
@@ -144,6 +148,23 @@ class Desk:
         self._answered(seat, order, receipt)
         return receipt
 
+    def edit(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
+        """Check age and role of an edit of the configuration, then have it carried out: that takes a disk's time."""
+        refusal = self._refusal(seat, order, self._now_ns() if given_ns is None else given_ns)
+        if refusal or self.on_edit is None:
+            answer: Future[Receipt] = Future()
+            answer.set_result(Receipt(order.nonce, accepted=False, reason=refusal))
+        else:
+            answer = self.on_edit(order)
+        answer.add_done_callback(lambda done: self._edited(seat, order, done.result()))
+        return answer
+
+    def _edited(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+        if receipt.accepted:
+            file = str(order.params.get("file", ""))
+            self._say("CONFIGURATION_SAVED", "info", f"{seat.name} changed {file}, from the next start on.")
+        self._answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
+
     def _answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
         if self.on_answer is not None:
             self.on_answer(seat, order, receipt)
@@ -197,6 +218,10 @@ class Desk:
             if not order.confirmed:
                 return "ending the owner needs to be confirmed"
             return "" if self.on_stop is not None else "this owner ends with its own screen"
+        if order.do == SAVE_CONFIG:
+            if seat.role != INSTALLER:
+                return "only an installer changes the configuration"
+            return "" if self.on_edit is not None else "this owner has no configuration to change"
         if order.do in (TAKE, PASS_ON, *_NO_HELM):
             return ""
         with self._lock:
@@ -245,3 +270,9 @@ def _ordered(seat: Seat, order: Order) -> tuple[str, str, str]:
     elif order.do == "operator.acknowledge" and not subject:
         subject = "all alarms"
     return "ORDER_TAKEN", "info", f"{seat.name}: {words} {subject}".rstrip() + "."
+
+
+def _without_text(order: Order) -> dict[str, float | str | bool]:
+    """An edit's parameters as the audit keeps them: the text by its hash."""
+    text = str(order.params.get("text", ""))
+    return {**order.params, "text": f"sha256 {hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()}"}

@@ -10,6 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from dataclasses import replace
 from pathlib import Path
 
 from v2h_console.core.events import Event
@@ -105,7 +106,8 @@ class Owner:
 
     def take_up(self, state: State) -> None:
         """Go on from another owner's core. The lane first: every millisecond until then is one without a command."""
-        self.lane.take_up(state)
+        # What its storage refused is that process's; this one says anew what is refused here.
+        self.lane.take_up(replace(state, senses=replace(state.senses, storage=())))
         self.start_core()
 
     def start_core(self) -> None:
@@ -123,6 +125,10 @@ class Owner:
         """Give the core to another owner whose memory has the shape ``wanted``; why not, or "" once it is given."""
         if wanted != hand_over.shape(self._settings):
             return "the new owner has another version or another house: stop this one and start anew"
+
+        if self._latch.failure:
+            # The record that waits for the disk is in this process's memory alone.
+            return f"the latch cannot be written: {self._latch.failure}"
 
         def give(state: State, counters: dict[str, int]) -> None:
             hand_over.write(folder, hand_over.HandOver(wanted, counters, state))

@@ -16,6 +16,7 @@ from pathlib import Path
 from v2h_console.runtime import peers
 from v2h_console.runtime.desk import HAND_OVER, STOP, WATCH, Desk, Seat
 from v2h_console.session import place, wire
+from v2h_console.session.orders import SAVE_CONFIG, Receipt
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
@@ -60,6 +61,8 @@ class SessionServer(threading.Thread):
         self._waves = waves
         #: Waveforms that were asked for: looked at each period, handed over when they are there.
         self._wanted: list[tuple[_Client, int, Future[Waves]]] = []
+        #: Edits of the configuration that the disk has not taken yet.
+        self._edits: list[tuple[_Client, Future[Receipt]]] = []
         self._clients: set[_Client] = set()
         self._ending = threading.Event()
         self._select = selectors.DefaultSelector()
@@ -85,6 +88,7 @@ class SessionServer(threading.Thread):
                 if mask & selectors.EVENT_WRITE and client in self._clients:
                     self._flush(client)
             self._hand_over_waves()
+            self._answer_edits()
             for client in tuple(self._clients):
                 if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
                     self._drop(client)
@@ -142,11 +146,28 @@ class SessionServer(threading.Thread):
             client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
+        elif message.order.do == SAVE_CONFIG:
+            self._edit(client, message)
         else:
             receipt = self._desk.order(client.seat, message.order, message.given_ns)
             self._send(client, wire.Answer(receipt))
             if message.order.do in (STOP, HAND_OVER) and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
+
+    def _edit(self, client: _Client, message: wire.Ask) -> None:
+        if any(who is client for who, _ in self._edits):
+            reason = "one change at a time"
+            self._send(client, wire.Answer(Receipt(message.order.nonce, accepted=False, reason=reason)))
+        elif client.seat is not None:
+            self._edits.append((client, self._desk.edit(client.seat, message.order, message.given_ns)))
+
+    def _answer_edits(self) -> None:
+        for entry in tuple(self._edits):
+            client, answer = entry
+            if answer.done():
+                self._edits.remove(entry)
+                if client in self._clients:
+                    self._send(client, wire.Answer(answer.result()))
 
     def _want_waves(self, client: _Client, number: int) -> None:
         if self._waves is None or any(who is client for who, _, _ in self._wanted):

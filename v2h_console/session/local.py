@@ -7,7 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from v2h_console.session.absence import Absence
-from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.orders import SAVE_CONFIG, Order, Receipt
 from v2h_console.session.protocol import OwnerGone
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
@@ -27,6 +27,7 @@ class LocalSession:
         here: Callable[[str], None] | None = None,
         absence: Absence | None = None,
         name: str = "",
+        edit: Callable[[Order], Future[Receipt]] | None = None,
     ) -> None:
         self._snapshot = snapshot
         self._order = order
@@ -38,6 +39,7 @@ class LocalSession:
         self.owns = True
         self.run = ""
         self.gone: OwnerGone | None = None
+        self._edit = edit
 
     @property
     def has_trainer(self) -> bool:
@@ -50,6 +52,8 @@ class LocalSession:
 
     async def order(self, order: Order) -> Receipt:
         """Ask the owner."""
+        if order.do == SAVE_CONFIG and self._edit is not None:
+            return await asyncio.wrap_future(self._edit(order))
         return self._order(order)
 
     async def waves(self) -> Waves:

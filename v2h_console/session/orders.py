@@ -17,6 +17,9 @@ OPERATOR_ORDERS = (
     "operator.load_off",
 )
 
+#: An edit of the configuration: ``file``, ``text``, and the SHA-256 of what was edited ("" where there was no file).
+SAVE_CONFIG = "config.save"
+
 #: Orders that move the twin's world, not the system: refused by any owner that has no twin.
 TRAINER_PREFIXES = ("grid.", "load.", "fault.", "ev.", "pv.")
 

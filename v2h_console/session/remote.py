@@ -83,8 +83,11 @@ class RemoteSession:
                 self._waiting[order.nonce] = answer
                 try:
                     # Never blocks: what the socket's buffer cannot take was not asked.
-                    if self._line.send(message, socket.MSG_DONTWAIT) == len(message):
+                    sent = self._line.send(message, socket.MSG_DONTWAIT)
+                    if sent == len(message):
                         return answer
+                    # Half a message cannot be taken back: whatever followed it would be read as its rest.
+                    self._line.shutdown(socket.SHUT_RDWR)
                 except OSError:
                     self.alive = False
                 self._waiting.pop(order.nonce, None)

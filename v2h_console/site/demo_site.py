@@ -27,7 +27,8 @@ source = "the demo's utility permits quick separation"
 def settings(enter_service_s: float) -> Settings:
     """What the demo's installer wrote, with this enter-service delay in seconds. Raises ConfigError out of range."""
     folder = resources.files("v2h_console.site") / "demo"
-    comm = reader.parse("comm_stack.conf", _COMM.format(delay_s=float(enter_service_s)), CommStack)
+    comm_text = _COMM.format(delay_s=float(enter_service_s))
+    comm = reader.parse("comm_stack.conf", comm_text, CommStack)
     limits = reader.parse("limits.conf", (folder / "limits.conf").read_text("utf-8"), LimitsFile)
     plan_text = (folder / "schedule.conf").read_text("utf-8")
     plan = reader.parse("schedule.conf", plan_text, ScheduleFile)
@@ -35,7 +36,7 @@ def settings(enter_service_s: float) -> Settings:
         comm,
         limits,
         reader.parse("loads.conf", (folder / "loads.conf").read_text("utf-8"), LoadsFile),
-        grid_profile.settings_of(comm.grid, Path("comm_stack.conf")),
+        grid_profile.settings_of(comm.grid, Path("comm_stack.conf"), comm_text),
     )
     tariff = schedule.settings_of("schedule.conf", plan_text, plan, limits.floor_soc_pct)
     return replace(made, tariff=tariff)

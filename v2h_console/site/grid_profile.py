@@ -10,8 +10,8 @@ from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import Grid
 
 
-def settings_of(grid: Grid, path: Path) -> GridSettings:
-    """The grid's settings. Raises ConfigError naming the file, the element and its range."""
+def settings_of(grid: Grid, path: Path, text: str) -> GridSettings:
+    """The grid's settings; ``text`` is what the file says. Raises ConfigError naming the file, the element and its range."""
     category = Category(grid.category)
     delay_s = grid.enter_service_delay_s
     return GridSettings(
@@ -26,11 +26,11 @@ def settings_of(grid: Grid, path: Path) -> GridSettings:
             ramp_s=grid.enter_service_ramp_s,
         ),
         separation=Separation(grid.separation),
-        trips=tuple(_element(grid, element, category, path) for element in TRIP_TABLES[category]),
+        trips=tuple(_element(grid, element, category, path, text) for element in TRIP_TABLES[category]),
     )
 
 
-def _element(grid: Grid, default: TripElement, category: Category, path: Path) -> TripElement:
+def _element(grid: Grid, default: TripElement, category: Category, path: Path, text: str) -> TripElement:
     name = default.name.lower()
     entry = getattr(grid.trips, name)
     if entry is None:
@@ -43,23 +43,19 @@ def _element(grid: Grid, default: TripElement, category: Category, path: Path) -
         if not low <= value <= high:
             only = f"only {low:g}" if low == high else f"{low:g} to {high:g}"
             raise ConfigError(
-                f"{path}{_line(path, name, key)}: grid.trips.{name}.{key} is {value:g}: category {category.value} "
+                f"{path}{_line(text, name, key)}: grid.trips.{name}.{key} is {value:g}: category {category.value} "
                 f"allows {only}"
             )
     return TripElement(default.name, default.quantity, default.over, entry.limit, entry.clearing_s)
 
 
-def _line(path: Path, table: str, key: str) -> str:
-    """ ", line N" of the key below its table, where the file can be read."""
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError:
-        return ""
+def _line(text: str, table: str, key: str) -> str:
+    """ ", line N" of the key below its table."""
     inside = False
-    for number, line in enumerate(lines, start=1):
-        text = line.strip()
-        if text.startswith("["):
-            inside = text.replace(" ", "") == f"[grid.trips.{table}]"
-        elif inside and text.split("=")[0].strip() == key:
+    for number, line in enumerate(text.splitlines(), start=1):
+        said = line.strip()
+        if said.startswith("["):
+            inside = said.replace(" ", "") == f"[grid.trips.{table}]"
+        elif inside and said.split("=")[0].strip() == key:
             return f", line {number}"
     return ""

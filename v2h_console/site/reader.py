@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar, get_args
@@ -27,6 +28,10 @@ from v2h_console.site.files import CommStack, LimitsFile, LoadsFile, ModbusTcp
 from v2h_console.site.schedule import ScheduleFile
 
 CONFIG_FOLDER = Path("etc/energy")
+#: All that a site is made of; all but the first may be missing.
+FILES = ("comm_stack.conf", "limits.conf", "loads.conf", "schedule.conf")
+#: What the files say, by name; ``None`` = there is none.
+Texts = Mapping[str, str | None]
 #: A configuration longer than this is not one.
 MAX_BYTES = 256 * 1024
 
@@ -55,14 +60,28 @@ def is_configured(root: Path) -> bool:
 
 def read_site(root: Path) -> Site:
     """Read and check all files. Raises ConfigError with one line; changes nothing."""
-    comm = _read(config_path(root, "comm_stack.conf"), CommStack, required=True)
-    limits = _read(config_path(root, "limits.conf"), LimitsFile, required=False)
-    loads = _read(config_path(root, "loads.conf"), LoadsFile, required=False)
+    return site_of(root, read_texts(root))
+
+
+def read_texts(root: Path, names: Iterable[str] = FILES) -> dict[str, str | None]:
+    """What the files say. Raises ConfigError for one that cannot be read as text."""
+    return {name: _text(config_path(root, name)) for name in names}
+
+
+def site_of(root: Path, texts: Texts) -> Site:
+    """The site that these texts make, named in messages as the files below ``root``. Raises ConfigError."""
+    comm_path = config_path(root, "comm_stack.conf")
+    comm_text = texts.get("comm_stack.conf")
+    if comm_text is None:
+        raise ConfigError(f"{comm_path}: missing; `v2h-console demo` shows a house without one")
+    comm = parse(str(comm_path), comm_text, CommStack)
+    limits = _parse_optional(root, texts, "limits.conf", LimitsFile)
+    loads = _parse_optional(root, texts, "loads.conf", LoadsFile)
     _check_together(root, comm, limits, loads)
-    grid = grid_profile.settings_of(comm.grid, config_path(root, "comm_stack.conf"))
+    grid = grid_profile.settings_of(comm.grid, comm_path, comm_text)
     settings = settings_of(comm, limits, loads, grid)
     plan_path = config_path(root, "schedule.conf")
-    plan_text = _text(plan_path)
+    plan_text = texts.get("schedule.conf")
     if plan_text is None:
         return Site(settings, comm)
     plan = parse(str(plan_path), plan_text, ScheduleFile)
@@ -70,13 +89,21 @@ def read_site(root: Path) -> Site:
     return Site(replace(settings, tariff=tariff), comm, plan)
 
 
-def _read(path: Path, kind: type[File], *, required: bool) -> File:
-    text = _text(path)
+def _parse_optional(root: Path, texts: Texts, name: str, kind: type[File]) -> File:
+    text = texts.get(name)
+    return kind() if text is None else parse(str(config_path(root, name)), text, kind)
+
+
+def parse_alone(root: Path, name: str, text: str | None) -> None:
+    """Check what one of FILES says by itself. Raises ConfigError."""
+    kinds: dict[str, type[msgspec.Struct]] = {
+        "comm_stack.conf": CommStack,
+        "limits.conf": LimitsFile,
+        "loads.conf": LoadsFile,
+        "schedule.conf": ScheduleFile,
+    }
     if text is not None:
-        return parse(str(path), text, kind)
-    if required:
-        raise ConfigError(f"{path}: missing; `v2h-console demo` shows a house without one")
-    return kind()
+        parse(str(config_path(root, name)), text, kinds[name])
 
 
 def _text(path: Path) -> str | None:

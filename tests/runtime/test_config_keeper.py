@@ -1,0 +1,354 @@
+"""/etc/energy as the owner keeps it: broken at the start, edited by two, on a disk that fails, when the power goes."""
+
+from __future__ import annotations
+
+import errno
+import secrets
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.storage.disks import ERRORS, Cut, FakeDisk, fails_once, power_goes_at, works_again
+from v2h_console.runtime import config_keeper
+from v2h_console.runtime.config_keeper import KEPT, LAST_GOOD, MOST_TEXT, ConfigKeeper, EditRefused, digest
+from v2h_console.runtime.desk import HELM, INSTALLER, WATCH, Desk, Seat
+from v2h_console.session.orders import SAVE_CONFIG, Order, Receipt
+from v2h_console.session.snapshot import Snapshot
+from v2h_console.site.errors import ConfigError
+
+COMM = 'site = "Elm Street 4"\n[controller]\n[inverter]\nhost = "10.0.9.11"\n'
+LIMITS = "max_discharge_power_kw = 5.0\nfloor_soc_pct = 30\n"
+LOADS = '[[circuit]]\nid = "fridge"\nname = "Fridge"\nlegs = "L1"\ntier = 1\nrunning_va = 180\n'
+
+
+class House:
+    """A root with its files, and the owner's keeper of them."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.energy, self.kept = root / "etc/energy", root / config_keeper.FOLDER
+        self.energy.mkdir(parents=True)
+        for name, text in (("comm_stack", COMM), ("limits", LIMITS), ("loads", LOADS)):
+            self.write(name, text)
+        self.keeper = ConfigKeeper(root, wall_s=lambda: 1_784_037_773.5)
+
+    def write(self, name: str, text: str | bytes) -> None:
+        """A file by somebody else's hand."""
+        content = text if isinstance(text, bytes) else text.encode()
+        (self.energy / f"{name}.conf").write_bytes(content)
+
+    def text(self, name: str) -> str:
+        """What a file says."""
+        return (self.energy / f"{name}.conf").read_text()
+
+    def hash(self, name: str) -> str:
+        """What an editor that reads it now names."""
+        return digest((self.energy / f"{name}.conf").read_bytes())
+
+    def refused(self, name: str, text: str, edited: str | None = None) -> str:
+        """The edit is refused, and nothing has changed."""
+        before = {path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()}
+        with pytest.raises(EditRefused) as refusal:
+            self.keeper.save(f"{name}.conf", text, self.hash(name) if edited is None else edited)
+        assert {path: path.read_bytes() for path in self.root.rglob("*") if path.is_file()} == before
+        assert "\n" not in str(refusal.value)
+        return str(refusal.value)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> House:
+    """A site that has started once."""
+    made = House(tmp_path)
+    loaded = made.keeper.load()
+    assert (loaded.complaint, loaded.unkept) == ("", "")
+    return made
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("limits", "floor_soc_pct = \n", "limits.conf, line 1: not valid TOML"),
+        ("limits", "floor_soc_pct = 30\nmax_discharge_power_kw = 900\n", "limits.conf, line 2"),
+        ("limits", b"\x00\x00\x00\xff", "limits.conf"),
+        ("loads", LOADS + "\n[[circuit]]\nid = ", "loads.conf, line 9"),
+        ("comm_stack", "", "comm_stack.conf"),
+        ("comm_stack", COMM + "[grid]\nutility = 'nobody'\n", "comm_stack.conf, line 6"),
+        ("schedule", "zone = 'Nowhere/At_All'", "schedule.conf, line 1"),
+    ],
+)
+def test_a_file_that_is_broken_at_the_start_costs_the_change_not_the_house(
+    house: House, name: str, text: str | bytes, says: str
+) -> None:
+    house.write(name, text)
+    loaded = house.keeper.load()
+    assert says in loaded.complaint
+    assert "The last good configuration, of 2026-07-14T14:02:53+00:00, is used" in loaded.complaint
+    assert loaded.site.settings.inverter.max_discharge_w == 5_000.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    # A second start finds the same: the broken file did not replace what was good.
+    assert house.keeper.load() == loaded
+
+
+def test_all_files_of_one_start_are_used_together(house: House) -> None:
+    house.write("loads", LOADS.replace("fridge", "freezer"))
+    house.write("limits", "broken")
+    circuits = house.keeper.load().site.settings.loads.circuits
+    assert [circuit.id for circuit in circuits] == ["fridge"], (
+        "a good new file beside a broken one is not mixed in"
+    )
+
+
+def test_the_copy_follows_each_good_start(house: House) -> None:
+    house.write("limits", LIMITS.replace("5.0", "4.0"))
+    house.keeper.load()
+    house.write("limits", "broken")
+    assert house.keeper.load().site.settings.inverter.max_discharge_w == 4_000.0
+
+
+def test_a_start_with_nothing_new_writes_nothing(house: House) -> None:
+    before = (house.kept / LAST_GOOD).stat()
+    house.keeper.load()
+    after = (house.kept / LAST_GOOD).stat()
+    assert (before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns)
+
+
+def test_without_a_copy_it_is_refused_as_ever(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    house.write("limits", "broken")
+    with pytest.raises(ConfigError, match=r"limits\.conf, line 1"):
+        house.keeper.load()
+
+
+def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
+    (house.energy / "comm_stack.conf").unlink()
+    with pytest.raises(ConfigError, match="missing"):
+        house.keeper.load()
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_a_copy_that_is_not_whole_is_not_used(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    house = House(tmp_path_factory.mktemp("house"))
+    house.keeper.load()
+    whole = bytearray((house.kept / LAST_GOOD).read_bytes())
+    at = data.draw(st.integers(0, len(whole) - 1))
+    whole[at] ^= data.draw(st.integers(1, 127))
+    (house.kept / LAST_GOOD).write_bytes(bytes(whole[: data.draw(st.sampled_from((None, at)))]))
+    house.write("limits", "broken")
+    with suppress(ConfigError):
+        # White space between the values is all that may differ in one that is taken.
+        assert house.keeper.load().site.settings.inverter.max_discharge_w == 5_000.0
+
+
+def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(tmp_path: Path) -> None:
+    house = House(tmp_path)
+    disk = FakeDisk()
+    for number in range(6):
+        fails_once(disk, number, errno.ENOSPC)
+        loaded = ConfigKeeper(tmp_path, disk=disk).load()
+        works_again(disk)
+        assert loaded.complaint == ""
+        assert loaded.unkept in ("ENOSPC", "")
+        assert loaded.site.comm.site == "Elm Street 4"
+    assert house.kept / LAST_GOOD in disk.files
+
+
+# ------------------------------------------------------------ edits
+
+
+def test_an_edit_is_saved_whole_with_the_one_before_and_holds_from_the_next_start(house: House) -> None:
+    (house.energy / "limits.conf").chmod(0o600)
+    said = house.keeper.save("limits.conf", LIMITS.replace("30", "40"), house.hash("limits"))
+    assert "limits.conf is saved" in said
+    assert "in effect from the owner's next start" in said
+    assert house.text("limits") == LIMITS.replace("30", "40")
+    assert (house.energy / "limits.conf").stat().st_mode & 0o777 == 0o600
+    assert (house.kept / "limits.conf.20260714T140253.500000Z").read_text() == LIMITS
+    assert house.keeper.load().site.settings.car.floor_soc_pct == 40.0
+
+
+def test_a_file_that_is_not_there_yet_is_edited_from_nothing(house: House) -> None:
+    text = "zone = 'America/New_York'\n"
+    assert "somebody else" in house.refused("schedule", text, "0" * 64)
+    assert house.keeper.save("schedule.conf", text, "")
+    assert house.text("schedule") == text
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "says"),
+    [
+        ("limits", "floor_soc_pct = 5\n", ["limits.conf, line 1", "20"]),
+        ("limits", "floor = 30\n", ["limits.conf, line 1", "allowed are", "floor_soc_pct"]),
+        ("limits", "rated_power_kw = 3\n", ["limits.conf", "7.6", "rated_power_kw"]),
+        ("loads", LOADS + LOADS, ["loads.conf", "fridge", "twice"]),
+        ("comm_stack", COMM + "[grid]\nseparation = 'now'\n", ["line 6", "auto, permitted, ride_through"]),
+        ("comm_stack", COMM + "[grid.trips.uv1]\nlimit = 0.99\nclearing_s = 21\n", ["line 6", "allows"]),
+        ("limits", "x" * (MOST_TEXT + 1), ["longer than"]),
+        ("limits", "# \ud800\n", ["UTF-8"]),
+    ],
+)
+def test_a_wrong_edit_is_refused_with_its_place_and_what_is_allowed(
+    house: House, name: str, text: str, says: list[str]
+) -> None:
+    said = house.refused(name, text)
+    for part in says:
+        assert part in said
+
+
+@pytest.mark.parametrize("name", ["../limits", "/etc/passwd", "mqtt.password", "limits.conf\x00", ""])
+def test_only_the_four_files_can_be_edited(house: House, name: str) -> None:
+    with pytest.raises(EditRefused, match="no such file"):
+        house.keeper.save(name, "x", "")
+
+
+def test_what_two_edit_at_once_is_lost_by_neither(house: House) -> None:
+    read = house.hash("limits")
+    house.keeper.save("limits.conf", LIMITS.replace("30", "40"), read)
+    assert "somebody else changed it" in house.refused("limits", LIMITS.replace("30", "50"), read)
+    assert house.text("limits") == LIMITS.replace("30", "40")
+
+
+def test_a_file_that_names_what_another_one_lacks_is_refused(house: House) -> None:
+    text = COMM + '[load_centre]\ntty = "/dev/ttyUSB0"\n[load_centre.meters]\nrange = 12\n'
+    assert "'range'" in house.refused("comm_stack", text)
+
+
+def test_two_broken_files_are_corrected_one_after_the_other(house: House) -> None:
+    house.write("limits", "broken")
+    house.write("loads", b"\xff")
+    said = house.keeper.save("limits.conf", LIMITS, house.hash("limits"))
+    assert "Still to be corrected" in said
+    assert "loads.conf" in said
+    assert "Still" not in house.keeper.save("loads.conf", LOADS, house.hash("loads"))
+    assert house.keeper.load().complaint == ""
+
+
+def test_of_each_file_so_many_are_kept(house: House) -> None:
+    for nth in range(KEPT + 5):
+        keeper = ConfigKeeper(house.root, wall_s=lambda nth=nth: 1_784_037_773.0 + nth)  # type: ignore[misc]
+        keeper.save("limits.conf", f"{LIMITS}# {nth}\n", house.hash("limits"))
+    kept = sorted(path.name for path in house.kept.iterdir() if path.name.startswith("limits.conf."))
+    assert len(kept) == KEPT
+    assert (house.kept / kept[-1]).read_text().endswith(f"# {KEPT + 3}\n")
+
+
+# ------------------------------------------------------------ a disk that fails in an edit
+
+
+def on(disk: FakeDisk, root: Path) -> ConfigKeeper:
+    """A keeper on that disk; the other files are read from the real one."""
+    return ConfigKeeper(root, disk=disk, wall_s=lambda: 1_784_037_773.5)
+
+
+def edit_calls(root: Path) -> int:
+    """How many calls an edit makes."""
+    disk = FakeDisk({root / "etc/energy/limits.conf": LIMITS.encode()})
+    on(disk, root).save("limits.conf", LIMITS + "# new\n", digest(LIMITS.encode()))
+    return len(disk.calls)
+
+
+@pytest.mark.parametrize("error", ERRORS)
+def test_an_edit_on_a_disk_that_fails_anywhere_is_refused_and_nothing_is_torn(
+    house: House, error: int
+) -> None:
+    path = house.energy / "limits.conf"
+    refusals: list[str] = []
+    calls = edit_calls(house.root)
+    assert calls > 15
+    for number in range(calls):
+        disk = FakeDisk({path: LIMITS.encode()})
+        fails_once(disk, number, error)
+        try:
+            on(disk, house.root).save("limits.conf", LIMITS + "# new\n", digest(LIMITS.encode()))
+        except EditRefused as refused:
+            refusals.append(str(refused))
+        found = bytes(disk.files[path].data).decode()
+        assert found in (LIMITS, LIMITS + "# new\n")
+    assert len(refusals) > 10
+    assert all(errno.errorcode[error] in one for one in refusals)
+
+
+@settings(max_examples=150, deadline=None)
+@given(number=st.integers(0, 40), data=st.data())
+def test_a_loss_of_power_in_an_edit_leaves_the_old_file_or_the_new_one(
+    tmp_path_factory: pytest.TempPathFactory, number: int, data: st.DataObject
+) -> None:
+    house = House(tmp_path_factory.mktemp("house"))
+    path = house.energy / "limits.conf"
+    disk = FakeDisk({path: LIMITS.encode()})
+    power_goes_at(disk, number)
+    saved = False
+    with suppress(Cut):
+        on(disk, house.root).save("limits.conf", LIMITS + "# new\n", digest(LIMITS.encode()))
+        saved = True
+    found = bytes(disk.power_cut(lambda most: data.draw(st.integers(0, most))).files[path].data).decode()
+    assert found == LIMITS + "# new\n" if saved else found in (LIMITS, LIMITS + "# new\n")
+
+
+# ------------------------------------------------------------ who may
+
+
+def desk_of(keeper: ConfigKeeper) -> tuple[Desk, list[tuple[Order, Receipt]]]:
+    """A desk that edits, and what it told the audit."""
+    told: list[tuple[Order, Receipt]] = []
+    desk = Desk(Snapshot, lambda order: Receipt(order.nonce, accepted=True))
+    desk.on_edit = keeper.edit
+    desk.on_answer = lambda seat, order, receipt: told.append((order, receipt))
+    return desk, told
+
+
+def edit_of(house: House, text: str) -> Order:
+    """An order that edits limits.conf as it stands."""
+    params: dict[str, float | str | bool] = {
+        "file": "limits.conf",
+        "text": text,
+        "edited_sha256": house.hash("limits"),
+    }
+    return Order(secrets.token_hex(8), SAVE_CONFIG, params)
+
+
+@pytest.mark.parametrize("role", [WATCH, HELM])
+def test_who_is_no_installer_changes_no_configuration(house: House, role: str) -> None:
+    desk, told = desk_of(house.keeper)
+    receipt = desk.edit(Seat("somebody", role), edit_of(house, LIMITS)).result(5.0)
+    assert not receipt.accepted
+    assert house.text("limits") == LIMITS
+    assert told[0][1] == receipt, "the try is audited"
+
+
+def test_an_installer_needs_no_helm_and_the_audit_keeps_hashes_not_texts(house: House) -> None:
+    desk, told = desk_of(house.keeper)
+    text = LIMITS.replace("30", "40")
+    receipt = desk.edit(Seat("tech", INSTALLER), edit_of(house, text)).result(5.0)
+    assert receipt.accepted
+    assert house.text("limits") == text
+    (order, _), *_ = told
+    assert order.params["text"] == f"sha256 {digest(text.encode())}"
+    assert order.params["file"] == "limits.conf"
+
+
+@pytest.mark.parametrize(
+    "params", [{}, {"file": "limits.conf"}, {"file": 3.0, "text": True, "edited_sha256": ""}]
+)
+def test_an_edit_without_its_parts_is_refused(house: House, params: dict[str, float | str | bool]) -> None:
+    receipt = house.keeper.edit(Order("n", SAVE_CONFIG, params)).result(5.0)
+    assert receipt.reason == "config.save needs file, text and edited_sha256"
+
+
+def test_a_refusal_is_one_inert_line(house: House) -> None:
+    order = edit_of(house, '"\\u001b[2J\\n" = 1\n')
+    receipt = house.keeper.edit(order).result(5.0)
+    assert not receipt.accepted
+    assert receipt.reason.isprintable()
+
+
+def test_an_owner_without_files_says_so() -> None:
+    desk = Desk(Snapshot, lambda order: Receipt(order.nonce, accepted=True))
+    answer: Future[Receipt] = desk.edit(Seat("tech", INSTALLER), Order("n", SAVE_CONFIG))
+    assert answer.result(0.0).reason == "this owner has no configuration to change"

@@ -1,0 +1,224 @@
+"""/etc/energy as the owner keeps it: the last good configuration, and edits that are taken whole or not at all.
+
+A file that is broken at the start does not keep the house dark: the owner starts on the last configuration that was good
+(all files of that start together), and says which file and line it could not take. An edit goes through the owner: it names
+the hash of what was edited, so that nobody's change is lost, and is checked as a start would check it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import stat
+import threading
+import time
+import zlib
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+
+from v2h_console.session.orders import Order, Receipt
+from v2h_console.site import reader
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.reader import FILES, Site, Texts
+from v2h_console.storage import whole_file
+from v2h_console.storage.disk import DISK, Disk
+
+FOLDER = Path("var/lib/v2h/config")
+LAST_GOOD = "last_good.json"
+#: What a file was before an edit, of each file; the oldest goes.
+KEPT = 20
+#: Ten times the longest load table; a whole edit must fit into one message of the wire.
+MOST_TEXT = 64 * 1024
+
+
+class EditRefused(Exception):
+    """The edit was not taken. ``str()`` is one line for the person."""
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A site that an owner can start on. ``complaint``: which file and line was not taken; "" = all were.
+    ``unkept``: why the copy of it could not be written; "" = it stands."""
+
+    site: Site
+    texts: Texts
+    complaint: str = ""
+    unkept: str = ""
+
+
+class ConfigKeeper:
+    """``save`` and ``edit`` from any thread; one edit at a time."""
+
+    def __init__(self, root: Path, *, disk: Disk = DISK, wall_s: Callable[[], float] = time.time) -> None:
+        self._root, self._disk, self._wall_s = root, disk, wall_s
+        self._folder = root / FOLDER
+        self._editing = threading.Lock()
+
+    def load(self) -> Loaded:
+        """The site as its files say, or as the last good ones said. Raises ConfigError when there are none."""
+        try:
+            texts: Texts = reader.read_texts(self._root)
+            site = reader.site_of(self._root, texts)
+        except ConfigError as error:
+            # Without the file that names the devices there is no site: that is no slip of a pen.
+            if not reader.is_configured(self._root):
+                raise
+            good = self._last_good()
+            if good is None:
+                raise
+            at, texts = good
+            try:
+                site = reader.site_of(self._root, texts)
+            except ConfigError:
+                raise error from None
+            return Loaded(
+                site, texts, f"{error}. The last good configuration, of {at}, is used until the next start"
+            )
+        try:
+            self._keep(texts)
+        except OSError as error:
+            return Loaded(site, texts, unkept=error.strerror or str(error))
+        return Loaded(site, texts)
+
+    def edit(self, order: Order) -> Future[Receipt]:
+        """Carry out `config.save` in a thread of its own: whoever asks for an opening meanwhile waits for no disk."""
+        answer: Future[Receipt] = Future()
+        threading.Thread(target=self._edit, args=(order, answer), name="configuration", daemon=True).start()
+        return answer
+
+    def save(self, name: str, text: str, edited_sha256: str) -> str:
+        """Take an edit; what became of it, for the person. Raises EditRefused; nothing has changed then."""
+        if name not in FILES:
+            raise EditRefused(f"no such file: {name[:40]!r}; there are {', '.join(FILES)}")
+        if len(text.encode("utf-8", "replace")) > MOST_TEXT:
+            raise EditRefused(f"{name}: longer than {MOST_TEXT} bytes")
+        with self._editing:
+            path = reader.config_path(self._root, name)
+            try:
+                before = self._disk.read(path)
+            except FileNotFoundError:
+                before = None
+            except OSError as error:
+                raise EditRefused(f"{path}: cannot be read: {error.strerror or error}") from None
+            if digest(before) != edited_sha256:
+                raise EditRefused(
+                    f"{path}: somebody else changed it meanwhile; read it again, then make the change again"
+                )
+            left = self._check(name, text)
+            try:
+                content = text.encode("utf-8")
+            except UnicodeEncodeError:
+                raise EditRefused(f"{path}: not UTF-8 text") from None
+            try:
+                kept = self._keep_before(name, before)
+                whole_file.write(path, content, disk=self._disk, mode=self._mode(path))
+            except OSError as error:
+                raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+        stands = f"; the one before is {kept}" if kept else ""
+        still = f". Still to be corrected: {left}" if left else ""
+        return f"{path} is saved{stands}. It is in effect from the owner's next start{still}"
+
+    def _check(self, name: str, text: str) -> str:
+        """As a start would; what is wrong in another file. Raises EditRefused."""
+        others, broken = self._others(name)
+        if broken:
+            # Two files that are broken are corrected one after the other: this one is held against what was good.
+            good = self._last_good()
+            if good is None:
+                raise EditRefused(broken)
+            others = good[1]
+        try:
+            reader.site_of(self._root, {**others, name: text})
+        except ConfigError as error:
+            raise EditRefused(str(error)) from None
+        return broken
+
+    def _others(self, name: str) -> tuple[Texts, str]:
+        """The files beside this one, and what is wrong in one of them by itself."""
+        texts: dict[str, str | None] = {}
+        try:
+            for other in FILES:
+                if other != name:
+                    texts.update(reader.read_texts(self._root, (other,)))
+                    reader.parse_alone(self._root, other, texts[other])
+        except ConfigError as error:
+            return texts, str(error)
+        return texts, ""
+
+    def _edit(self, order: Order, answer: Future[Receipt]) -> None:
+        try:
+            name, text, edited = (order.params.get(key) for key in ("file", "text", "edited_sha256"))
+            if not isinstance(name, str) or not isinstance(text, str) or not isinstance(edited, str):
+                raise EditRefused("config.save needs file, text and edited_sha256")
+            answer.set_result(Receipt(order.nonce, accepted=True, reason=self.save(name, text, edited)))
+        except EditRefused as refused:
+            answer.set_result(Receipt(order.nonce, accepted=False, reason=_one_line(str(refused))))
+        except Exception as error:  # noqa: BLE001  (whoever asked must hear of a defect too)
+            answer.set_result(Receipt(order.nonce, accepted=False, reason=f"{type(error).__name__}: {error}"))
+
+    def _keep_before(self, name: str, before: bytes | None) -> Path | None:
+        if before is None:
+            return None
+        self._disk.make_folder(self._folder)
+        kept = self._folder / f"{name}.{self._now():%Y%m%dT%H%M%S.%fZ}"
+        whole_file.write(kept, before, disk=self._disk, mode=0o640)
+        with suppress(OSError):
+            for old in sorted(n for n in self._disk.names(self._folder) if n.startswith(f"{name}."))[:-KEPT]:
+                self._disk.remove(self._folder / old)
+        return kept
+
+    def _now(self) -> datetime:
+        try:
+            return datetime.fromtimestamp(self._wall_s(), UTC)
+        except (ValueError, OverflowError, OSError):
+            return datetime.fromtimestamp(0, UTC)
+
+    def _mode(self, path: Path) -> int:
+        try:
+            return stat.S_IMODE(path.stat().st_mode)
+        except OSError:
+            return 0o640
+
+    def _keep(self, texts: Texts) -> None:
+        """The copy that a later start falls back to; written only when it says something else than the one there."""
+        good = self._last_good()
+        if good is not None and good[1] == texts:
+            return
+        at = self._now().isoformat(timespec="seconds")
+        body = {"at": at, "files": dict(texts)}
+        self._disk.make_folder(self._folder)
+        content = json.dumps({**body, "crc": _crc(body)}, indent=1).encode("ascii")
+        whole_file.write(self._folder / LAST_GOOD, content, disk=self._disk, mode=0o640)
+
+    def _last_good(self) -> tuple[str, Texts] | None:
+        """When, and the files of it; ``None`` where there is none that is whole."""
+        try:
+            found = json.loads(self._disk.read(self._folder / LAST_GOOD))
+            at, files = str(found["at"]), dict(found["files"])
+            whole = found["crc"] == _crc({"at": at, "files": files})
+            texts = all(text is None or isinstance(text, str) for text in files.values())
+            return (at, files) if whole and texts else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+
+def digest(content: bytes | None) -> str:
+    """The hash by which an edit names what it began from; "" where there was no file."""
+    return "" if content is None else hashlib.sha256(content).hexdigest()
+
+
+def hashes(texts: Texts) -> dict[str, str]:
+    """The hash of each file, for the audit."""
+    return {name: digest(None if text is None else text.encode("utf-8")) for name, text in texts.items()}
+
+
+def _crc(body: Mapping[str, object]) -> int:
+    return zlib.crc32(json.dumps(body, sort_keys=True).encode("ascii"))
+
+
+def _one_line(text: str) -> str:
+    return "".join(char if char.isprintable() else " " for char in text)[:400]
