@@ -177,7 +177,7 @@ def _serve(
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
     desk.on_edit = config.edit
     owner.report_storage(CONFIGURATION, loaded.complaint)
-    owner.report_storage("copy of the configuration", loaded.unkept)
+    keeper.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
     comm = loaded.site.comm
     writer = owner.audit
     if writer is not None:
@@ -282,7 +282,9 @@ def _start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
         state_folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise StartFailed(f"{state_folder}: cannot be made: {error.strerror or error}") from None
-    if not os.access(state_folder, os.W_OK):
+    # A disk that has turned read-only must not keep the house dark: it can be lit, though not closed to the street.
+    read_only = os.statvfs(state_folder).f_flag & os.ST_RDONLY
+    if not read_only and not os.access(state_folder, os.W_OK):
         raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
     bus, link = _open_fast(site)
     owner = _owner(root, site, bus, link, trainer=twin.do if twin is not None else None)

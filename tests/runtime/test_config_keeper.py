@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.storage.disks import ERRORS, Cut, FakeDisk, fails_once, power_goes_at, works_again
+from tests.storage.disks import ERRORS, Cut, FakeDisk, fails_from, fails_once, power_goes_at, works_again
 from v2h_console.runtime import config_keeper
 from v2h_console.runtime.config_keeper import KEPT, LAST_GOOD, MOST_TEXT, ConfigKeeper, EditRefused, digest
 from v2h_console.runtime.desk import HELM, INSTALLER, WATCH, Desk, Seat
@@ -156,6 +156,19 @@ def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(tmp_path: Path)
         assert loaded.complaint == ""
         assert loaded.unkept in ("ENOSPC", "")
         assert loaded.site.comm.site == "Elm Street 4"
+    assert house.kept / LAST_GOOD in disk.files
+
+
+def test_a_copy_that_the_disk_refused_is_written_once_it_takes_it(tmp_path: Path) -> None:
+    house, disk, said = House(tmp_path), FakeDisk(), list[str]()
+    fails_from(disk, 0, errno.EROFS)
+    keeper = ConfigKeeper(tmp_path, disk=disk)
+    loaded = keeper.load()
+    assert loaded.unkept == "EROFS"
+    thread = keeper.keep(loaded, said.append, retry_s=0.001)
+    works_again(disk)
+    thread.join(5.0)
+    assert said == ["EROFS", ""]
     assert house.kept / LAST_GOOD in disk.files
 
 

@@ -31,6 +31,8 @@ FOLDER = Path("var/lib/v2h/config")
 LAST_GOOD = "last_good.json"
 #: What a file was before an edit, of each file; the oldest goes.
 KEPT = 20
+#: A copy that the disk refused is tried again this often.
+RETRY_S = 1.0
 #: Ten times the longest load table; a whole edit must fit into one message of the wire.
 MOST_TEXT = 64 * 1024
 
@@ -83,6 +85,25 @@ class ConfigKeeper:
         except OSError as error:
             return Loaded(site, texts, unkept=error.strerror or str(error))
         return Loaded(site, texts)
+
+    def keep(
+        self, loaded: Loaded, failed: Callable[[str], None], retry_s: float = RETRY_S
+    ) -> threading.Thread:
+        """Write the copy that the disk refused at the start, once it takes it; ``failed`` hears why, and "" then."""
+
+        def keep() -> None:
+            failed(loaded.unkept)
+            while True:
+                time.sleep(retry_s)
+                with suppress(OSError):
+                    self._keep(loaded.texts)
+                    failed("")
+                    return
+
+        thread = threading.Thread(target=keep, name="configuration", daemon=True)
+        if loaded.unkept:
+            thread.start()
+        return thread
 
     def edit(self, order: Order) -> Future[Receipt]:
         """Carry out `config.save` in a thread of its own: whoever asks for an opening meanwhile waits for no disk."""
