@@ -339,6 +339,7 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
     "grid_sense.drift": ("GRID_SENSE_DRIFTS",),
     "house.open_neutral": ("GRID_REJECTED",),
     "clock.steps": ("CLOCK_STEPPED", "CLOCK_DOUBTED"),
+    "storage.full": ("STORAGE_FAILED",),
     "grid.leg_lost": ("GRID_LOST",),
 }
 

@@ -21,6 +21,7 @@ from v2h_console.core.observation import CoreOrder, Kept, LatchReceipt, Observat
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import IslandingState, Mode, State, boot
 from v2h_console.core.step import Step, step
+from v2h_console.core.storage import LATCH
 from v2h_console.core.transfer import Transfer
 from v2h_console.proving import can_faults, modbus_faults, slow_readings, torn_latch
 from v2h_console.proving.can_faults import Tamper
@@ -42,6 +43,7 @@ from v2h_drivers.capabilities import (
     RelayRequest,
     SlowRequest,
     SolarPermitRequest,
+    StorageState,
     WallClock,
 )
 
@@ -216,6 +218,8 @@ class VirtualSite:
         self.owner_runs = True
         if self.modbus is not None:
             self.modbus.begin()
+        if self.storage.failing:
+            self._polled.append(self._storage_state(now_ns))
         if settled:
             # One frame of each kind, as the stream before the beginning would have left them.
             for arbitration_id, data in self.controller.frames_due(now_ns + 10 * MS):
@@ -294,6 +298,7 @@ class VirtualSite:
                 self.storage.torn = str(params.get("how", "truncated")) if begins else ""
             case "storage.full":
                 self.storage.failing = begins
+                self._polled.append(self._storage_state(self.world.now_ns))
                 if not begins and self.storage.unwritten is not None:
                     self._persist(self.storage.unwritten, self.world.now_ns)
             case "control.tick_overrun" if begins:
@@ -522,6 +527,10 @@ class VirtualSite:
         if matters(reading, self.state):
             soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
             self._step_at_ns = min(self._step_at_ns, soon_ns)
+
+    def _storage_state(self, at_ns: int) -> StorageState:
+        failure = "No space left on device" if self.storage.failing else ""
+        return StorageState(at_ns, Quality.GOOD, LATCH, failure)
 
     def _wall_clock(self, at_ns: int) -> WallClock:
         local_s = int(self._wall_s + self._stepped_s + at_ns / S)
