@@ -177,7 +177,7 @@ def _serve(
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
     desk.on_edit = config.edit
     owner.report_storage(CONFIGURATION, loaded.complaint)
-    keeper.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
+    config.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
     comm = loaded.site.comm
     writer = owner.audit
     if writer is not None:
