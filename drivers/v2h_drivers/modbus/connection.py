@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import select
 import time
 from collections.abc import Callable
 from typing import Protocol
@@ -230,6 +231,7 @@ class _SerialPort:
             self._serial = serial.Serial(tty, baud, timeout=0, write_timeout=0, exclusive=True)
         except serial.SerialException as error:
             raise OSError(error.errno or 0, str(error.strerror or error)) from None
+        self._open = True
         self._connection = connection
         self._loop = asyncio.get_running_loop()
         self._fd = self._serial.fileno()
@@ -238,19 +240,39 @@ class _SerialPort:
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, 512)
+        except BlockingIOError:
+            return
         except OSError as error:
-            self.close()
-            self._connection.lost(f"the serial line failed: {error.strerror}")
+            self._failed(error.strerror or "unknown")
             return
         if data:
             self._connection.received(data)
+        elif self._hung_up():
+            # A line that has hung up is readable for ever and gives nothing: heard again and again it costs half a core.
+            self._failed("it has hung up")
+
+    def _hung_up(self) -> bool:
+        looked = select.poll()
+        looked.register(self._fd, 0)
+        return bool(looked.poll(0))
+
+    def _failed(self, reason: str) -> None:
+        if self._open:
+            self.close()
+            self._connection.lost(f"the serial line failed: {reason}")
 
     def write(self, data: bytes) -> None:
-        os.write(self._fd, data)
+        try:
+            os.write(self._fd, data)
+        except OSError as error:
+            # Not from within the pump that is writing; a request half written times out as one that was lost.
+            self._loop.call_soon(self._failed, error.strerror or "unknown")
 
     def close(self) -> None:
-        self._loop.remove_reader(self._fd)
-        self._serial.close()
+        if self._open:
+            self._open = False
+            self._loop.remove_reader(self._fd)
+            self._serial.close()
 
 
 def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
