@@ -8,9 +8,11 @@ from dataclasses import replace
 import pytest
 
 from tests.core.houses import SETTINGS, House
+from tests.core.moments import syncing
 from v2h_console.core.events import Severity
 from v2h_console.core.observation import Observation
 from v2h_console.core.settings import NS_PER_MS
+from v2h_console.core.state import Mode
 from v2h_console.core.step import Step, step
 from v2h_drivers.capabilities import Quality, StorageState
 
@@ -73,3 +75,15 @@ def test_a_configuration_that_was_not_taken_is_an_alarm_of_its_own() -> None:
 def test_parts_that_nobody_knows_do_not_pile_up() -> None:
     result, _ = told(House.tied(), *((f"part {nth}", "full") for nth in range(200)))
     assert len(result.state.senses.storage) <= 16
+
+
+def test_an_island_that_synchronises_does_not_close_onto_a_latch_that_cannot_be_locked_again() -> None:
+    house = syncing()
+    house.plant.phase_deg = 0.0
+    failing = StorageState(house.now_ns, Quality.GOOD, "latch", "No space left on device")
+    house.state = replace(house.state, senses=replace(house.state.senses, storage=(failing,)))
+    house.run_ms(2_000)
+    house.must_be(Mode.ISLANDED)
+    assert not house.control.close_mid
+    house.state = replace(house.state, senses=replace(house.state.senses, storage=()))
+    house.until(Mode.TIED)

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import black_start, parallel, solar, supply
+from v2h_console.core import black_start, parallel, solar, storage, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_switches import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
@@ -121,6 +121,8 @@ def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return f"closing is locked out: {islanding.lk_close}"
     if state.supply.stop:
         return supply.refusal(state.supply)
+    if storage.latch_fails(state.senses.storage):
+        return "the open latch cannot be written"
     if islanding.operator_hold:
         return "the MID was opened by hand; close it by hand (c)"
     if state.grid.condition is not GridCondition.IN_WINDOW or state.grid.ok_since_ns is None:

@@ -13,6 +13,11 @@ LATCH = "latch"
 CONFIGURATION = "configuration"
 
 
+def latch_fails(storage: tuple[StorageState, ...]) -> bool:
+    """Whether the latch's record cannot be written now: what is closed could not be locked again."""
+    return any(one.part == LATCH and one.failure for one in storage)
+
+
 def standing(storage: tuple[StorageState, ...]) -> Iterator[tuple[str, Severity, str]]:
     """One condition for all that cannot be written, one for a configuration that was not taken."""
     failing = sorted(
@@ -21,7 +26,7 @@ def standing(storage: tuple[StorageState, ...]) -> Iterator[tuple[str, Severity,
     if failing:
         reasons = "; ".join(dict.fromkeys(one.failure for one in failing))
         text = f"Storage fails ({', '.join(one.part for one in failing)}: {reasons}). Control goes on."
-        if any(one.part == LATCH for one in failing):
+        if latch_fails(storage):
             text += " Once open, the MID stays open until the latch can be written."
         yield "STORAGE_FAILED", Severity.ALARM, text
     for one in storage:

@@ -163,13 +163,14 @@ def _closes_at_most(times: int) -> Reaction:
 
 
 def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-    """Held back or gone; a roof that is not there gives no surplus."""
-    met = _first("solar.curtailed", "solar.disconnected")(onset_ns, _scene, after)
-    connected = False
+    """Held back or gone, from the moment at which the roof gives; one that is not there gives no surplus."""
+    given_ns: int | None = None
     for truth in after:
-        if truth.truth == "solar.connected" and truth.at_ns == onset_ns:
-            connected = True
-    return met if met is not None or connected else 0.0
+        if truth.truth == "solar.connected":
+            given_ns = truth.at_ns
+        elif truth.truth in ("solar.curtailed", "solar.disconnected"):
+            return (truth.at_ns - (onset_ns if given_ns is None else given_ns)) / MS
+    return 0.0 if given_ns is None else None
 
 
 def _meets_the_limit(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
