@@ -184,3 +184,10 @@ def test_a_car_with_five_minutes_left_keeps_only_the_must_run_circuits_and_says_
     house.must_be(Mode.ISLANDED)
     assert _held(house, FRIDGE, LIGHTS) == [False, True]
     assert {"RUNTIME_SHORT", "RUNTIME_SHED"} <= set(house.codes())
+
+
+def test_a_young_island_is_judged_by_its_own_load_not_by_what_the_car_gave_on_the_grid() -> None:
+    state = seen(CarState(), *(message(nth / 4, 40.0, 0.0) for nth in range(40)), use=Use(tied=True))
+    assert state.mean_w == 0.0
+    state = seen(state, *(message(10 + nth / 4, 40.0, 2_000.0) for nth in range(8)))
+    assert state.mean_w == pytest.approx(2_000.0)

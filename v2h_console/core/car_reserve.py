@@ -19,6 +19,8 @@ from v2h_drivers.capabilities import CarSource, CarStatus
 NATIVE_FRESH_MS = {CarSource.ISO_15118: 500.0, CarSource.CHADEMO: 300.0}
 #: A motor's start between two polls is no load: the runtime goes by the mean of so long.
 MEAN_TAU_S = 10.0
+#: From so many polls of an island on, the mean of ``MEAN_TAU_S`` is the slower one.
+MANY_POLLS = 50
 #: An island that the pack's end stopped needs this much more charge to begin again by itself.
 CHARGED_PCT = 1.0
 
@@ -58,6 +60,8 @@ class CarState:
     planned_s: float | None = None
     ends_by: str = ""
     mean_w: float | None = None
+    #: Polls since the island stands.
+    lit_polls: int = 0
     dc_voltage_v: float | None = None
     judged_at_ns: int | None = None
     soc: SocState = SocState()
@@ -138,7 +142,8 @@ def _judge(
     behind = pack.update(state.pack, car, soc_pct)
     link = senses.car_session
     trend = reserve_end.follow_limit(state.trend, None if link is None else link.limit_a, soc_pct)
-    mean_w = _mean_w(state, car)
+    polls = min(state.lit_polls + 1, MANY_POLLS) if use.lit else 0
+    mean_w = _mean_w(state, car, polls)
     end = reserve_end.find(settings, car, behind, trend, soc_pct, mean_w, use.held_w)
     rung = reserve_end.climb(state.rung, end, car.at_ns) if use.lit else Rung()
     ended_pct = state.ended_pct
@@ -161,6 +166,7 @@ def _judge(
         planned_s=end.planned_s,
         ends_by=end.ends_by,
         mean_w=mean_w,
+        lit_polls=polls,
         dc_voltage_v=car.dc_voltage_v,
         judged_at_ns=car.at_ns,
         soc=doubt,
@@ -169,14 +175,20 @@ def _judge(
     )
 
 
-def _mean_w(state: CarState, car: CarStatus) -> float:
-    """What the house draws from the car, starts smoothed away; an unknown power changes nothing."""
+def _mean_w(state: CarState, car: CarStatus, polls: int) -> float:
+    """What the house draws from the car, starts smoothed away; an unknown power changes nothing.
+
+    A young island is averaged over its own polls: what the car gave on the grid is no part of its load.
+    """
     watts, before_w = car.dc_power_w, state.mean_w
     if watts is None:
         return before_w or 0.0
     if before_w is None or state.judged_at_ns is None:
         return watts
-    return watts + (before_w - watts) * math.exp((state.judged_at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S)
+    kept = math.exp((state.judged_at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S)
+    if 0 < polls < MANY_POLLS:
+        kept = min(kept, (polls - 1) / polls)
+    return watts + (before_w - watts) * kept
 
 
 def _refusal(settings: CarSettings, volts: float | None, soc_pct: float, ended_pct: float | None) -> str:
