@@ -43,7 +43,7 @@ def test_the_demo_lives_and_q_leaves_it_sane(columns: int, rows: int) -> None:
         terminal.await_text("OPEN MID")
         terminal.await_text("House lit from the car")
         terminal.type("q")
-        terminal.await_text("LEAVE", 5.0)
+        terminal.await_text("END THE OWNER WITH THIS SCREEN", 5.0)
         terminal.type("y")
         assert terminal.ended() == 0
         assert terminal.is_sane
