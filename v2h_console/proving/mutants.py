@@ -51,6 +51,8 @@ class Mutant:
     replacements: tuple[tuple[ModuleType | type, str, Replacement], ...]
     lines: tuple[Step, ...] = ()
     inverters: int = 1
+    ambient_c: float | None = None
+    duration_s: float = 120.0
 
 
 def _no_refusal(*_args: Any) -> str:
@@ -183,6 +185,13 @@ MUTANTS: tuple[Mutant, ...] = (
         ("I11",),
         ("fan.dead",),
         ((thermal, "update", _never_hot), (discharge_limit, "allowed_power_w", _unlimited)),
+        (
+            _at(2.0, "fault.inject", fault="fan.dead"),
+            _at(5.0, "grid.loss"),
+            _at(10.0, "fault.inject", fault="load.uncontrolled", va=3_000.0, leg=1.0),
+        ),
+        ambient_c=50.0,
+        duration_s=900.0,
     ),
 )
 
@@ -208,9 +217,10 @@ def run_one(mutant: Mutant, seeds: int, first: int = 0) -> dict[str, Any]:
                 soc_pct=70.0,
                 enter_service_s=15.0,
                 inverters=mutant.inverters,
+                ambient_c=mutant.ambient_c,
                 loads_on=("fridge", "lights", "furnace_fan", "hvac"),
             )
-            scripted = Plan(seed, Scenario(mutant.name, 120.0, start, mutant.lines), ())
+            scripted = Plan(seed, Scenario(mutant.name, mutant.duration_s, start, mutant.lines), ())
             planned = scripted if mutant.lines and seed == first else plan(seed, mutant.faults)
             outcome, _ = run_plan(planned)
             for violation in outcome.violations:
