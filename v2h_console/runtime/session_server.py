@@ -22,6 +22,9 @@ from v2h_console.session.waves import Waves
 
 #: As often as a screen draws.
 _PERIOD_S = 0.25
+#: One connection in so long on the average, so many at once.
+_KNOCK_S = 0.005
+_MOST_KNOCKS = 40.0
 #: Who says nothing for so long takes the place of one who would.
 _HELLO_S = 2.0
 #: More consoles than a site has people; a runaway script must not take the owner's file handles.
@@ -74,12 +77,15 @@ class SessionServer(threading.Thread):
         self._door.listen(_MOST_CLIENTS)
         self._door.setblocking(False)
         self._select.register(self._door, selectors.EVENT_READ)
+        self._door_open, self._knocks, self._minded_s = True, _MOST_KNOCKS, time.monotonic()
 
     def run(self) -> None:
         """Serve until stopped."""
         while not self._ending.is_set():
-            for key, mask in self._select.select(_PERIOD_S):
+            self._mind_the_door()
+            for key, mask in self._select.select(_PERIOD_S if self._door_open else _KNOCK_S):
                 if key.data is None:
+                    self._knocks -= 1.0
                     self._accept()
                     continue
                 client: _Client = key.data
@@ -98,6 +104,19 @@ class SessionServer(threading.Thread):
         self._select.close()
         self._door.close()
         (self._folder / place.SOCKET).unlink(missing_ok=True)
+
+    def _mind_the_door(self) -> None:
+        """So many knocks a second and no more: a flood of connections took the processor from the polled devices, and
+        a car that is not heard for a second costs the house its light."""
+        now_s = time.monotonic()
+        self._knocks = min(_MOST_KNOCKS, self._knocks + (now_s - self._minded_s) / _KNOCK_S)
+        self._minded_s = now_s
+        wanted = self._knocks >= 1.0
+        if wanted and not self._door_open:
+            self._select.register(self._door, selectors.EVENT_READ)
+        elif not wanted and self._door_open:
+            self._select.unregister(self._door)
+        self._door_open = wanted
 
     def stop(self) -> None:
         """Hang up on everybody."""
