@@ -32,6 +32,16 @@ FOLLOWS_PU = 0.02
 DEAD_BUS_NS = 300 * NS_PER_MS
 
 
+def _inverter_refusal(state: State, now_ns: int) -> str:
+    """Why the inverter could not form, whatever the MID does."""
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    if inverter is None:
+        return "the inverter is not heard"
+    if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
+        return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
+    return ""
+
+
 def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
     """Why the inverter may not form now."""
     islanding = state.islanding
@@ -53,12 +63,11 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return spent
     if state.thermal.stopped:
         return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
-    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
-    if inverter is None:
-        return "the inverter is not heard"
-    if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
-        return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
-    if inverter.gate_on:
+    unready = _inverter_refusal(state, now_ns)
+    if unready:
+        return unready
+    inverter = state.senses.inverter_fast
+    if inverter is not None and inverter.gate_on:
         # Else the voltage that an earlier start left behind would pass for this one's.
         return "the gate is not confirmed off"
     if not confirmed_off(state.loads, state.senses, now_ns):
@@ -103,11 +112,9 @@ def islanding_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return supply.refusal(state.supply)
     if state.thermal.stopped:
         return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
-    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
-    if inverter is None:
-        return "the inverter is not heard"
-    if inverter.fault or inverter.mode in (InverterMode.FAULT, InverterMode.OFF):
-        return "the inverter reports a fault" if inverter.fault else f"the inverter is {inverter.mode.value}"
+    unready = _inverter_refusal(state, now_ns)
+    if unready:
+        return unready
     mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
     if mid is None or not mid.interlock_ok:
         return "the interlock is open"
