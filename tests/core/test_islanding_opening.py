@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from tests.core.edges import takes
-from tests.core.houses import SETTINGS, START_NS, House, changed, grid_fast
+from tests.core.houses import SETTINGS, START_NS, House, Twist, changed, grid_fast
 from tests.core.moments import bad, opened_and_dark
+from v2h_console.core.frozen import replace
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.state import FaultCause, Mode
@@ -385,6 +386,78 @@ def test_a_grid_that_returns_in_the_middle_of_forming_is_no_backfeed() -> None:
     house.must_be(Mode.FORMING)
     house.plant.twist.clear()
     house.until(Mode.ISLANDED)
+
+
+def test_a_street_that_was_dead_beside_a_lit_house_and_rises_is_no_backfeed() -> None:
+    """Its filter rises through every level below the house's; fed by the house it would have stood there before."""
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING, tick_ms=1)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.7, l2_pu=0.7)
+    house.tick(after_ms=1)
+    house.run_ms(6, tick_ms=1)
+    house.must_be(Mode.FORMING)
+    for street_pu in (0.1, 0.3, 0.6):
+        house.plant.twist[GridFast] = _street_at(street_pu)
+        house.tick(after_ms=2)
+        house.must_be(Mode.FORMING)
+    house.plant.twist.clear()
+    house.until(Mode.ISLANDED)
+
+
+def _street_at(pu: float) -> Twist:
+    return lambda reading: grid_fast(reading.at_ns, pu)
+
+
+def _taken_for_backfeed(lk_close: str = "") -> House:
+    """A street that comes back in the very milliseconds of forming, the house no further than it is."""
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING, tick_ms=1)
+    house.state = replace(house.state, islanding=replace(house.state.islanding, lk_close=lk_close))
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 0.2)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.25, l2_pu=0.25)
+    house.tick(after_ms=1)
+    house.must_be(Mode.FAULT_OPEN)
+    del house.plant.twist[HouseFast]
+    return house
+
+
+@takes(Mode.FAULT_OPEN, "apart", Mode.DARK)
+def test_a_street_that_lives_on_beside_the_dark_house_was_no_backfeed() -> None:
+    house = _taken_for_backfeed()
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 1.0)
+    house.until(Mode.ISLANDED)
+    assert "STREET_APART" in house.codes()
+    assert not house.state.islanding.lk_form
+    assert not house.state.islanding.lk_close
+
+
+def test_what_was_locked_before_stays_locked() -> None:
+    house = _taken_for_backfeed("the MID took over 100 ms to open")
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 1.0)
+    house.until(Mode.ISLANDED)
+    assert house.state.islanding.lk_close == "the MID took over 100 ms to open"
+
+
+@pytest.mark.parametrize("later_ms", [150, 1_000])
+def test_a_street_that_died_with_the_house_keeps_its_lockout_when_the_grid_returns(later_ms: int) -> None:
+    house = _taken_for_backfeed()
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 0.0, below_050_ms=100.0)
+    house.run_ms(later_ms, tick_ms=5)
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 1.0)
+    house.run_ms(3_000, tick_ms=5)
+    house.must_be(Mode.FAULT_OPEN)
+    assert house.state.islanding.lk_form
+
+
+@pytest.mark.parametrize("house_pu", [0.06, 1.0])
+def test_a_street_that_lives_beside_a_house_with_voltage_proves_nothing(house_pu: float) -> None:
+    house = _taken_for_backfeed()
+    house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 1.0)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=house_pu, l2_pu=0.0)
+    house.run_ms(3_000, tick_ms=5)
+    house.must_be(Mode.FAULT_OPEN)
 
 
 def test_a_grid_that_was_alive_when_forming_began_is_no_backfeed() -> None:

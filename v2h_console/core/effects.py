@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import black_start, grid_monitor, load_manager, relay_times, transfer
+from v2h_console.core import black_start, grid_monitor, load_manager, relay_times, street_side, transfer
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
@@ -127,7 +127,9 @@ def _proving(_view: View, state: State) -> Outcome:
 
 
 def _forming(view: View, state: State) -> Outcome:
-    islanding = replace(state.islanding, grid_was_dead=state.grid.condition is GridCondition.DEAD)
+    islanding = replace(
+        state.islanding, grid_was_dead=state.grid.condition is GridCondition.DEAD, coupling=(1.0, 1.0)
+    )
     return Outcome(replace(state, islanding=islanding, transfer=transfer.proven(state.transfer, view.now_ns)))
 
 
@@ -156,11 +158,11 @@ def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close
         islanding = replace(
             state.islanding,
             fault_cause=cause,
-            lk_close=lk_close or state.islanding.lk_close,
-            lk_form="the street side followed the house"
-            if cause is FaultCause.BACKFEED
-            else state.islanding.lk_form,
+            # The first reason stays: what this fault may take back must not take another's with it.
+            lk_close=state.islanding.lk_close or lk_close,
+            lk_form=street_side.BACKFEED if cause is FaultCause.BACKFEED else state.islanding.lk_form,
             proven_in_fault_since_ns=None,
+            street_lives_since_ns=None,
         )
         return Outcome(replace(state, islanding=islanding), (_event(view, code, severity, text),))
 
@@ -181,6 +183,20 @@ def _reset(view: View, state: State) -> Outcome:
     islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
     event = _event(view, "LOCKOUT_RESET", Severity.INFO, "Lockout reset by a person; the MID is proven open.")
     return Outcome(replace(state, islanding=islanding), (event,))
+
+
+def _apart(view: View, state: State) -> Outcome:
+    """What this fault locked out is free again; what was locked before it stays."""
+    before = state.islanding
+    islanding = replace(
+        before,
+        fault_cause=FaultCause.NONE,
+        proven_in_fault_since_ns=None,
+        lk_form="" if before.lk_form == street_side.BACKFEED else before.lk_form,
+        lk_close="" if before.lk_close == street_side.BACKFEED else before.lk_close,
+    )
+    text = "No back-feed: the street lives on beside the dark house. It had come back while the house was formed."
+    return Outcome(replace(state, islanding=islanding), (_event(view, "STREET_APART", Severity.INFO, text),))
 
 
 def _syncing(view: View, state: State) -> Outcome:
@@ -313,7 +329,7 @@ _BACKFEED = _fault(
     "GRID_SIDE_FOLLOWS",
     Severity.LOCKOUT,
     "The street side followed the house's voltage. Gate off: treat the street as live.",
-    "the street side followed the house",
+    street_side.BACKFEED,
 )
 _BOOT = _fault(
     FaultCause.BOOT,
@@ -337,6 +353,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("backfeed", Mode.FAULT_OPEN): _BACKFEED,
     ("boot_overdue", Mode.FAULT_OPEN): _BOOT,
     ("proven_late", Mode.DARK): _fault_over,
+    ("apart", Mode.DARK): _apart,
     ("reset", Mode.DARK): _reset,
     ("form", Mode.FORMING): _forming,
     ("formed", Mode.ISLANDED): _formed,

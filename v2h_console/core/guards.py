@@ -10,7 +10,6 @@ from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_switches import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import (
-    GRID_FAST_LIMIT_MS,
     HOUSE_FAST_LIMIT_MS,
     INVERTER_LIMIT_MS,
     MID_LIMIT_MS,
@@ -27,8 +26,6 @@ LIT_PU = 0.88
 FORMED_PU = 0.9
 #: Beyond this the legs have no common neutral any more: 12 % of a leg is no load's doing.
 NEUTRAL_SHIFT_PU = 0.12
-#: Both sides of one wire are measured within this.
-FOLLOWS_PU = 0.02
 DEAD_BUS_NS = 300 * NS_PER_MS
 
 
@@ -196,23 +193,6 @@ def house_lost(state: State, now_ns: int) -> bool:
         and house.l2_pu is not None
         and min(house.l1_pu, house.l2_pu) < 0.5
     )
-
-
-def grid_follows(state: State, now_ns: int) -> bool:
-    """The street side, dead when forming began, rises with the house: that is back-feed.
-
-    It can be no higher than what feeds it; a street that comes back by itself is, from its first half cycle on.
-    """
-    grid = fresh(state.senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS)
-    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
-    if grid is None or house is None or not state.islanding.grid_was_dead:
-        return False
-    for grid_pu, house_pu in ((grid.l1_pu, house.l1_pu), (grid.l2_pu, house.l2_pu)):
-        if grid_pu is None or house_pu is None:
-            continue
-        if DEAD_PU < grid_pu <= house_pu + FOLLOWS_PU:
-            return True
-    return False
 
 
 def contacts_closed(state: State) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards
+from v2h_console.core import guards, street_side
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
@@ -231,7 +231,7 @@ TABLE: tuple[Edge, ...] = (
         (Mode.FORMING,),
         "backfeed",
         "the grid side follows",
-        lambda v: guards.grid_follows(v.state, v.now_ns),
+        lambda v: street_side.follows(v.state, v.now_ns),
         Mode.FAULT_OPEN,
     ),
     Edge((Mode.DARK,), "form", "car, inverter, shed, bond, proof ready", _may_form, Mode.FORMING),
@@ -307,6 +307,13 @@ TABLE: tuple[Edge, ...] = (
     Edge((Mode.CLOSING_DEAD,), "not_closed", "100 ms", _after(CLOSING_DEADLINE_MS), Mode.OPENING),
     Edge((Mode.HANDBACK,), "following", "the inverter follows", _follows, Mode.TIED),
     Edge((Mode.HANDBACK,), "not_following", "100 ms", _after(HANDBACK_DEADLINE_MS), Mode.TIED),
+    Edge(
+        (Mode.FAULT_OPEN,),
+        "apart",
+        "the street lives by itself, cause back-feed",
+        lambda v: street_side.lives_apart(v.state, v.now_ns),
+        Mode.DARK,
+    ),
     Edge((Mode.FAULT_OPEN,), "reset", "a person resets and proof", lambda v: _reset_and_proven(v), Mode.DARK),
     Edge(
         (Mode.FAULT_OPEN,), "proven_late", "proof for 1 s, cause slow or boot", _soft_fault_proven, Mode.DARK
@@ -346,17 +353,15 @@ def observe(state: State, now_ns: int) -> State:
     heard = position is not Position.UNKNOWN
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
     stays = inverter is not None and inverter.gate_on and not _mode_request(islanding).gate
-    return replace(
-        state,
-        islanding=replace(
-            islanding,
-            closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
-            dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
-            proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
-            heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
-            gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
-        ),
+    kept = replace(
+        islanding,
+        closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
+        dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
+        proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
+        heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
+        gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
     )
+    return replace(state, islanding=street_side.observe(state, kept, now_ns))
 
 
 def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:

@@ -6,7 +6,7 @@ FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a p
 
 from __future__ import annotations
 
-from v2h_console.core import guards, latch
+from v2h_console.core import guards, latch, street_side
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
@@ -18,7 +18,7 @@ from v2h_console.core.state import FaultCause, Mode, State
 _LASTING = {
     FaultCause.DISAGREEMENT: "the MID's contacts contradicted each other",
     FaultCause.UNBIDDEN: "a contact closed unbidden",
-    FaultCause.BACKFEED: "the street side followed the house",
+    FaultCause.BACKFEED: street_side.BACKFEED,
 }
 
 

@@ -62,7 +62,8 @@ class IslandingState:
     """The machine and its lockouts. ``*_not_before_ns`` are the ladders' next tries.
 
     ``operator_hold``: a person opened the MID; nothing closes until a person asks for it. ``emptied``: the last
-    island ended at the car's reserve.
+    island ended at the car's reserve. ``coupling``: the most of the house's voltage that can be reaching each street
+    leg, as forming has shown it. ``street_lives_since_ns``: since when the street lives beside a fault's dark house.
     """
 
     mode: Mode = Mode.BOOT_OPEN
@@ -80,6 +81,8 @@ class IslandingState:
     closed_since_ns: int | None = None
     dead_since_ns: int | None = None
     grid_was_dead: bool = False
+    coupling: tuple[float, float] = (1.0, 1.0)
+    street_lives_since_ns: int | None = None
     contact_grace_until_ns: int = 0
     gate_in_tied: bool = True
     heard_mid_since_ns: int | None = None

@@ -128,16 +128,24 @@ def run_plan(
     course = judged.play(planned.ambushes)
     answers = tuple(_answer(course, judged.onsets, nth) for nth in range(len(judged.onsets)))
     scenario = planned.scenario
+    faultless = not (planned.mishaps or planned.ambushes)
     outcome = Outcome(
         planned.seed,
         scenario.duration_s,
         course.wall_s,
         f"{len(judged.onsets)} faults, delay {scenario.start.enter_service_s:g} s",
-        tuple(course.violations),
+        (*course.violations, *(_needless(course) if faultless else ())),
         answers,
         course.trace,
     )
     return outcome, course
+
+
+def _needless(course: Course) -> list[Violation]:
+    """Lockouts left in a house where nothing was ever wrong: each would keep it as it is until somebody comes."""
+    islanding = course.site.state.islanding
+    why = islanding.lk_form or islanding.lk_close
+    return [Violation("needless lockout", course.site.world.now_ns, why)] if why else []
 
 
 def _answer(course: Course, onsets: Sequence[Onset], nth: int) -> Answer:

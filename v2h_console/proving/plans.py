@@ -63,6 +63,8 @@ class Times:
 
 #: So many runs are in the high tariff, or come into it.
 TARIFF_SHARE = 0.1
+#: In so many runs the street's own breaker tries again, once, while the house changes over.
+RECLOSER_SHARE = 0.2
 #: So many faults wait for one of these moments: (mode, most seconds after it was entered).
 AMBUSH_SHARE = 0.4
 AMBUSH_MODES = (
@@ -355,6 +357,7 @@ def plan(seed: int, faults: Sequence[str]) -> Plan:
     if draw.random() < 0.2:
         again_s = draw.uniform(return_s + delay_s, end_s - 20.0)
         lines += [Step(again_s, "grid.loss", {}), Step(again_s + draw.uniform(1.0, 15.0), "grid.return", {})]
+    lines += _recloser(random.Random(f"{seed}/recloser"), times)
     lines += _people(draw, times)
     mishaps: list[Mishap] = []
     ambushes: list[Ambush] = []
@@ -391,6 +394,14 @@ def _ambush(draw: Draw, name: str, at_s: float, made: Lines, *, boots: bool) -> 
     lines = tuple(replace(line, s=line.s - at_s) for line in sorted(made, key=lambda line: line.s))
     # "tied" means the return to the grid: what follows a start there is what blind times meet.
     return Ambush(name, mode, 5.0 if mode == "tied" else 0.0, draw.uniform(0.0, most_s), lines)
+
+
+def _recloser(draw: Draw, times: Times) -> Lines:
+    """Back for a moment, at any instant of the house's own transfer or soon after it, and gone again."""
+    if draw.random() >= RECLOSER_SHARE:
+        return []
+    at_s = times.loss_s + draw.choice((draw.uniform(0.01, 0.12), draw.uniform(0.1, 0.6)))
+    return [Step(at_s, "grid.return", {}), Step(at_s + draw.uniform(0.05, 2.2), "grid.loss", {})]
 
 
 def _people(draw: Draw, times: Times) -> Lines:
