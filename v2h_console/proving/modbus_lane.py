@@ -40,7 +40,7 @@ from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
 
 MS = 1_000_000
 #: Through a switch and two kernels; a byte at 9600 baud, 8N1.
-TCP_WAY_NS = 1 * MS
+TCP_WAY_NS = 250_000
 RTU_BYTE_NS = 1_042_000
 RTU_TURN_NS = 4 * MS
 WRITES = (5, 6, 15, 16)

@@ -86,9 +86,19 @@ FROM_CONSOLE = frozenset((lc_frames.CMD, lc_frames.INV_SET, lc_frames.SHED, lc_f
 SETTLED_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
 #: A voltage as near as this to a threshold crosses it with its noise (6 standard deviations).
 NOISE_REACH_PU = 0.0025
-#: Truth that tells of slow drifts and bookkeeping, not of a discontinuity.
+#: Truth that tells of slow drifts, of bookkeeping, and of what a polled device's wire carried: no discontinuity.
 CALM_TRUTHS = frozenset(
-    ("fault.injected", "fault.cleared", "solar.available", "inverter.limit", "latch.written")
+    (
+        "fault.injected",
+        "fault.cleared",
+        "solar.available",
+        "inverter.limit",
+        "latch.written",
+        "modbus.tampered",
+        "modbus.refused",
+        "modbus.believed",
+        "modbus.wrote",
+    )
 )
 ORDER_LIFE_NS = 2 * S
 #: A Wednesday; every run's wall clock begins on it, and steps by an hour where nothing else is said.

@@ -179,11 +179,14 @@ class World:
                 else:
                     self.tell("grid.not_backfed", leg=leg + 1)
         self.switching.watch_solar()
-        fading = self.network.paralleled or any(
-            circuit.starting(now) and not circuit.locked for circuit in self.circuits
-        )
-        if fading and not self.agenda.has("refresh"):
-            self.agenda.put("refresh", now + _REFRESH_NS, self.react)
+        looks = [look for circuit in self.circuits if (look := circuit.next_look_ns(now)) is not None]
+        if self.network.paralleled:
+            looks.append(now + _REFRESH_NS)
+        if looks:
+            # Counted from this solution, however it came about.
+            self.agenda.put("refresh", min(looks), self.react)
+        else:
+            self.agenda.cancel("refresh")
 
     def _faded(self, node: Node) -> None:
         node.faded(self.now_ns)

@@ -12,7 +12,9 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -120,8 +122,9 @@ class FieldReader:
         return values, possible
 
 
-def load_layouts(path: Path) -> dict[str, FrameLayout]:
-    """All messages of a DBC by name.
+@cache
+def load_layouts(path: Path) -> Mapping[str, FrameLayout]:
+    """All messages of a DBC by name; read once a process.
 
     Raises OSError when the file cannot be read, cantools' own errors when it is no DBC, and
     :class:`LayoutError` when a message does not have the form of these frames.
@@ -133,7 +136,7 @@ def load_layouts(path: Path) -> dict[str, FrameLayout]:
     database = cantools.database.load_string(path.read_text(encoding="utf-8"), "dbc", strict=True)
     if not isinstance(database, Database):
         raise LayoutError(f"{path.name} is not a CAN database")
-    return {message.name: _layout(message) for message in database.messages}
+    return MappingProxyType({message.name: _layout(message) for message in database.messages})
 
 
 def _layout(message: Message) -> FrameLayout:

@@ -11,6 +11,10 @@ from v2h_console.twin.house import CircuitData
 _START_POWER_FACTOR = 0.35
 #: The decaying start is e^-4 at the end of its stated duration.
 _START_TIME_CONSTANTS = 4.0
+#: Between two looks a start fades by this share of its beginning; the shortest and longest time between them.
+_START_STEP = 0.03
+_LEAST_LOOK_NS = 5_000_000
+_LONGEST_LOOK_NS = 50_000_000
 
 
 def load_admittance(va: float, power_factor: float, volts: float) -> complex:
@@ -78,6 +82,16 @@ class Circuit:
             return 0.0
         times = _START_TIME_CONSTANTS * (at_ns - self.started_ns) * 1e-9 / self.inrush_s
         return math.exp(-times) if times < 2.0 * _START_TIME_CONSTANTS else 0.0
+
+    def next_look_ns(self, at_ns: int) -> int | None:
+        """When the start has faded so far that voltages change by it; ``None`` where nothing fades."""
+        rest = 0.0 if self.locked else self.starting(at_ns)
+        if not rest:
+            return None
+        if rest <= _START_STEP:
+            return at_ns + _LONGEST_LOOK_NS
+        seconds = -self.inrush_s / _START_TIME_CONSTANTS * math.log(1.0 - _START_STEP / rest)
+        return at_ns + min(_LONGEST_LOOK_NS, max(_LEAST_LOOK_NS, round(seconds * 1e9)))
 
     def admittance(self, at_ns: int) -> complex:
         """Siemens on each of its legs."""
