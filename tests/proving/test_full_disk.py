@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from v2h_console.proving.course import JudgedSite
-from v2h_console.runtime.fast_lane import QUIET_TICK_NS
+from v2h_console.runtime.urgency import QUIET_TICK_NS
 from v2h_console.twin.scenario import Scenario, Start
 
 S = 1_000_000_000

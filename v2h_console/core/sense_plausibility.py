@@ -49,10 +49,11 @@ def update(
     state: SensePlausibility, senses: Senses, readings: tuple[Reading, ...], *, tied: bool, now_ns: int
 ) -> SensePlausibility:
     """``tied``: the MID is closed, so that both sides are one voltage."""
+    frames = [reading for reading in readings if isinstance(reading, GridFast)]
+    if frames:
+        state = _stuck(state, frames)
     for reading in readings:
-        if isinstance(reading, GridFast):
-            state = _stuck(state, reading)
-        elif isinstance(reading, SideCycle) and reading.side is Side.GRID:
+        if isinstance(reading, SideCycle) and reading.side is Side.GRID:
             state = _neutral(state, reading)
             if tied:
                 state = _drift(state, senses, reading, now_ns)
@@ -64,18 +65,25 @@ def forget(state: SensePlausibility) -> SensePlausibility:
     return replace(state, drift="", differs_since_ns=None, agrees_since_ns=None)
 
 
-def _stuck(state: SensePlausibility, fast: GridFast) -> SensePlausibility:
-    if fast.quality is not Quality.GOOD:
-        return replace(state, last_pu=(None, None), same=(0, 0))
-    now_pu = (fast.l1_pu, fast.l2_pu)
-    counts = []
-    for value, last, count in zip(now_pu, state.last_pu, state.same, strict=True):
-        live = value is not None and value > LIVE_PU
-        counts.append(min(count + 1, SAME_FRAMES) if live and value == last else 0)
-    same = (counts[0], counts[1])
+def _stuck(state: SensePlausibility, frames: list[GridFast]) -> SensePlausibility:
+    (last1_pu, last2_pu), (same1, same2) = state.last_pu, state.same
+    for fast in frames:
+        if fast.quality is not Quality.GOOD:
+            last1_pu, last2_pu, same1, same2 = None, None, 0, 0
+            continue
+        same1 = _same(fast.l1_pu, last1_pu, same1)
+        same2 = _same(fast.l2_pu, last2_pu, same2)
+        last1_pu, last2_pu = fast.l1_pu, fast.l2_pu
+    if frames[-1].quality is not Quality.GOOD:
+        return replace(state, last_pu=(last1_pu, last2_pu), same=(same1, same2))
+    now_pu, same = (last1_pu, last2_pu), (same1, same2)
     legs = [name for name, count in zip(("L1", "L2"), same, strict=True) if count >= SAME_FRAMES]
     words = f"the grid sensing of {' and '.join(legs)} stands still" if legs else ""
     return replace(state, last_pu=now_pu, same=same, stuck=words)
+
+
+def _same(value: float | None, last: float | None, count: int) -> int:
+    return min(count + 1, SAME_FRAMES) if value is not None and value > LIVE_PU and value == last else 0
 
 
 def _neutral(state: SensePlausibility, cycle: SideCycle) -> SensePlausibility:

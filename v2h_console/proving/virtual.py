@@ -27,7 +27,7 @@ from v2h_console.proving import can_faults, modbus_faults, slow_readings, torn_l
 from v2h_console.proving.can_faults import Tamper
 from v2h_console.proving.memory import Memory
 from v2h_console.proving.modbus_lane import ModbusLane
-from v2h_console.runtime.fast_lane import TICK_NS, matters, tick_of
+from v2h_console.runtime.urgency import TICK_NS, matters, tick_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.house import House
@@ -265,6 +265,7 @@ class VirtualSite:
         nonce = f"{name}@{self.world.now_ns}"
         self.world.tell("order.given", order=name)
         self._orders.append(CoreOrder(_ORDERS[name], nonce, self.world.now_ns + ORDER_LIFE_NS, "", value_w))
+        self._step_soon(self.world.now_ns)
         self._disturbed()
 
     def do(self, name: str, params: Params) -> None:
@@ -364,7 +365,7 @@ class VirtualSite:
         if self._queue:
             due_ns = min(due_ns, self._queue[0][0])
         if self.owner_runs:
-            due_ns = min(due_ns, self._step_at_ns, self._poll_ns)
+            due_ns = min(due_ns, self._step_at_ns, self._poll_ns, self._speak_at_ns())
             if self.modbus is not None:
                 due_ns = min(due_ns, self.modbus.next_ns())
         now_ns = max(world.now_ns, due_ns)
@@ -383,6 +384,8 @@ class VirtualSite:
                 self._polled.extend(self.modbus.live_until(now_ns))
             if self._step_at_ns <= now_ns:
                 self._take_step(now_ns)
+            elif self._speak_at_ns() <= now_ns:
+                self._say_again(now_ns)
         # The controller has something to do only when its time has come or something has moved.
         moved = world.agenda.taken != lived or self._touched
         if moved or wake_ns <= now_ns:
@@ -535,8 +538,11 @@ class VirtualSite:
             return
         self._heard.append((at_ns, reading))
         if matters(reading, self.state):
-            soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
-            self._step_at_ns = min(self._step_at_ns, soon_ns)
+            self._step_soon(at_ns)
+
+    def _step_soon(self, at_ns: int) -> None:
+        soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
+        self._step_at_ns = min(self._step_at_ns, soon_ns)
 
     def _storage_state(self, at_ns: int) -> StorageState:
         failure = "No space left on device" if self.storage.failing else ""
@@ -613,6 +619,18 @@ class VirtualSite:
         tick_ns = tick_of(self.state)
         next_tick_ns = now_ns - now_ns % tick_ns + tick_ns
         self._step_at_ns = max(self._stalled_until_ns, min(next_tick_ns, max(now_ns + 1, result.wake_at_ns)))
+
+    def _speak_at_ns(self) -> int:
+        """When the lane says again what was commanded last; it cannot while it is stalled."""
+        return max(self._stalled_until_ns, self.link.wake_at_ns())
+
+    def _say_again(self, now_ns: int) -> None:
+        for arbitration_id, data in self.link.frames_due(now_ns):
+            self._push(now_ns + BUS_NS, arbitration_id, data)
+        if self.link.wake_at_ns() <= now_ns:
+            # Something that the link does not say without being asked anew.
+            self._step_at_ns = now_ns
+            self._take_step(now_ns)
 
     def _persist(self, command: PersistLatch, now_ns: int) -> None:
         if self.storage.failing:

@@ -19,28 +19,21 @@ from typing import TypeVar
 
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
-from v2h_console.core.grid_loss import IMPLAUSIBLE_PU
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
 from v2h_console.core.settings import NS_PER_MS, Settings
-from v2h_console.core.state import Mode, State, boot
+from v2h_console.core.state import State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
+from v2h_console.runtime.urgency import QUIET_TICK_NS, matters, tick_of
 from v2h_drivers.can.bus import Bus, BusError
 from v2h_drivers.capabilities import (
-    CarSession,
     ControlRequest,
     DischargeLimitRequest,
     FanRequest,
     FastDevice,
-    GridFast,
-    HouseFast,
-    InverterFast,
     InverterSetpoint,
-    LoadFeedback,
-    MidState,
-    Quality,
     Reading,
     RelayRequest,
     ShedRequest,
@@ -49,28 +42,19 @@ from v2h_drivers.capabilities import (
     WaveCapture,
 )
 
-#: Frames that bring nothing urgent ride along with the next step, at latest after this.
-TICK_NS = 5 * NS_PER_MS
-#: In a house in which nothing is under way; what ``matters`` is stepped on at once there too. Three quarters of the
-#: steps, and half of what the owner costs, were spent on looking at the same house again.
-QUIET_TICK_NS = 20 * NS_PER_MS
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
 SWITCH_INTERVAL_S = 0.0005
 #: Where the system lets it (CAP_SYS_NICE), the lane runs before everything that has no deadline. It blocks on its bus
 #: between steps, so that nothing starves.
 REAL_TIME_PRIORITY = 10
 #: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands.
-MAX_BURST = 64
+MAX_BURST = 128
 HEALTH_EVERY_NS = 200 * NS_PER_MS
 
 Item = TypeVar("Item")
 
 #: Who asked for waveforms is told by this: the window, or in words why there is none. Must only queue.
 Captured = Callable[[WaveCapture | str], None]
-
-_QUIET_MODES = (Mode.TIED, Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
-#: A low grid asks for something at once only while a pole may be closed, or is about to be.
-_ON_THE_GRID = (Mode.TIED, Mode.SYNCING, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 
 
 @dataclass(slots=True)
@@ -195,11 +179,7 @@ class FastLane(threading.Thread):
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
             self.lateness.tick(late_ns, done_ns - now_ns)
-            quiet = (
-                state.islanding.mode in _QUIET_MODES
-                and wake_ns - now_ns > NS_PER_MS
-                and state.transfer is None
-            )
+            quiet = tick_of(state) == QUIET_TICK_NS and wake_ns - now_ns > NS_PER_MS
             self.garbage.run_if_due(done_ns, quiet)
 
     def _last_words(self) -> dict[str, int]:
@@ -210,23 +190,39 @@ class FastLane(threading.Thread):
         return self._link.counters()
 
     def _gather(self, state: State, wake_ns: int) -> tuple[list[Reading], int]:
-        """Block for frames until one matters or the wake time comes; returns readings and when the step was due."""
+        """Block for frames until one matters or the wake time comes; returns readings and when the step was due.
+
+        In a quiet house, what was commanded last is said again between two steps, for as long as the link lets it.
+        """
         readings: list[Reading] = []
-        tick_ns = self._clock_ns() + tick_of(state)
+        tick_ns = tick_of(state)
+        now_ns = self._clock_ns()
+        due_ns = min(wake_ns, now_ns + tick_ns)
+        repeats = tick_ns == QUIET_TICK_NS
+        send_ns = self._link.wake_at_ns()
         for _ in range(MAX_BURST):
-            due_ns = min(wake_ns, tick_ns, self._link.wake_at_ns())
-            wait_s = max(0, due_ns - self._clock_ns()) / 1e9
-            received = self._bus.recv(wait_s)
-            if received is None:
-                return readings, min(due_ns, self._clock_ns())
-            arbitration_id, data, at_ns = received
-            reading = self._link.receive(arbitration_id, data, at_ns)
-            if reading is not None:
-                readings.append(reading)
-                if matters(reading, state):
-                    return readings, at_ns
-            if wait_s == 0:
-                return readings, due_ns
+            until_ns = min(due_ns, send_ns)
+            received = self._bus.recv(max(0, until_ns - now_ns) / 1e9)
+            if received is not None:
+                arbitration_id, data, now_ns = received
+                reading = self._link.receive(arbitration_id, data, now_ns)
+                if reading is not None:
+                    readings.append(reading)
+                    if matters(reading, state):
+                        return readings, now_ns
+                if self._inbox.orders:
+                    # A person waits, at most for the next frame.
+                    return readings, now_ns
+                if now_ns < until_ns:
+                    continue
+            now_ns = self._clock_ns()
+            if not repeats or now_ns < send_ns or now_ns >= due_ns:
+                return readings, min(until_ns, now_ns)
+            self._send_due(now_ns)
+            send_ns = self._link.wake_at_ns()
+            if send_ns <= now_ns:
+                # Something that the link does not say without being asked anew.
+                return readings, send_ns
         return readings, self._clock_ns()
 
     def _capture(self, now_ns: int) -> None:
@@ -258,50 +254,6 @@ class FastLane(threading.Thread):
                 # A frame that the bus does not take is a heartbeat missed: the controller acts on that by
                 # itself. Counted, shown; the next period tries again.
                 self.send_failures += 1
-
-
-def tick_of(state: State) -> int:
-    """How long readings that do not matter by themselves may wait for a step."""
-    quiet = state.islanding.mode in _QUIET_MODES and state.transfer is None
-    return QUIET_TICK_NS if quiet else TICK_NS
-
-
-def matters(reading: Reading, state: State) -> bool:
-    """Whether this reading must be acted on at once rather than with the next tick."""
-    if reading.quality is not Quality.GOOD:
-        return True
-    if isinstance(reading, GridFast):
-        return state.islanding.mode in _ON_THE_GRID and (
-            bool(reading.below_088_ms or reading.below_050_ms)
-            or reading.l1_pu is None
-            or reading.l2_pu is None
-            or max(reading.l1_pu, reading.l2_pu) > IMPLAUSIBLE_PU
-        )
-    if isinstance(reading, InverterFast):
-        inverter = state.senses.inverter_fast
-        return inverter is None or (
-            (inverter.mode, inverter.gate_on, inverter.fault)
-            != (reading.mode, reading.gate_on, reading.fault)
-        )
-    if isinstance(reading, CarSession):
-        session = state.senses.car_session
-        return session is None or (
-            (session.stage, session.positive_closed, session.negative_closed, session.limit_a)
-            != (reading.stage, reading.positive_closed, reading.negative_closed, reading.limit_a)
-        )
-    if isinstance(reading, MidState):
-        known = state.senses.mid
-        return (
-            known is None
-            or known.nc_mirror_closed != reading.nc_mirror_closed
-            or known.no_contact_closed != reading.no_contact_closed
-        )
-    if isinstance(reading, LoadFeedback):
-        feedback = state.senses.load_feedback
-        return feedback is None or feedback.closed_mask != reading.closed_mask
-    if isinstance(reading, HouseFast):
-        return state.islanding.mode in (Mode.FORMING, Mode.DARK, Mode.PROVING)
-    return False
 
 
 def _drain(queue: deque[Item]) -> list[Item]:
