@@ -33,6 +33,7 @@ from v2h_console.session.orders import Order
 from v2h_console.session.remote import NoOwner, RemoteSession
 from v2h_console.session.snapshot import OutletView
 from v2h_console.session.wire import WireError
+from v2h_console.site import broker
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import Site, config_path
 from v2h_console.twin.launch import TwinProcess
@@ -452,20 +453,15 @@ def _outlets(root: Path, comm: CommStack, owner: Owner) -> list[Outlet]:
             host=mqtt.host,
             port=mqtt.port,
             username=mqtt.username,
-            password_file=_below(root, mqtt.password_file),
+            password_file=broker.below(root, mqtt.password_file),
             tls=mqtt.tls,
-            ca_file=_below(root, mqtt.ca_file),
+            ca_file=broker.below(root, mqtt.ca_file),
             topic_prefix=mqtt.topic_prefix,
             discovery_prefix=mqtt.discovery_prefix,
         )
         publisher = MqttOutlet(target, owner.snapshot)
         made.append(Outlet(publisher.health, publisher.run))
     return made
-
-
-def _below(root: Path, name: str) -> Path | None:
-    """A path of the configuration, below the root; ``None`` where none is given."""
-    return root / name.lstrip("/") if name else None
 
 
 def _slow_devices(

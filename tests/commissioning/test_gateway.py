@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from v2h_console.cli.check import _anonymous, this_machine
-from v2h_console.commissioning.gateway import Finding, Machine, Verdict, check
+from v2h_console.commissioning.gateway import check
+from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.runtime.audit import OWNER, AuditWriter
 
 COMM = """
@@ -33,6 +34,7 @@ class Gateway:
         self.root, self.system = folder / "root", folder / "system"
         self.answers: dict[str, str] = {"timedatectl": "yes\n", "uname": "6.1.0\n"}
         self.reached, self.anonymous, self.free = True, False, 5_000_000_000
+        self.handshake: OSError | None = None
         self.rt_priority = 99
         self.python = (3, 12)
         self.site()
@@ -62,7 +64,8 @@ class Gateway:
             self.system,
             run=lambda command: self.answers.get(command[0]),
             connect=lambda _host, _port: self.reached,
-            anonymous=lambda _host, _port: self.anonymous,
+            anonymous=lambda _host, _port, _context: self.anonymous,
+            handshake=lambda _host, _port, _context: self.handshake,
             free_bytes=lambda _path: self.free,
             rt_priority=self.rt_priority,
             python=self.python,
@@ -160,6 +163,56 @@ def test_a_broker_that_takes_anybody_fails_and_one_that_is_silent_too(gateway: G
     assert "mqtt.anonymous" not in found
 
 
+@pytest.mark.parametrize(
+    ("more", "line", "said"),
+    [
+        (
+            'tls = true\nca_file = "/etc/energy/ca.pem"',
+            11,
+            "ca.pem: No such file or directory; allowed is a file of",
+        ),
+        ('tls = true\nca_file = "/etc/energy"', 11, "is no plain file; allowed is"),
+        ('tls = true\nca_file = "/etc/energy/comm_stack.conf"', 11, "holds no certificate; allowed is"),
+        ('tls = true\nca_file = "/etc/energy/empty"', 11, "empty; allowed is"),
+        ('ca_file = "/etc/energy/ca.pem"', 10, "given while tls is false"),
+        ('password_file = "/etc/energy/none"', 10, "none: No such file or directory; allowed is"),
+        ('password_file = "/etc/energy/comm_stack.conf"', 10, "several lines; allowed is"),
+        ('password_file = "/etc/energy/empty"', 10, "empty; allowed is"),
+    ],
+)
+def test_a_file_that_mqtt_names_and_cannot_be_used_is_named_with_its_line(
+    gateway: Gateway, more: str, line: int, said: str
+) -> None:
+    gateway.site(more=f'[mqtt]\nhost = "127.0.0.1"\n{more}')
+    (gateway.root / "etc/energy/empty").touch()
+    found = gateway.found()
+    assert found["config"].verdict is Verdict.PASS
+    one = found["mqtt.files"]
+    assert one.verdict is Verdict.FAIL
+    assert f"/etc/energy/comm_stack.conf, line {line}: mqtt." in one.found
+    assert said in one.found
+    # With files that are not what they should be, nothing is tried on the broker.
+    assert found.keys().isdisjoint({"mqtt.tls", "mqtt.anonymous"})
+
+
+def test_a_password_in_clear_beyond_this_machine_fails(gateway: Gateway) -> None:
+    gateway.site(more='[mqtt]\nhost = "10.0.9.2"')
+    assert gateway.found()["mqtt.clear"].verdict is Verdict.FAIL
+    gateway.site(more='[mqtt]\nhost = "10.0.9.2"\ntls = true')
+    found = gateway.found()
+    assert "mqtt.clear" not in found
+    assert (found["mqtt.tls"].verdict, found["mqtt.anonymous"].verdict) == (Verdict.PASS, Verdict.PASS)
+
+
+def test_a_handshake_that_fails_is_said_and_nothing_else_is_tried(gateway: Gateway) -> None:
+    gateway.site(more='[mqtt]\nhost = "10.0.9.2"\ntls = true')
+    gateway.handshake = ConnectionResetError(104, "Connection reset by peer")
+    found = gateway.found()
+    assert found["mqtt.tls"].verdict is Verdict.FAIL
+    assert found["mqtt.tls"].found.startswith("10.0.9.2:1883 does not answer in TLS: port must be")
+    assert "mqtt.anonymous" not in found
+
+
 def test_an_audit_that_was_altered_fails_and_shows_where(gateway: Gateway) -> None:
     assert gateway.found()["audit"].verdict is Verdict.NOTE
     writer = AuditWriter(gateway.root / "var/lib/v2h/audit")
@@ -202,7 +255,7 @@ def test_a_connect_without_a_name_is_really_tried(
 
     thread = threading.Thread(target=serve)
     thread.start()
-    assert _anonymous("127.0.0.1", listener.getsockname()[1]) is taken
+    assert _anonymous("127.0.0.1", listener.getsockname()[1], None) is taken
     thread.join()
     assert seen[0][:1] == b"\x10"
     assert b"MQTT" in seen[0]

@@ -242,6 +242,14 @@ def test_two_broken_files_are_corrected_one_after_the_other(house: House) -> Non
     assert house.keeper.load().complaint == ""
 
 
+def test_an_edit_that_names_a_file_that_cannot_be_used_is_taken_and_says_so(house: House) -> None:
+    """A start takes it too: the house does not stay dark over its telemetry."""
+    text = COMM + '[mqtt]\nhost = "10.0.9.2"\ntls = true\nca_file = "/etc/energy/ca.pem"\n'
+    said = house.keeper.save("comm_stack.conf", text, house.hash("comm_stack"))
+    assert f"Still to be corrected: {house.energy}/comm_stack.conf, line 8: mqtt.ca_file" in said
+    assert house.keeper.load().complaint == ""
+
+
 def test_of_each_file_so_many_are_kept(house: House) -> None:
     for nth in range(KEPT + 5):
         keeper = ConfigKeeper(house.root, wall_s=lambda nth=nth: 1_784_037_773.0 + nth)  # type: ignore[misc]

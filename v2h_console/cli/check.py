@@ -9,13 +9,16 @@ import shutil
 import socket
 import subprocess
 import sys
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from v2h_console.cli.console import Refusal
 
 if TYPE_CHECKING:
-    from v2h_console.commissioning.gateway import Machine
+    import ssl
+
+    from v2h_console.commissioning.machine import Machine
 
 COMMAND_S = 5.0
 CONNECT_S = 2.0
@@ -33,7 +36,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when nothing fails, 1 when something does, 2 when there is nothing to check."""
     from v2h_console.commissioning import gateway
-    from v2h_console.commissioning.gateway import Verdict
+    from v2h_console.commissioning.machine import Verdict
     from v2h_console.site import reader
 
     root: Path = getattr(arguments, "root", Path("/"))
@@ -67,7 +70,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 def this_machine(root: Path) -> Machine:
     """The machine that this runs on."""
-    from v2h_console.commissioning.gateway import Machine
+    from v2h_console.commissioning.machine import Machine
 
     return Machine(
         root=root,
@@ -75,6 +78,7 @@ def this_machine(root: Path) -> Machine:
         run=_run,
         connect=_connect,
         anonymous=_anonymous,
+        handshake=_handshake,
         free_bytes=_free_bytes,
         rt_priority=_rt_priority(),
     )
@@ -98,16 +102,30 @@ def _connect(host: str, port: int) -> bool:
         return False
 
 
-def _anonymous(host: str, port: int) -> bool | None:
+def _handshake(host: str, port: int, context: ssl.SSLContext) -> OSError | None:
+    """A TLS handshake alone: nothing is said to the broker."""
+    try:
+        with (
+            socket.create_connection((host, port), CONNECT_S) as connection,
+            context.wrap_socket(connection, server_hostname=host),
+        ):
+            return None
+    except OSError as error:
+        return error
+
+
+def _anonymous(host: str, port: int, context: ssl.SSLContext | None) -> bool | None:
     """A real MQTT CONNECT without a name: whether the broker takes it."""
     # MQTT 3.1.1: CONNECT, protocol MQTT level 4, clean session, keep-alive 10 s, a client id of our own.
     name = b"v2h-check"
     body = b"\x00\x04MQTT\x04\x02\x00\x0a" + len(name).to_bytes(2, "big") + name
     try:
-        with socket.create_connection((host, port), CONNECT_S) as connection:
-            connection.settimeout(CONNECT_S)
-            connection.sendall(b"\x10" + bytes((len(body),)) + body)
-            answer = connection.recv(4)
+        with ExitStack() as opened:
+            line = opened.enter_context(socket.create_connection((host, port), CONNECT_S))
+            if context is not None:
+                line = opened.enter_context(context.wrap_socket(line, server_hostname=host))
+            line.sendall(b"\x10" + bytes((len(body),)) + body)
+            answer = line.recv(4)
     except OSError:
         return None
     if len(answer) < 4 or answer[0] != 0x20:

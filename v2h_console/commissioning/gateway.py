@@ -7,13 +7,11 @@ given: a test can be any machine. What cannot be found out is said so and is nev
 from __future__ import annotations
 
 import re
-import shutil
-import sys
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import Enum
+from collections.abc import Iterator
 from pathlib import Path
 
+from v2h_console.commissioning import broker
+from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import read_site
@@ -28,52 +26,6 @@ FREE_BYTES = 500_000_000
 RT_PRIORITY = 20
 
 
-class Verdict(str, Enum):
-    """UNKNOWN is not a pass: the technician has to look."""
-
-    PASS = "PASS"
-    FAIL = "FAIL"
-    UNKNOWN = "UNKNOWN"
-    NOTE = "NOTE"
-
-
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One answer. ``found`` against ``wanted``; ``fix`` says what to do, "" when there is nothing to."""
-
-    id: str
-    title: str
-    found: str
-    wanted: str
-    verdict: Verdict
-    fix: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Machine:
-    """Where to look. ``root``: of the site's own files; ``system``: of /proc, /sys and /etc. ``run`` gives a command's
-    output or ``None``; ``connect`` whether a TCP port answers; ``anonymous`` whether a broker takes a client without a
-    name (``None`` = could not be tried); ``free_bytes`` what is left at a path."""
-
-    root: Path
-    system: Path
-    run: Callable[[tuple[str, ...]], str | None]
-    connect: Callable[[str, int], bool]
-    anonymous: Callable[[str, int], bool | None]
-    free_bytes: Callable[[Path], int | None]
-    rt_priority: int = 0
-    python: tuple[int, int] = (sys.version_info.major, sys.version_info.minor)
-    which: Callable[[str], str | None] = shutil.which
-    environ: Mapping[str, str] = field(default_factory=dict)
-
-    def text(self, *parts: str) -> str | None:
-        """A small file of the system's, or ``None``."""
-        try:
-            return self.system.joinpath(*parts).read_text("utf-8", errors="replace")
-        except OSError:
-            return None
-
-
 def check(machine: Machine) -> list[Finding]:
     """Every question in order."""
     findings, comm = _configuration(machine)
@@ -82,7 +34,7 @@ def check(machine: Machine) -> list[Finding]:
     if comm is not None:
         findings.extend(_can(machine, comm))
         findings.extend(_serial(machine, comm))
-        findings.extend(_broker(machine, comm))
+        findings.extend(broker.check(machine, comm))
     return findings
 
 
@@ -287,37 +239,6 @@ def _serial(_machine: Machine, comm: CommStack) -> Iterator[Finding]:
         verdict,
         fix,
     )
-
-
-def _broker(machine: Machine, comm: CommStack) -> Iterator[Finding]:
-    installed = machine.which("mosquitto") is not None
-    if comm.mqtt is None:
-        found = "installed, not used" if installed else "not installed, not used"
-        yield Finding("mosquitto", "Mosquitto", found, "[mqtt] in comm_stack.conf", Verdict.NOTE)
-        return
-    host, port = comm.mqtt.host, comm.mqtt.port
-    if not machine.connect(host, port):
-        fix = "start the broker, or correct [mqtt]; control works without it"
-        yield Finding(
-            "mosquitto", "MQTT broker", f"{host}:{port} does not answer", "answers", Verdict.FAIL, fix
-        )
-        return
-    yield Finding("mosquitto", "MQTT broker", f"{host}:{port} answers", "answers", Verdict.PASS)
-    open_to_all = machine.anonymous(host, port)
-    if open_to_all is None:
-        yield Finding(
-            "mqtt.anonymous",
-            "MQTT without a name",
-            "could not be tried",
-            "refused",
-            Verdict.UNKNOWN,
-            "try mosquitto_sub without a user",
-        )
-        return
-    fix = "allow_anonymous false; an example configuration comes with the program" if open_to_all else ""
-    found = "a real connect without a name WORKED" if open_to_all else "refused"
-    verdict = Verdict.FAIL if open_to_all else Verdict.PASS
-    yield Finding("mqtt.anonymous", "MQTT without a name", found, "refused", verdict, fix)
 
 
 _QUESTIONS = (

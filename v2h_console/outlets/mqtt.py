@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -21,6 +20,8 @@ import msgspec
 from v2h_console.outlets import document, home_assistant
 from v2h_console.outlets.health import OutletHealth
 from v2h_console.session.snapshot import EventView, Snapshot
+from v2h_console.site import broker
+from v2h_console.site.errors import ConfigError
 
 PUBLISH_S = 1.0
 #: Events kept while the broker is away.
@@ -37,7 +38,8 @@ RETRY_S = (1.0, 2.0, 5.0, 10.0)
 
 @dataclass(frozen=True, slots=True)
 class MqttTarget:
-    """The broker. ``password_file`` holds the password alone, readable by the owner only; ``ca_file`` turns TLS on."""
+    """The broker. ``password_file`` holds the password alone, readable by the owner only; over ``tls`` the broker has to
+    prove its name by a certificate of ``ca_file``, or of the machine's authorities where none is given."""
 
     host: str
     port: int
@@ -66,12 +68,15 @@ class MqttOutlet:
         """Connect, publish, connect again, until cancelled."""
         tries = 0
         while True:
+            connected = False
             try:
                 async with self._client() as client:
-                    tries = 0
+                    tries, connected = 0, True
                     await self._publish_all(client)
+            except ConfigError as error:
+                self.health.failing(str(error))
             except (aiomqtt.MqttError, OSError, TimeoutError) as error:
-                self.health.failing(_words(error))
+                self.health.failing(_words(error) if connected else self._why_not(error))
             wait_s = RETRY_S[min(tries, len(RETRY_S) - 1)]
             tries += 1
             ends_s = asyncio.get_running_loop().time() + wait_s
@@ -81,10 +86,9 @@ class MqttOutlet:
 
     def _client(self) -> aiomqtt.Client:
         target = self._target
-        password = None
-        if target.password_file is not None:
-            password = target.password_file.read_text("utf-8").rstrip("\r\n")
-        context = ssl.create_default_context(cafile=target.ca_file) if target.tls else None
+        # Read at each try: a file that was corrected counts at once.
+        password = broker.password(target.password_file)
+        context = broker.trust(tls=target.tls, ca_file=target.ca_file)
         base = self._base(self._watch())
         return aiomqtt.Client(
             target.host,
@@ -99,6 +103,17 @@ class MqttOutlet:
             max_queued_incoming_messages=1,
             logger=_SILENT,
         )
+
+    def _why_not(self, error: BaseException) -> str:
+        # aiomqtt keeps the words of what it met alone; the error itself is still behind it.
+        met = error if isinstance(error, OSError) else error.__context__
+        if not isinstance(met, OSError) and "timed out" in str(error):
+            met = TimeoutError()
+        if not isinstance(met, OSError):
+            return _words(error)
+        target = self._target
+        place = f"{target.host}:{target.port}"
+        return broker.why_not(met, place, target.host, target.ca_file, tls=target.tls)
 
     def _base(self, snapshot: Snapshot) -> str:
         return f"{self._target.topic_prefix}/{home_assistant.node_id(snapshot.site)}"

@@ -21,7 +21,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from v2h_console.session.orders import Order, Receipt
-from v2h_console.site import reader
+from v2h_console.site import broker, reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.reader import FILES, Site, Texts
 from v2h_console.storage import whole_file
@@ -144,7 +144,7 @@ class ConfigKeeper:
         return f"{path} is saved{stands}. It is in effect from the owner's next start{still}"
 
     def _check(self, name: str, text: str) -> str:
-        """As a start would; what is wrong in another file. Raises EditRefused."""
+        """As a start would; what is wrong all the same, here or in another file. Raises EditRefused."""
         others, broken = self._others(name)
         if broken:
             # Two files that are broken are corrected one after the other: this one is held against what was good.
@@ -153,9 +153,12 @@ class ConfigKeeper:
                 raise EditRefused(broken)
             others = good[1]
         try:
-            reader.site_of(self._root, {**others, name: text})
+            site = reader.site_of(self._root, {**others, name: text})
         except ConfigError as error:
             raise EditRefused(str(error)) from None
+        if not broken and name == "comm_stack.conf" and site.comm.mqtt is not None:
+            # No reason to refuse: a start takes it, and the files may come after it.
+            return broker.complaint(self._root, reader.config_path(self._root, name), text, site.comm.mqtt)
         return broken
 
     def _others(self, name: str) -> tuple[Texts, str]:
