@@ -14,7 +14,7 @@ from typing import Any
 import msgspec
 
 from v2h_console.core.settings import Settings
-from v2h_console.core.storage import CONFIGURATION
+from v2h_console.core.storage import CONFIGURATION, EDITED
 from v2h_console.outlets.service import Outlet, Outlets
 from v2h_console.runtime import attendance_file, audit, garbage, hand_over, peers
 from v2h_console.runtime.attendance import Attendance
@@ -177,6 +177,7 @@ def _serve(
     attendance, keeper = _attend(root, owner)
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
     desk.on_edit = config.edit
+    config.on_edited = lambda said: owner.report_storage(EDITED, said)
     owner.report_storage(CONFIGURATION, loaded.complaint)
     config.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
     comm = loaded.site.comm

@@ -72,6 +72,14 @@ def test_a_configuration_that_was_not_taken_is_an_alarm_of_its_own() -> None:
     assert not any(one.code == "STORAGE_FAILED" for one in result.state.alarms)
 
 
+def test_an_edit_that_the_next_start_takes_up_is_told_until_then_and_is_no_failure() -> None:
+    why = "limits.conf was edited at 14:02: counts from the owner's next start"
+    result, _ = told(House.tied(), ("edited configuration", why))
+    (notice,) = [one for one in result.state.alarms if one.code == "CONFIGURATION_EDITED"]
+    assert (notice.severity, notice.text) == (Severity.INFO, f"{why}.")
+    assert not any(one.code == "STORAGE_FAILED" for one in result.state.alarms)
+
+
 def test_parts_that_nobody_knows_do_not_pile_up() -> None:
     result, _ = told(House.tied(), *((f"part {nth}", "full") for nth in range(200)))
     assert len(result.state.senses.storage) <= 16

@@ -9,15 +9,17 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.installing.roots import FILES, machine, no_tools, tree
-from v2h_console.installing import carry_out, layout, record
+from v2h_console.installing import carry_out, layout, plan, record
 from v2h_console.installing.carry_out import install, look, look_back, undo
 from v2h_console.installing.plan import Action
 from v2h_console.installing.record import InstallError
+from v2h_console.runtime.config_keeper import ConfigKeeper, digest
 from v2h_console.site import reader
 from v2h_console.site.errors import ConfigError
 
@@ -98,6 +100,88 @@ def test_the_accounts_are_made_and_taken_back(tmp_path: Path) -> None:
         "what root left there is the service's now"
     )
     assert (tmp_path / layout.RECORD_FOLDER).stat().st_uid == 0
+
+
+@contextmanager
+def as_service(root: Path) -> Iterator[None]:
+    """As the installed service's user."""
+    found = (root / "var/lib/v2h").stat()
+    os.setegid(found.st_gid)
+    os.seteuid(found.st_uid)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
+
+
+@pytest.fixture
+def open_root() -> Iterator[Path]:
+    """A lived-in machine that other users can see."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        machine(root)
+        (root / "etc/energy").chmod(0o750)
+        (root / "etc/energy/limits.conf").chmod(0o644)
+        yield root
+
+
+@HAS_SYSUSERS
+@pytest.mark.parametrize("installed_before", [False, True])
+def test_the_service_edits_the_configuration_and_undo_gives_the_folder_back(
+    open_root: Path, installed_before: bool
+) -> None:
+    energy = open_root / "etc/energy"
+    before = tree(open_root)
+    if installed_before:
+        # By a version that left the folder root's.
+        install(open_root, FILES)
+        os.chown(energy, 0, 0)
+        energy.chmod(0o750)
+        kept = record.load(open_root)
+        assert kept is not None
+        kept.owners = {path: who for path, who in kept.owners.items() if not path.startswith("etc/energy")}
+        record.save(open_root, kept)
+    (given,) = (step for step in look(open_root, FILES).steps if step.path == "etc/energy")
+    assert (given.action, given.why) == (Action.CHANGE, plan.GIVEN)
+    install(open_root, FILES)
+    service = (open_root / "var/lib/v2h").stat()
+    found = energy.stat()
+    assert (found.st_uid, found.st_mode & 0o7777) == (service.st_uid, 0o755)
+    assert "etc/energy" not in actions(look(open_root, FILES))
+    comm = energy / "comm_stack.conf"
+    comm.write_text(comm.read_text().replace("# host =", "host =", 1))
+    keeper = ConfigKeeper(open_root)
+    limits = energy / "limits.conf"
+    with as_service(open_root):
+        keeper.save("limits.conf", "max_discharge_power_kw = 6\n", digest(limits.read_bytes()))
+        with pytest.raises(OSError, match="Permission denied"):
+            (open_root / "etc/x").touch()
+        with pytest.raises(OSError, match="Permission denied"):
+            comm.write_text("past the owner's checks")
+    assert (limits.stat().st_uid, limits.stat().st_mode & 0o7777) == (service.st_uid, 0o644)
+    shutil.rmtree(open_root / "var/lib/v2h/config")
+    comm.unlink()
+    undo(open_root)
+    after = tree(open_root)
+    mode, uid, gid, _ = before["etc/energy/limits.conf"]
+    assert after.pop("etc/energy/limits.conf") == (mode, uid, gid, b"max_discharge_power_kw = 6\n")
+    before.pop("etc/energy/limits.conf")
+    assert after == before
+
+
+@HAS_SYSUSERS
+def test_who_may_read_the_logs_may_not_write_the_configuration(open_root: Path) -> None:
+    install(open_root, FILES)
+    os.setegid((open_root / "var/lib/v2h").stat().st_gid)
+    os.seteuid(1000)
+    try:
+        with pytest.raises(OSError, match="Permission denied"):
+            (open_root / "etc/energy/x").touch()
+    finally:
+        os.seteuid(0)
+        os.setegid(0)
 
 
 @HAS_SYSUSERS

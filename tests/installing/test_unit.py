@@ -95,6 +95,8 @@ def test_tmpfiles_and_unit_give_the_same_modes() -> None:
     unit = settings(UNIT)
     tmpfiles = (resources.files("v2h_console.installing") / "files/tmpfiles.conf").read_text("utf-8")
     modes = dict(re.findall(r"^d /(\S+)\s+(\d+)\s+v2h\s+v2h ", tmpfiles, re.MULTILINE))
+    assert modes.pop(layout.CONFIGURATION) == "0755"
+    assert f"-/{layout.CONFIGURATION}" in unit["ReadWritePaths"].split()
     assert modes == {
         "run/v2h": unit["RuntimeDirectoryMode"],
         "var/lib/v2h": unit["StateDirectoryMode"],

@@ -11,6 +11,7 @@ import pytest
 
 from tests.live.test_twin import until
 from v2h_console import wiring
+from v2h_console.outlets import document
 from v2h_console.runtime import audit
 from v2h_console.runtime.config_keeper import digest
 from v2h_console.session.orders import SAVE_CONFIG, Order
@@ -29,9 +30,9 @@ def root(tmp_path: Path) -> Iterator[Path]:
     twin.stop()
 
 
-def alarm(picture: Snapshot) -> str:
+def alarm(picture: Snapshot, code: str = "CONFIGURATION_NOT_TAKEN") -> str:
     """What it says of the configuration."""
-    return next((one.text for one in picture.alarms if one.code == "CONFIGURATION_NOT_TAKEN"), "")
+    return next((one.text for one in picture.alarms if one.code == code), "")
 
 
 def edit(path: Path, text: str) -> Order:
@@ -63,6 +64,8 @@ async def test_it_starts_on_what_was_good_open_and_says_the_line_until_it_is_cor
         saved = await session.order(edit(limits, good.replace("= 7.6", "= 6.1")))
         assert saved.accepted
         assert alarm(session.watch()), "in effect at the next start, and no sooner"
+        until(lambda: alarm(session.watch(), "CONFIGURATION_EDITED"), "the notice")
+        assert b"limits.conf was edited at " in document.encoded(session.watch())
     finally:
         running.stop()
     running = wiring.start_site(root)
@@ -70,6 +73,7 @@ async def test_it_starts_on_what_was_good_open_and_says_the_line_until_it_is_cor
         session = running.session()
         until(lambda: session.watch().mode == "islanded", "the house lit from the car")
         assert not alarm(session.watch())
+        assert not alarm(session.watch(), "CONFIGURATION_EDITED")
     finally:
         running.stop()
     (file,) = (root / audit.FOLDER).glob("*.jsonl")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import os
+import re
 import secrets
 from concurrent.futures import Future
 from contextlib import suppress
@@ -240,6 +242,32 @@ def test_two_broken_files_are_corrected_one_after_the_other(house: House) -> Non
     assert "loads.conf" in said
     assert "Still" not in house.keeper.save("loads.conf", LOADS, house.hash("loads"))
     assert house.keeper.load().complaint == ""
+
+
+def test_who_could_read_the_file_before_an_edit_still_can(house: House) -> None:
+    limits = house.energy / "limits.conf"
+    limits.chmod(0o644)
+    before = os.umask(0o027)  # the service's
+    try:
+        house.keeper.save("limits.conf", "floor_soc_pct = 40\n", house.hash("limits"))
+    finally:
+        os.umask(before)
+    assert limits.stat().st_mode & 0o777 == 0o644
+
+
+def test_what_only_the_next_start_takes_up_is_told_until_it_is_taken_back(house: House) -> None:
+    heard: list[str] = []
+    house.keeper.load()
+    house.keeper.on_edited = heard.append
+    house.keeper.save("limits.conf", "floor_soc_pct = 40\n", house.hash("limits"))
+    house.keeper.save("loads.conf", "", house.hash("loads"))
+    assert re.fullmatch(r"limits\.conf was edited at \d\d:\d\d: counts from the owner's next start", heard[0])
+    assert re.match(r"limits\.conf was edited at .*, loads\.conf was edited at ", heard[1])
+    house.refused("limits", "floor_soc_pct = 400\n")
+    house.keeper.save("limits.conf", LIMITS, house.hash("limits"))
+    house.keeper.save("loads.conf", LOADS, house.hash("loads"))
+    assert heard[2].startswith("loads.conf")
+    assert heard[3:] == [""]
 
 
 def test_an_edit_that_names_a_file_that_cannot_be_used_is_taken_and_says_so(house: House) -> None:

@@ -75,6 +75,9 @@ class FakeDisk(Disk):
         self.files[path] = Inode()
         return self._opened(path)
 
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        self._call("set_mode")
+
     def open_append(self, path: Path, mode: int) -> int:
         self._call("open_append")
         self.files.setdefault(path, Inode())

@@ -11,6 +11,9 @@ from v2h_drivers.capabilities import StorageState
 LATCH = "latch"
 #: Not a file that is written: what a start found in /etc/energy.
 CONFIGURATION = "configuration"
+#: Neither: what was edited there since.
+EDITED = "edited configuration"
+_NO_FAILURES = (CONFIGURATION, EDITED)
 
 
 def latch_fails(storage: tuple[StorageState, ...]) -> bool:
@@ -19,9 +22,10 @@ def latch_fails(storage: tuple[StorageState, ...]) -> bool:
 
 
 def standing(storage: tuple[StorageState, ...]) -> Iterator[tuple[str, Severity, str]]:
-    """One condition for all that cannot be written, one for a configuration that was not taken."""
+    """One condition for all that cannot be written, one for a configuration that was not taken, one for an edit that a
+    start has yet to take."""
     failing = sorted(
-        (one for one in storage if one.failure and one.part != CONFIGURATION), key=lambda one: one.part
+        (one for one in storage if one.failure and one.part not in _NO_FAILURES), key=lambda one: one.part
     )
     if failing:
         reasons = "; ".join(dict.fromkeys(one.failure for one in failing))
@@ -32,3 +36,5 @@ def standing(storage: tuple[StorageState, ...]) -> Iterator[tuple[str, Severity,
     for one in storage:
         if one.part == CONFIGURATION and one.failure:
             yield "CONFIGURATION_NOT_TAKEN", Severity.ALARM, f"{one.failure}."
+        if one.part == EDITED and one.failure:
+            yield "CONFIGURATION_EDITED", Severity.INFO, f"{one.failure}."

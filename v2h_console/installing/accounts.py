@@ -10,7 +10,8 @@ from v2h_console.installing.layout import (
     ACCOUNT_FILES,
     ACCOUNT_LEAVINGS,
     ACCOUNTS,
-    SERVICE_FOLDERS,
+    CONFIGURATION,
+    GIVEN_FOLDERS,
 )
 from v2h_console.installing.plan import Action, Step, content_at
 from v2h_console.installing.record import FileRecord, OwnerRecord, Record, copy_whole, kept, save, sha256
@@ -22,7 +23,11 @@ def keep(root: Path, record: Record) -> None:
         for path in (*ACCOUNT_FILES, *ACCOUNT_LEAVINGS):
             content = content_at(root / path)
             record.accounts[path] = FileRecord([], "" if content is None else sha256(content))
-        record.owners = {path: _owner(root / path) for path in _service_paths(root)}
+        record.owners = {path: _owner(root / path) for path in _given_paths(root, GIVEN_FOLDERS)}
+        save(root, record)
+    elif CONFIGURATION not in record.owners:
+        # Installed when the configuration was root's alone.
+        record.owners.update((path, _owner(root / path)) for path in _given_paths(root, (CONFIGURATION,)))
         save(root, record)
     for path, entry in record.accounts.items():
         if entry.original and not kept(root, path).exists() and content_at(root / path) is not None:
@@ -59,13 +64,22 @@ def give_back_owners(root: Path, record: Record) -> None:
 
 def still_owns(root: Path, gone: set[str]) -> str:
     """Something below the service's folders, beside what is ``gone``, that belongs to the user v2h, or ""."""
+    uids = _uids(root)
+    left = (path for path in _given_paths(root, GIVEN_FOLDERS) if path not in gone)
+    return next((path for path in left if os.lstat(root / path).st_uid in uids), "")
+
+
+def is_given(root: Path, path: str) -> bool:
+    """Whether a folder belongs to the user v2h already."""
+    return os.lstat(root / path).st_uid in _uids(root)
+
+
+def _uids(root: Path) -> set[int]:
     try:
         users = (root / "etc/passwd").read_text("utf-8", errors="replace").splitlines()
     except OSError:
-        return ""
-    uids = {int(line.split(":")[2]) for line in users if line.startswith("v2h:")}
-    left = (path for path in _service_paths(root) if path not in gone)
-    return next((path for path in left if os.lstat(root / path).st_uid in uids), "")
+        return set()
+    return {int(line.split(":")[2]) for line in users if line.startswith("v2h:")}
 
 
 def _back(root: Path, path: str, record: Record) -> Step | None:
@@ -106,13 +120,15 @@ def _without_v2h(line: bytes) -> list[bytes]:
     return [*fields, *(one for one in members.split(b",") if one not in (b"", b"v2h"))]
 
 
-def _service_paths(root: Path) -> list[str]:
+def _given_paths(root: Path, given: tuple[str, ...]) -> list[str]:
     found = []
-    for path in SERVICE_FOLDERS:
+    for path in given:
         if (root / path).is_dir():
             found.append(path)
             for folder, folders, files in os.walk(root / path):
-                found += [str((Path(folder) / name).relative_to(root)) for name in (*folders, *files)]
+                folders.sort()
+                names = (*folders, *sorted(files))
+                found += [str((Path(folder) / name).relative_to(root)) for name in names]
     return found
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from v2h_console.installing import accounts, plan, record, tools, way_back
 from v2h_console.installing.layout import (
+    CONFIGURATION,
     ENABLED,
     FOLDER_MODES,
     RECORD_FOLDER,
@@ -39,7 +40,11 @@ class Report:
 def look(root: Path, files: tuple[Wanted, ...]) -> Report:
     """What installing would do. Raises InstallError."""
     before = record.load(root)
-    return Report(plan.to_install(root, files, before), tools.to_install(root), _interrupted(before))
+    steps, wanted = plan.to_install(root, files, before), tools.to_install(root)
+    there = (root / CONFIGURATION).is_dir()
+    if there and not accounts.is_given(root, CONFIGURATION) and not any(tool.missing for tool in wanted[:2]):
+        steps.insert(0, Step(CONFIGURATION, Action.CHANGE, plan.GIVEN))
+    return Report(steps, wanted, _interrupted(before))
 
 
 def install(root: Path, files: tuple[Wanted, ...], run: tools.Run = tools.run) -> Report:

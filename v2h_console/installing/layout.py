@@ -16,6 +16,10 @@ USUAL_MANAGER = "/opt/v2h/bin/v2h-manager"
 HIDDEN = ("/home", "/root", "/run/user", "/tmp", "/var/tmp")
 
 SERVICE_FOLDERS = ("run/v2h", "var/lib/v2h", "var/log/v2h")
+#: Given to the user v2h, not to its group: who may read logs may not change the configuration past the owner's checks.
+CONFIGURATION = "etc/energy"
+#: All that is the service's to write.
+GIVEN_FOLDERS = (*SERVICE_FOLDERS, CONFIGURATION)
 FOLDER_MODES = {"run/v2h": 0o755, "var/lib/v2h": 0o750, "var/log/v2h": 0o750, RECORD_FOLDER: 0o700}
 #: What an owner that has ended leaves in run/v2h; nothing that is kept.
 RUN_LEAVINGS = ("run/v2h/owner.lock", "run/v2h/session.sock")

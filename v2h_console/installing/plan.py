@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from v2h_console.installing.layout import RECORD_FOLDER, SERVICE_FOLDERS, Wanted, parents
+from v2h_console.installing.layout import CONFIGURATION, RECORD_FOLDER, SERVICE_FOLDERS, Wanted, parents
 from v2h_console.installing.record import InstallError, Record, sha256
+
+#: Of the configuration's folder; its files stay whose they are until an edit replaces them.
+GIVEN = "given to the user v2h, mode 0755: an edit goes through the owner"
 
 
 class Action(str, Enum):
@@ -41,7 +44,11 @@ def to_install(root: Path, files: tuple[Wanted, ...], record: Record | None) -> 
         needed.update(dict.fromkeys((*parents(path), path)))
     for file in files:
         needed.update(dict.fromkeys(parents(file.path)))
-    steps = [Step(path, Action.CREATE) for path in needed if not _inside(root, path).is_dir()]
+    steps = [
+        Step(path, Action.CREATE, GIVEN if path == CONFIGURATION else "")
+        for path in needed
+        if not _inside(root, path).is_dir()
+    ]
     steps += [_step(root, file, record) for file in files]
     for step in steps:
         if step.action in (Action.CREATE, Action.CHANGE):

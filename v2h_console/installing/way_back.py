@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 from v2h_console.installing import accounts
-from v2h_console.installing.layout import RECORD_FOLDER, RUN_LEAVINGS, SERVICE_FOLDERS
+from v2h_console.installing.layout import GIVEN_FOLDERS, RECORD_FOLDER, RUN_LEAVINGS
 from v2h_console.installing.plan import Action, Step, content_at, unified
 from v2h_console.installing.record import InstallError, Record, kept, sha256
 
@@ -20,7 +20,7 @@ def to_undo(root: Path, record: Record) -> list[Step]:
     inner_first = [
         path for path in reversed(record.folders) if not f"{RECORD_FOLDER}/".startswith(f"{path}/")
     ]
-    steps += _folders(root, [path for path in inner_first if path in SERVICE_FOLDERS], gone)
+    steps += _folders(root, [path for path in inner_first if path in GIVEN_FOLDERS], gone)
     owned = accounts.still_owns(root, gone | record.owners.keys())
     back = accounts.to_undo(root, record)
     if back and owned:
@@ -29,7 +29,7 @@ def to_undo(root: Path, record: Record) -> list[Step]:
         back = [step for step in back if step.action is Action.LEFT]
     gone.update(step.path for step in back if step.action is Action.REMOVE)
     steps += back
-    return steps + _folders(root, [path for path in inner_first if path not in SERVICE_FOLDERS], gone)
+    return steps + _folders(root, [path for path in inner_first if path not in GIVEN_FOLDERS], gone)
 
 
 def _folders(root: Path, paths: list[str], gone: set[str]) -> list[Step]:

@@ -59,9 +59,19 @@ class ConfigKeeper:
         self._root, self._disk, self._wall_s = root, disk, wall_s
         self._folder = root / FOLDER
         self._editing = threading.Lock()
+        #: What the owner started on, and which file was edited since to say something else, and when (local time).
+        self._started: Texts = {}
+        self._edited: dict[str, str] = {}
+        #: Hears what only the next start takes up, "" for nothing.
+        self.on_edited: Callable[[str], None] | None = None
 
     def load(self) -> Loaded:
         """The site as its files say, or as the last good ones said. Raises ConfigError when there are none."""
+        loaded = self._load()
+        self._started = loaded.texts
+        return loaded
+
+    def _load(self) -> Loaded:
         try:
             texts: Texts = reader.read_texts(self._root)
             site = reader.site_of(self._root, texts)
@@ -136,12 +146,25 @@ class ConfigKeeper:
                 raise EditRefused(f"{path}: not UTF-8 text") from None
             try:
                 kept = self._keep_before(name, before)
-                whole_file.write(path, content, disk=self._disk, mode=self._mode(path))
+                # Who could read it before still can: the service's umask takes that from everybody else.
+                whole_file.write(
+                    path, content, disk=self._disk, mode=self._mode(path), whatever_the_umask=True
+                )
             except OSError as error:
                 raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+            self._note_edit(name, text)
         stands = f"; the one before is {kept}" if kept else ""
         still = f". Still to be corrected: {left}" if left else ""
         return f"{path} is saved{stands}. It is in effect from the owner's next start{still}"
+
+    def _note_edit(self, name: str, text: str) -> None:
+        """An edit that goes back to what the owner runs on leaves nothing for the next start."""
+        self._edited.pop(name, None)
+        if text != self._started.get(name):
+            self._edited[name] = time.strftime("%H:%M", time.localtime(self._wall_s()))
+        if self.on_edited is not None:
+            at = (f"{name} was edited at {when}" for name, when in self._edited.items())
+            self.on_edited(f"{', '.join(at)}: counts from the owner's next start" if self._edited else "")
 
     def _check(self, name: str, text: str) -> str:
         """As a start would; what is wrong all the same, here or in another file. Raises EditRefused."""

@@ -57,6 +57,7 @@ WHAT_TO_DO = {
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
     "STORAGE_FAILED": "Make room on the disk (df -h), or look in dmesg for its errors; it is tried again each second.",
     "CONFIGURATION_NOT_TAKEN": "Correct the file at the line that is named, then start the owner again.",
+    "CONFIGURATION_EDITED": "Restart the owner when the house can do without the car for a moment: the MID opens with it.",
     "CLOCK_DOUBTED": "Look at timedatectl: NTP, zone, battery. It shaves again 30 s after the clock runs evenly.",
     "CONTACTOR_WELDED": "Leave the plug in. Switch the car off; call its service. Then reset the lockout (R).",
     "INSULATION_LOW": "Look for water in inlet and plug, and for a damaged cable. Dry or replace it, then reset the lockout (R).",

@@ -28,6 +28,10 @@ class Disk:
         """An empty file."""
         return os.open(path, _NEW, mode)
 
+    def set_mode(self, descriptor: int, mode: int) -> None:
+        """The open file's, whatever the umask."""
+        os.fchmod(descriptor, mode)
+
     def open_append(self, path: Path, mode: int) -> int:
         """The file, or an empty one; every write goes to its end."""
         return os.open(path, _APPEND, mode)

@@ -8,12 +8,16 @@ from pathlib import Path
 from v2h_console.storage.disk import DISK, Disk
 
 
-def write(path: Path, data: bytes, *, disk: Disk = DISK, mode: int = 0o644) -> None:
+def write(
+    path: Path, data: bytes, *, disk: Disk = DISK, mode: int = 0o644, whatever_the_umask: bool = False
+) -> None:
     """Temporary file, fsync, rename, fsync of the folder. Raises OSError: then the old file stands, or the new one."""
     temporary = path.with_name(f".{path.name}.new")
     try:
         descriptor = disk.open_new(temporary, mode)
         try:
+            if whatever_the_umask:
+                disk.set_mode(descriptor, mode)
             write_all(disk, descriptor, data)
             disk.sync(descriptor)
         finally:
