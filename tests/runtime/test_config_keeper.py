@@ -250,9 +250,11 @@ def test_who_could_read_the_file_before_an_edit_still_can(house: House) -> None:
     before = os.umask(0o027)  # the service's
     try:
         house.keeper.save("limits.conf", "floor_soc_pct = 40\n", house.hash("limits"))
+        house.keeper.save("schedule.conf", "zone = 'America/New_York'\n", "")
     finally:
         os.umask(before)
     assert limits.stat().st_mode & 0o777 == 0o644
+    assert (house.energy / "schedule.conf").stat().st_mode & 0o777 == 0o644, "as install makes its neighbours"
 
 
 def test_what_only_the_next_start_takes_up_is_told_until_it_is_taken_back(house: House) -> None:

@@ -228,7 +228,8 @@ class ConfigKeeper:
         try:
             return stat.S_IMODE(path.stat().st_mode)
         except OSError:
-            return 0o640
+            # As `v2h-console install` makes its neighbours: an installer who is not the service reads it to edit it.
+            return 0o644
 
     def _keep(self, texts: Texts) -> None:
         """The copy that a later start falls back to; written only when it says something else than the one there."""
