@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+import time
+from collections.abc import Callable
 from typing import Any
 
 from v2h_console.cli.console import refuse
 
 MOST_RUNS = 1_000_000
+#: A log gets a line of progress this often.
+LOG_EVERY_S = 60.0
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -89,15 +93,26 @@ def _mutants(arguments: argparse.Namespace) -> int:
 
 
 class _Progress:
-    """A line on stderr that counts, only where somebody watches."""
+    """On stderr: a line that counts where somebody watches, a line a minute in a log, and at once what broke."""
 
-    def __call__(self, done: int, of: int) -> None:
-        if sys.stderr.isatty() and (done % 10 == 0 or done == of):
-            print(f"\r{done} of {of} runs", end="", file=sys.stderr, flush=True)
+    def __init__(self, clock_s: Callable[[], float] = time.monotonic) -> None:
+        self._watched = sys.stderr.isatty()
+        self._clock_s = clock_s
+        self._said_at_s = clock_s()
+
+    def __call__(self, what: str, done: int, of: int, broke: str) -> None:
+        if broke:
+            print("\r" * self._watched + broke, file=sys.stderr, flush=True)
+        if self._watched:
+            if done % 10 == 0 or done == of:
+                print(f"\r{done} of {of} {what}", end="", file=sys.stderr, flush=True)
+        elif self._clock_s() - self._said_at_s >= LOG_EVERY_S:
+            self._said_at_s = self._clock_s()
+            print(f"{done} of {of} {what}", file=sys.stderr, flush=True)
 
     def end(self) -> None:
         """Leave the line."""
-        if sys.stderr.isatty():
+        if self._watched:
             print(file=sys.stderr)
 
 

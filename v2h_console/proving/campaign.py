@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -23,6 +23,7 @@ from v2h_console.twin.scenario import ScenarioError
 from v2h_console.twin.scene import Scene, scene
 
 S = 1_000_000_000
+Progress = Callable[[str, int, int, str], None]
 MODES = tuple(mode.value for mode in Mode)
 #: Two faults this close together: whose reaction is whose cannot be told.
 APART_NS = 2 * S
@@ -270,6 +271,12 @@ class Report:
         }
 
 
+def _what_broke(outcome: Outcome) -> str:
+    found = [violation.invariant for violation in outcome.violations]
+    found += [f"{answer.fault} late" for answer in outcome.answers if not answer.in_time]
+    return f"seed {outcome.seed}: {', '.join(dict.fromkeys(found))}" if found else ""
+
+
 def _speed(outcomes: Sequence[Outcome]) -> float | None:
     """Simulated time over the time it took, on one core."""
     cpu_s = sum(outcome.wall_s for outcome in outcomes)
@@ -300,11 +307,11 @@ def run(
     jobs: int,
     *,
     recheck_pct: float = 0.0,
-    progress: Any = None,
+    progress: Progress | None = None,
 ) -> Report:
     """``seeds`` runs from ``first`` on, in ``jobs`` processes; ``recheck_pct`` of them again without any hop.
 
-    ``progress(done, of)`` is called after each run.
+    ``progress`` is called after each run: what is counted, how many of how many, and what broke in it ("": nothing).
     """
     report = Report(tuple(faults))
     began = time.perf_counter()
@@ -313,13 +320,18 @@ def run(
         for outcome in workers.over(_one, work):
             report.outcomes.append(outcome)
             if progress is not None:
-                progress(len(report.outcomes), seeds)
+                progress("runs", len(report.outcomes), seeds, _what_broke(outcome))
         report.outcomes.sort(key=lambda outcome: outcome.seed)
         report.wall_s = time.perf_counter() - began
         again = int(seeds * recheck_pct / 100.0)
         chosen = [report.outcomes[(nth + 1) * seeds // again - 1] for nth in range(again)]
         repeated = [(outcome.seed, tuple(faults), outcome.trace) for outcome in chosen]
-        report.rechecked = sorted(workers.over(_again, repeated))
+        for seed, same in workers.over(_again, repeated):
+            report.rechecked.append((seed, same))
+            if progress is not None:
+                broke = "" if same else f"seed {seed}: another trace without hops"
+                progress("repeats", len(report.rechecked), again, broke)
+        report.rechecked.sort()
     for outcome in report.broken[:MOST_SHRUNK]:
         report.shrunk[outcome.seed] = shrink(plan(outcome.seed, tuple(faults)))
     return report
