@@ -238,9 +238,9 @@ async def test_the_owner_hears_of_keys_and_places_and_how_it_ended(
     async with app.run_test(size=(80, 24)) as pilot:
         app._poll()
         assert session.places == [], "a screen that nobody touches is no sign of life"
-        await pilot.press("j")
+        await pilot.press("escape")
         app._poll()
-        await pilot.press("j")
+        await pilot.press("escape")
         app._poll()
         assert session.places == ["1"]
         await pilot.press("4")
@@ -249,7 +249,7 @@ async def test_the_owner_hears_of_keys_and_places_and_how_it_ended(
         clock.now_s += 5.0
         app._poll()
         assert session.places == ["1", "4"]
-        await pilot.press("j")
+        await pilot.press("4")
         app._poll()
         assert session.places == ["1", "4", "4"]
         await pilot.press("ctrl+q")
@@ -277,3 +277,26 @@ def test_durations_and_moments_in_words() -> None:
     assert moment(WALL_S, WALL_S + 60) == "14:02:53"
     assert moment(WALL_S - 86400, WALL_S) == "07-13 14:02"
     assert moment(float("inf"), WALL_S) == "--:--:--"
+
+
+async def test_the_next_login_stands_on_the_line_that_was_chosen(
+    app: ConsoleApp, session: FakeSession, clock: Clock
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        app._poll()
+        await pilot.press("6", "f", "j", "j")
+        app._poll()
+        chosen, place = app.chosen(), app.place
+    assert chosen is not None
+    assert place.faults_only
+    session.absence = msgspec.structs.replace(
+        LOST, happened=False, events=(), tally={}, place=session.places[-1]
+    )
+    session.run = "two"
+    again = ConsoleApp(session, wall=lambda: WALL_S, steady=clock)
+    async with again.run_test(size=(80, 24)) as pilot:
+        again._poll()
+        await pilot.pause()
+        assert shown(again)[3].startswith("   TIME")
+        assert again.chosen() == chosen
+        assert again.place == place

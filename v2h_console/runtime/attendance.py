@@ -27,7 +27,7 @@ BLINK_NS = 1_000_000_000
 WATCHED_NS = 60_000_000_000
 #: A lockout is told by what found it and by the alarm that then stands: within this time the same code counts once.
 COUNTED_ONCE_S = 1.0
-_PLACE_CELLS = 32
+_PLACE_CELLS = 96
 _CODES_KEPT = 512
 
 

@@ -12,7 +12,7 @@ from v2h_console.tui.panes.events import entry_text
 from v2h_console.tui.views import NAMES
 from v2h_console.tui.words import clock
 
-LOADS_VIEW = "3"
+LOADS_VIEW = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +142,7 @@ def what_if(console: Console) -> None:
 
 def absence_or_loads(console: Console) -> None:
     """``w``: the loads have a meaning of their own for it, as the last row there says."""
-    if console.place == LOADS_VIEW:
+    if console.place.view == LOADS_VIEW:
         what_if(console)
     else:
         console.show_absence()

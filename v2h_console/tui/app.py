@@ -30,6 +30,7 @@ from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
 from v2h_console.tui.owner_watch import OwnerWatch
 from v2h_console.tui.picture import Entry, Picture, aged, entries
+from v2h_console.tui.place import Mark, Place
 from v2h_console.tui.returns import Return
 from v2h_console.tui.screens.frame import Frame
 from v2h_console.tui.screens.small import SmallScreen
@@ -91,7 +92,9 @@ class ConsoleApp(App[int]):
         self._answer: list[str] = []
         self._answer_until_s = 0.0
         self._sent: dict[str, float] = {}
-        self._cursor: int | None = None
+        self._mark: Mark | None = None
+        #: Where the chosen line stood last: one that is gone leaves the choice there.
+        self._marked_at = 0
         self._faults_only = False
         self._owner, self._return = OwnerWatch(), Return()
         self._left = False
@@ -226,7 +229,7 @@ class ConsoleApp(App[int]):
             width=width,
             height=max(1, height - _FRAME_ROWS - max(1, len(self._answer))),
             stale_ms=self._stale_ms,
-            cursor=self._cursor,
+            cursor=self._cursor(),
             faults_only=self._faults_only,
             history=self._history,
             now_s=self._steady(),
@@ -292,7 +295,7 @@ class ConsoleApp(App[int]):
         base = self.screen_stack[0]
         if isinstance(base, ViewScreen) and base.number != view:
             base.number = view
-            self._cursor = None
+            self._mark = None
             base.draw()
 
     def back(self) -> None:
@@ -301,8 +304,8 @@ class ConsoleApp(App[int]):
             return
         if len(self.screen_stack) > 1:
             self.pop_screen()
-        elif self._cursor is not None:
-            self._cursor = None
+        elif self._mark is not None:
+            self._mark = None
         elif isinstance(self.screen, ViewScreen) and self.screen.number != 1:
             self.go(1)
         self._draw()
@@ -314,21 +317,32 @@ class ConsoleApp(App[int]):
             if isinstance(screen, Frame):
                 screen.move(lines)
             return
-        count = len(entries(self.snapshot, self._faults_only))
-        if not VIEWS[screen.number].has_list or not count:
+        listed = entries(self.snapshot, self._faults_only)
+        if not VIEWS[screen.number].has_list or not listed:
             return
-        self._cursor = 0 if self._cursor is None else max(0, min(self._cursor + lines, count - 1))
+        cursor = self._cursor()
+        self._marked_at = 0 if cursor is None else max(0, min(cursor + lines, len(listed) - 1))
+        self._mark = Mark.of(listed[self._marked_at])
         screen.draw()
+
+    def _cursor(self) -> int | None:
+        """Where the chosen line stands now."""
+        if self._mark is None:
+            return None
+        listed = entries(self.snapshot, self._faults_only)
+        index = self._mark.index(listed)
+        self._marked_at = min(self._marked_at, max(0, len(listed) - 1)) if index is None else index
+        return self._marked_at
 
     def chosen(self) -> Entry | None:
         """The chosen alarm or event, else the first."""
         listed = entries(self.snapshot, self._faults_only)
-        return listed[min(self._cursor or 0, len(listed) - 1)] if listed else None
+        return listed[min(self._cursor() or 0, len(listed) - 1)] if listed else None
 
     def toggle_faults_only(self) -> None:
         """All events, or the faults."""
         self._faults_only = not self._faults_only
-        self._cursor = None
+        self._mark = None
         self.tell("Faults only: f shows all again." if self._faults_only else "All events are shown.")
 
     def next_theme(self) -> None:
@@ -345,10 +359,16 @@ class ConsoleApp(App[int]):
         self._return.show(self)
 
     @property
-    def place(self) -> str:
-        """The view's number, as the owner keeps it."""
+    def place(self) -> Place:
+        """Where the person stands."""
         base = self.screen_stack[0]
-        return str(base.number) if isinstance(base, ViewScreen) else ""
+        return Place(base.number, self._faults_only, self._mark) if isinstance(base, ViewScreen) else Place()
+
+    def stand(self, place: Place) -> None:
+        """Show what the person had before."""
+        self.go(place.view)
+        self._faults_only, self._mark = place.faults_only, place.mark
+        self._draw()
 
     async def on_event(self, event: events.Event) -> None:
         """Every key is a sign that somebody is there, whatever it then does."""

@@ -8,6 +8,7 @@ from typing import Protocol
 
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.tui.picture import Entry, Picture
+from v2h_console.tui.place import Place
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,8 +47,8 @@ class Console(Protocol):
         """What this screen is to the owner."""
 
     @property
-    def place(self) -> str:
-        """The view's number, as the owner keeps it."""
+    def place(self) -> Place:
+        """Where the person stands."""
 
     def picture(self) -> Picture:
         """What the panes draw from, for the terminal's present size."""

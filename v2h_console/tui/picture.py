@@ -39,6 +39,7 @@ class Entry:
     wall_s: float
     acknowledged: bool = True
     what_to_do: str = ""
+    sequence: int = 0
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,9 @@ def entries(snapshot: Snapshot, faults_only: bool = False) -> list[Entry]:
     for event in sorted(snapshot.events, key=lambda e: e.sequence, reverse=True):
         if (event.code, event.text) in standing or (faults_only and event.severity == "info"):
             continue
-        found.append(Entry(False, event.code, event.severity, event.text, event.wall_s))
+        found.append(
+            Entry(False, event.code, event.severity, event.text, event.wall_s, sequence=event.sequence)
+        )
     return found
 
 

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from v2h_console.session.absence import Absence
 from v2h_console.session.protocol import Session
-from v2h_console.tui.views import NAMES, VIEWS
+from v2h_console.tui.place import Place
+from v2h_console.tui.views import NAMES
 
 if TYPE_CHECKING:
     from v2h_console.tui.app import ConsoleApp
@@ -40,7 +41,7 @@ class Return:
         if self._page_due and len(app.screen_stack) == 1:
             self._page_due = False
             self._push(app, first=True)
-        place = app.place
+        place = app.place.text()
         told_s = self._told_at_s
         if self._pressed and (told_s is None or place != self._told_place or now_s - told_s >= SIGN_S):
             self._pressed, self._told_place, self._told_at_s = False, place, now_s
@@ -70,7 +71,7 @@ class Return:
 
         assert self._absence is not None
         if first:
-            number = _view_of(self._absence.place)
+            number = Place.read(self._absence.place).view
             app.push_screen(
                 AwayScreen(self._absence, f"view {number} {NAMES[number - 1]}", lambda: self._go_on(app))
             )
@@ -79,10 +80,4 @@ class Return:
 
     def _go_on(self, app: ConsoleApp) -> None:
         assert self._absence is not None
-        app.go(_view_of(self._absence.place))
-
-
-def _view_of(place: str) -> int:
-    """The view of a place as the owner kept it; anything else is the first."""
-    number = int(place) if place.isascii() and place.isdigit() else 1
-    return number if number in VIEWS else 1
+        app.stand(Place.read(self._absence.place))
