@@ -41,6 +41,7 @@ STORIES = {
     "over-voltage": ("tied", "GRID_SENSE_VOLTAGE_HIGH"),
     "peak-shaving": ("tied", "PEAK_SHAVING_BEGAN"),
     "primary-lost": ("islanded", "PRIMARY_CHANGED"),
+    "recloser": ("tied", "STREET_APART"),
     "relay-will-not-close": ("islanded", "MID_DOES_NOT_CLOSE"),
     "restart-in-the-dark": ("tied", "GRID_TIED"),
     "second-master": ("tied", "SECOND_MASTER"),
