@@ -7,6 +7,8 @@ import json
 import sys
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 from v2h_console.cli.console import refuse
@@ -31,6 +33,12 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
         help="so many runs again with every frame lived through: they must leave the same trace",
     )
     parser.add_argument(
+        "--keep",
+        type=Path,
+        metavar="FILE",
+        help="write each finished run there; the same command on the same code goes on from it",
+    )
+    parser.add_argument(
         "--mutants", action="store_true", help="break the core on purpose; each must be caught"
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout")
@@ -40,6 +48,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when nothing was broken (or every mutant was caught), 1 otherwise, 2 when it could not be run."""
     from v2h_console.proving import campaign
+    from v2h_console.proving.campaign_file import CampaignFile, KeepFailed
     from v2h_console.proving.plans import MAKERS
 
     if not 1 <= arguments.seeds <= MOST_RUNS:
@@ -59,14 +68,19 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.mutants:
         return _mutants(arguments)
     progress = _Progress()
-    report = campaign.run(
-        arguments.first,
-        arguments.seeds,
-        faults,
-        arguments.jobs,
-        recheck_pct=arguments.recheck,
-        progress=progress,
-    )
+    try:
+        with nullcontext() if arguments.keep is None else CampaignFile(arguments.keep, faults) as keep:
+            report = campaign.run(
+                arguments.first,
+                arguments.seeds,
+                faults,
+                arguments.jobs,
+                recheck_pct=arguments.recheck,
+                keep=keep,
+                progress=progress,
+            )
+    except KeepFailed as error:
+        return refuse(f"--keep {error}")
     progress.end()
     document = report.document()
     if arguments.json:

@@ -13,9 +13,11 @@ from v2h_console.core.state import Mode
 from v2h_console.core.step import step
 from v2h_console.proving import modbus_faults
 from v2h_console.proving import shrink as shrinking
+from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.fault_table import BY_NAME
 from v2h_console.proving.judge import Violation
+from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.virtual import StepFunction
@@ -43,37 +45,6 @@ class Onset:
     told: int
     #: Faults still there that can hide the reaction to this one.
     masked: bool
-
-
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """How one fault was met. ``reacted_ms`` ``None``: not, or not yet; ``judged`` false: nothing was owed;
-    ``named`` ``None``: there was nothing to name."""
-
-    fault: str
-    mode: str
-    judged: bool
-    reacted_ms: float | None
-    in_time: bool
-    named: bool | None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """One run."""
-
-    seed: int
-    simulated_s: float
-    wall_s: float
-    kind: str
-    violations: tuple[Violation, ...]
-    answers: tuple[Answer, ...]
-    trace: str
-
-    @property
-    def failed(self) -> bool:
-        """A violation, or a fault that was not met in time."""
-        return bool(self.violations) or not all(answer.in_time for answer in self.answers)
 
 
 class _WatchedSite(JudgedSite):
@@ -307,34 +278,53 @@ def run(
     jobs: int,
     *,
     recheck_pct: float = 0.0,
+    keep: CampaignFile | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """``seeds`` runs from ``first`` on, in ``jobs`` processes; ``recheck_pct`` of them again without any hop.
 
-    ``progress`` is called after each run: what is counted, how many of how many, and what broke in it ("": nothing).
+    What ``keep`` holds already is not run again, and what is run goes into it. ``progress`` is called after each run:
+    what is counted, how many of how many, and what broke in it ("": nothing).
     """
     report = Report(tuple(faults))
     began = time.perf_counter()
-    work = [(seed, tuple(faults)) for seed in range(first, first + seeds)]
+    wanted = range(first, first + seeds)
+    if keep is not None:
+        report.outcomes += [keep.runs[seed] for seed in wanted if seed in keep.runs]
+    done = {outcome.seed for outcome in report.outcomes}
     with _Workers(jobs) as workers:
-        for outcome in workers.over(_one, work):
+        for outcome in workers.over(_one, [(seed, tuple(faults)) for seed in wanted if seed not in done]):
             report.outcomes.append(outcome)
+            if keep is not None:
+                keep.add_run(outcome)
             if progress is not None:
                 progress("runs", len(report.outcomes), seeds, _what_broke(outcome))
         report.outcomes.sort(key=lambda outcome: outcome.seed)
         report.wall_s = time.perf_counter() - began
-        again = int(seeds * recheck_pct / 100.0)
-        chosen = [report.outcomes[(nth + 1) * seeds // again - 1] for nth in range(again)]
-        repeated = [(outcome.seed, tuple(faults), outcome.trace) for outcome in chosen]
-        for seed, same in workers.over(_again, repeated):
-            report.rechecked.append((seed, same))
-            if progress is not None:
-                broke = "" if same else f"seed {seed}: another trace without hops"
-                progress("repeats", len(report.rechecked), again, broke)
-        report.rechecked.sort()
+        _repeat(report, int(seeds * recheck_pct / 100.0), workers, keep, progress)
     for outcome in report.broken[:MOST_SHRUNK]:
         report.shrunk[outcome.seed] = shrink(plan(outcome.seed, tuple(faults)))
     return report
+
+
+def _repeat(
+    report: Report, count: int, workers: _Workers, keep: CampaignFile | None, progress: Progress | None
+) -> None:
+    """``count`` of the runs again, evenly spread, every frame lived through."""
+    outcomes, held = report.outcomes, {} if keep is None else keep.again
+    chosen = [outcomes[(nth + 1) * len(outcomes) // count - 1] for nth in range(count)]
+    report.rechecked = [(outcome.seed, held[outcome.seed]) for outcome in chosen if outcome.seed in held]
+    work = [
+        (outcome.seed, tuple(report.faults), outcome.trace) for outcome in chosen if outcome.seed not in held
+    ]
+    for seed, same in workers.over(_again, work):
+        report.rechecked.append((seed, same))
+        if keep is not None:
+            keep.add_again(seed, same)
+        if progress is not None:
+            broke = "" if same else f"seed {seed}: another trace without hops"
+            progress("repeats", len(report.rechecked), count, broke)
+    report.rechecked.sort()
 
 
 class _Workers:
