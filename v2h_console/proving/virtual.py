@@ -79,6 +79,8 @@ HEALTH_NS = 200 * MS
 #: Time passes finely for so long after a discontinuity, and before a deadline.
 FINE_AFTER_NS = 150 * MS
 FINE_BEFORE_NS = 20 * MS
+#: Three frames of the slowest kind (1 s): a repeated one counts, and a hop would not hear it.
+REPEATS_NS = 3_500 * MS
 #: The longest hop while nothing happens, and the shortest that is worth its look ahead.
 QUIET_HOP_NS = 1 * S
 LEAST_HOP_NS = 40 * MS
@@ -294,6 +296,8 @@ class VirtualSite:
                 self._every_frame = begins and params.get("how") in can_faults.BY_CHANCE
             case "lc.frozen":
                 self.to_console = can_faults.frozen(params) if begins else None
+                if begins:
+                    self._fine_until_ns = self.world.now_ns + REPEATS_NS
             case _ if fault in modbus_faults.FAULTS:
                 if fault == "modbus.timeout":
                     self.polling = not begins
