@@ -96,7 +96,11 @@ class MidState:
 
 @dataclass(frozen=True, slots=True)
 class InverterFast:
-    """The inverter as the logic controller sees it, every 10 ms."""
+    """The inverter as the logic controller sees it, every 10 ms.
+
+    ``limit_a``: continuous current of one leg that it would give now (the discharge limit in force, less its own
+    derating), never a fixed rating; None where only the rating is known.
+    """
 
     at_ns: int
     quality: Quality
