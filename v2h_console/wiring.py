@@ -22,10 +22,10 @@ from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.audit import AuditWriter, Who
 from v2h_console.runtime.config_keeper import ConfigKeeper, Loaded, hashes
 from v2h_console.runtime.desk import HAND_OVER, INSTALLER, TAKE, Desk, Seat
-from v2h_console.runtime.fast_lane import real_time
 from v2h_console.runtime.hand_over import HandOver
 from v2h_console.runtime.lock import Held, OwnerLock
 from v2h_console.runtime.owner import Owner, Trainer
+from v2h_console.runtime.precedence import before_others, real_time
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session import place
 from v2h_console.session.local import LocalSession
@@ -315,6 +315,7 @@ def _owner(
     *,
     trainer: Trainer | None = None,
 ) -> Owner:
+    before_others()
     circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
     return Owner(
         site.settings,

@@ -12,7 +12,7 @@ import pytest
 
 from tests.installing.roots import FILES
 from v2h_console.installing import layout
-from v2h_console.runtime import fast_lane, lock, logs, peers
+from v2h_console.runtime import lock, logs, peers, precedence
 from v2h_console.session import place
 from v2h_console.site import reader
 from v2h_console.wiring import STATE_FOLDER
@@ -78,7 +78,8 @@ def test_its_names_are_the_programs_own() -> None:
     assert {str(place.FOLDER), str(STATE_FOLDER), str(logs.FOLDER)} == set(layout.SERVICE_FOLDERS)
     assert {f"run/v2h/{name}" for name in (place.LOCK, place.SOCKET)} == set(layout.RUN_LEAVINGS)
     assert {group for group, _ in peers.GROUPS} | {unit["User"]} == set(layout.ACCOUNTS)
-    assert int(unit["LimitRTPRIO"]) >= fast_lane.REAL_TIME_PRIORITY
+    assert int(unit["LimitRTPRIO"]) >= precedence.REAL_TIME_PRIORITY
+    assert int(unit["Nice"]) == precedence.NICE
     assert all(str(reader.CONFIG_FOLDER) in file.path for file in FILES if file.persons)
     assert lock.OwnerLock is not None
 

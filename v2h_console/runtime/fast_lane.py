@@ -7,13 +7,11 @@ Nothing here touches disk, logging, sockets other than the bus, or the screen. E
 
 from __future__ import annotations
 
-import os
 import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TypeVar
 
@@ -26,6 +24,7 @@ from v2h_console.core.step import Step, step
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
+from v2h_console.runtime.precedence import real_time
 from v2h_console.runtime.urgency import QUIET_TICK_NS, matters, tick_of
 from v2h_drivers.can.bus import Bus, BusError
 from v2h_drivers.capabilities import (
@@ -44,9 +43,6 @@ from v2h_drivers.capabilities import (
 
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
 SWITCH_INTERVAL_S = 0.0005
-#: Where the system lets it (CAP_SYS_NICE), the lane runs before everything that has no deadline. It blocks on its bus
-#: between steps, so that nothing starves.
-REAL_TIME_PRIORITY = 10
 #: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands.
 MAX_BURST = 128
 HEALTH_EVERY_NS = 200 * NS_PER_MS
@@ -65,20 +61,6 @@ class Inbox:
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
     captures: deque[Captured] = field(default_factory=deque)
-
-
-@contextmanager
-def real_time() -> Iterator[None]:
-    """This thread before everything that has no deadline, where the system lets it; as before afterwards."""
-    try:
-        os.sched_setscheduler(0, os.SCHED_FIFO, os.sched_param(REAL_TIME_PRIORITY))
-    except PermissionError:
-        yield
-        return
-    try:
-        yield
-    finally:
-        os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
 
 
 class FastLane(threading.Thread):

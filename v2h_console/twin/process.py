@@ -36,6 +36,8 @@ SWITCH_INTERVAL_S = 0.0001
 LATE_NS = 2_000_000
 #: The twin plays hardware: where the system lets it, its loop runs before the programs that it plays for.
 REAL_TIME_PRIORITY = 20
+#: Of everything else in the process.
+NICE = -15
 YOUNG_GC_EVERY_NS = 500_000_000
 FULL_GC_EVERY_NS = 60_000_000_000
 S = 1_000_000_000
@@ -87,6 +89,10 @@ class TwinServer:
 
     def run(self, commands: TextIO) -> None:
         """Until stdin ends, a signal asks, or nobody listens to stdout any more."""
+        if os.getpriority(os.PRIO_PROCESS, 0) > NICE:
+            with suppress(PermissionError):
+                # All of it: a face that holds the interpreter's lock and is put aside would hold the bus up.
+                os.setpriority(os.PRIO_PROCESS, 0, NICE)
         self._faces.start()
         self._write({"twin": True, **self._addresses()})
         threading.Thread(target=self._listen, args=(commands,), name="twin-stdin", daemon=True).start()
