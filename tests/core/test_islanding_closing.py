@@ -15,6 +15,7 @@ from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SyncSettings
 from v2h_console.core.state import Mode
 from v2h_drivers.capabilities import (
     GridFast,
+    HouseFast,
     InverterFast,
     Sync,
 )
@@ -156,6 +157,50 @@ def test_contacts_closed_but_not_level_are_opened_with_the_gates_off_and_the_isl
     house.plant.twist.clear()
     house.until(Mode.ISLANDED, within_ms=500)
     assert house.state.islanding.close_tries == 1
+
+
+@takes(Mode.CLOSING_SYNC, "slipped", Mode.OPENING)
+@pytest.mark.parametrize("phase_deg", [21.0, -100.0])
+def test_a_phase_that_jumps_while_the_relay_travels_stops_the_close_with_the_gate_off(
+    phase_deg: float,
+) -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.will_not_close = True
+    house.until(Mode.CLOSING_SYNC, tick_ms=1)
+    house.plant.twist[Sync] = lambda reading: changed(reading, phase_deg=phase_deg)
+    house.tick(after_ms=10)
+    house.must_be(Mode.DARK)
+    jumped_ns = house.now_ns
+    for _ in range(19):
+        house.tick(after_ms=5)
+        assert opened_and_dark(house), "contacts on their way may meet yet"
+    assert "PHASE_JUMPED_AT_CLOSE" in house.codes()
+    house.plant.twist.clear()
+    house.plant.will_not_close = False
+    house.until(Mode.TIED, within_ms=10_000)
+    assert house.now_ns - jumped_ns >= NS_PER_S, "the delay is served again"
+    assert house.state.islanding.close_tries == 0, "no fault of the relay's"
+
+
+def test_an_angle_from_before_the_close_stops_nothing() -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.until(Mode.CLOSING_SYNC, tick_ms=1)
+    house.plant.silent = frozenset({Sync})
+    house.tick(after_ms=1)
+    house.must_be(Mode.CLOSING_SYNC)
+
+
+def test_an_owner_held_up_in_the_close_does_not_form_a_house_that_went_dark_in_passing() -> None:
+    """The controller opens and stops by itself meanwhile: what comes back is proved and shed for like any other start."""
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.will_not_close = True
+    house.until(Mode.CLOSING_SYNC, tick_ms=1)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.0, l2_pu=0.0)
+    house.tick(after_ms=1_860)
+    assert opened_and_dark(house)
 
 
 @takes(Mode.CLOSING_SYNC, "operator", Mode.OPENING)

@@ -40,6 +40,19 @@ def test_forming_waits_100_ms_for_a_stuck_switch_once_and_not_at_all_the_next_ti
     assert "LOAD_SWITCH_STUCK_HEAT_PUMP" in [alarm.code for alarm in house.state.alarms]
 
 
+def test_a_core_that_was_held_up_does_not_take_its_own_silence_for_a_stuck_switch() -> None:
+    """SHED may not have gone out meanwhile: what the switch is given its 100 ms for is said again first."""
+    house = House.tied()
+    house.plant.relay_stuck_mask = 1 << HEAT_PUMP
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.DARK, tick_ms=1)
+    house.tick(after_ms=450)
+    assert not house.state.loads.circuits[HEAT_PUMP].stuck
+    house.must_be(Mode.DARK)
+    house.run_ms(150, tick_ms=5)
+    assert house.state.loads.circuits[HEAT_PUMP].stuck
+
+
 def test_a_switch_that_was_repaired_is_believed_again() -> None:
     house = _stuck(HEAT_PUMP)
     _outage(house)

@@ -237,6 +237,17 @@ def _close_failed(view: View, state: State) -> Outcome:
     return Outcome(replace(state, islanding=islanding), (event,))
 
 
+def _slipped(view: View, state: State) -> Outcome:
+    """The street's phase jumped while the relay travelled. No fault of the relay's: the delay is served anew, that is all."""
+    opened = _opening(view, state)
+    # Contacts on their way may meet for a moment yet: nothing forms before they have come to rest.
+    rests_ns = view.now_ns + REOPEN_GRACE_MS * NS_PER_MS
+    islanding = replace(opened.state.islanding, form_not_before_ns=rests_ns, contact_grace_until_ns=rests_ns)
+    text = "The grid's phase jumped while the MID closed. MID told to open, gate off."
+    event = _event(view, "PHASE_JUMPED_AT_CLOSE", Severity.WARNING, text)
+    return Outcome(replace(opened.state, islanding=islanding), (event,))
+
+
 def _half_closed(view: View, state: State) -> Outcome:
     """The close went wrong with a contact on its way: gates off, open, prove, and form anew."""
     failed = _close_failed(view, state)
@@ -365,6 +376,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("not_closed", Mode.ISLANDED): _close_failed,
     ("not_closed", Mode.OPENING): _close_dead_failed,
     ("half_closed", Mode.OPENING): _half_closed,
+    ("slipped", Mode.OPENING): _slipped,
     ("closed", Mode.HANDBACK): _closed,
     ("closed", Mode.TIED): _closed_dead,
     ("chatter", Mode.OPENING): _chatter,

@@ -24,6 +24,8 @@ RESIDUAL_PU = 0.25
 #: The house counts as lit from here (half cycle), as back from FORMED_PU (SOGI, after its rise).
 LIT_PU = 0.88
 FORMED_PU = 0.9
+#: The most for a source of up to 500 kVA.
+MOST_PHASE_DEG = 20.0
 #: Beyond this the legs have no common neutral any more: 12 % of a leg is no load's doing.
 NEUTRAL_SHIFT_PU = 0.12
 DEAD_BUS_NS = 300 * NS_PER_MS
@@ -181,6 +183,23 @@ def house_formed(state: State, now_ns: int) -> bool:
         and house.l1_pu is not None
         and house.l2_pu is not None
         and min(house.l1_pu, house.l2_pu) >= FORMED_PU
+    )
+
+
+def gate_is_on(state: State, now_ns: int) -> bool:
+    """The inverter is heard, and its gate is on."""
+    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    return inverter is not None and inverter.gate_on
+
+
+def out_of_phase(settings: Settings, state: State, since_ns: int, now_ns: int) -> bool:
+    """An angle measured after ``since_ns`` lies beyond what contacts may meet at (IEEE 1547-2018, 4.10.4)."""
+    sync = fresh(state.senses.sync, now_ns, settings.sync.max_age_ms)
+    return (
+        sync is not None
+        and sync.at_ns > since_ns
+        and sync.phase_deg is not None
+        and abs(sync.phase_deg) > MOST_PHASE_DEG
     )
 
 

@@ -282,18 +282,35 @@ TABLE: tuple[Edge, ...] = (
     Edge(
         (Mode.CLOSING_SYNC,), "closed", "contacts closed, level for 10 ms", _closed_and_level, Mode.HANDBACK
     ),
+    # The relay travels for 30 ms. Contacts that meet all the same meet a house without a source.
+    Edge(
+        (Mode.CLOSING_SYNC,),
+        "slipped",
+        "over 20 degrees before the contacts meet",
+        lambda v: (
+            v.state.proof.position is Position.OPEN
+            and guards.out_of_phase(v.settings, v.state, v.state.islanding.since_ns, v.now_ns)
+        ),
+        Mode.OPENING,
+    ),
     Edge(
         (Mode.CLOSING_SYNC,),
         "not_closed",
-        "100 ms, both contacts still open",
-        lambda v: _after(CLOSING_DEADLINE_MS)(v) and v.state.proof.position is Position.OPEN,
+        "100 ms, both contacts still open, the house lit",
+        lambda v: (
+            _after(CLOSING_DEADLINE_MS)(v)
+            and v.state.proof.position is Position.OPEN
+            and guards.house_formed(v.state, v.now_ns)
+            and guards.gate_is_on(v.state, v.now_ns)
+        ),
         Mode.ISLANDED,
     ),
-    # A contact that moved may have closed a pole: nothing forms on until the MID is proven open again.
+    # A contact that moved may have closed a pole, and a house that went dark meanwhile is not formed in passing: nothing
+    # forms until the MID is proven open again.
     Edge(
         (Mode.CLOSING_SYNC,),
         "half_closed",
-        "100 ms, not known to be open",
+        "100 ms, not known to be open, or the house dark",
         _after(CLOSING_DEADLINE_MS),
         Mode.OPENING,
     ),

@@ -39,8 +39,11 @@ def take_receipts(
         lk_close=state.islanding.lk_close or kept.lk_close,
         operator_hold=state.islanding.operator_hold or kept.held_open,
     )
-    # What was found is what is wanted until something changes it: nothing has to be written for it.
-    wanted = replace(state.latch, wanted_kept=kept)
+    # What was found is what is wanted until something changes it: nothing has to be written for it. A record that could
+    # not be read is replaced by one that can, so that the next start knows of it too.
+    wanted = state.latch
+    if wanted.durable_sequence:
+        wanted = replace(wanted, wanted_kept=kept)
     said = [
         text
         for text in (

@@ -48,7 +48,7 @@ class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
     when a path has been over its continuous and its 10 s limit; ``limit_w`` and ``units``: limit and
     inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
-    switches' feedback has come without a break."""
+    switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at."""
 
     circuits: tuple[CircuitState, ...] = ()
     next_admission_ns: int = 0
@@ -63,6 +63,7 @@ class LoadState:
     spare_mask: int = 0
     peaks: Peaks = Peaks()
     heard_since_ns: int | None = None
+    heard_at_ns: int | None = None
 
     @property
     def doubted_mask(self) -> int:

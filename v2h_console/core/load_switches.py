@@ -17,6 +17,8 @@ from v2h_console.core.settings import NS_PER_MS, Settings
 
 #: A contactor drops within 40 ms and its feedback comes at once; what is still closed then does not follow (class 49).
 FOLLOW_NS = 100 * NS_PER_MS
+#: A gap in what was looked at: the core itself was held up, and what it asked for may not have gone out.
+BREAK_NS = 150 * NS_PER_MS
 
 
 def look(settings: Settings, state: LoadState, senses: Senses, *, dark: bool, now_ns: int) -> LoadState:
@@ -37,9 +39,11 @@ def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
     """A switch that has not followed SHED in time is at fault: its circuit counts as on from now on."""
     feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
     if feedback is None:
-        return state if state.heard_since_ns is None else replace(state, heard_since_ns=None)
-    if state.heard_since_ns is None:
+        return replace(state, heard_since_ns=None, heard_at_ns=None)
+    before_ns = state.heard_at_ns
+    if before_ns is None or feedback.at_ns - before_ns > BREAK_NS:
         state = replace(state, heard_since_ns=feedback.at_ns)
+    state = replace(state, heard_at_ns=feedback.at_ns)
     if not (feedback.closed_mask & state.mask or state.doubted_mask):
         return state
     circuits = tuple(

@@ -27,6 +27,10 @@ CONFLICT_MS = 5_000.0
 Reaction = Callable[[int, Scene, Sequence[Truth]], float | None]
 
 
+#: Two commands at once turn the enable on and off until the third voice is heard for what it is.
+YIELD_NS = 500 * MS
+
+
 @dataclass(frozen=True, slots=True)
 class Expected:
     """``applies`` to the scene at the onset; then ``reaction`` within ``within_ms``."""
@@ -157,7 +161,15 @@ def _no_overload(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float
 
 def _closes_at_most(times: int) -> Reaction:
     def reaction(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-        return 0.0 if sum(truth.truth == "coil.on" for truth in after) <= times else None
+        tries = 0
+        for truth in after:
+            if truth.truth == "order.given" and truth.detail.get("order") == "operator.reset_lockout":
+                # A person has looked: it may try again.
+                tries = 0
+            tries += truth.truth == "coil.on"
+            if tries > times:
+                return None
+        return 0.0
 
     return reaction
 
@@ -188,9 +200,9 @@ def _meets_the_limit(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> flo
 
 
 def _stops_for_good(onset_ns: int, scene: Scene, after: Sequence[Truth]) -> float | None:
-    """The inverter stops, and nothing forms while the fault is there."""
+    """The inverter stops, and nothing forms while the fault is there, unless another inverter with another car does."""
     for truth in after:
-        if truth.truth == "fault.cleared":
+        if truth.truth in ("fault.cleared", "unit.primary"):
             break
         if truth.truth == "form.on":
             return None
@@ -287,6 +299,21 @@ def _stays_locked(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> floa
 
 
 _GATE = _first("gate.off", "inverter.tripped")
+
+
+def _stands_by(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Our own enable goes, and does not come back while the other commands. What the gate does is the other's doing."""
+    gone_ns: int | None = None
+    for truth in after:
+        if truth.truth == "fault.cleared":
+            break
+        if truth.truth in ("gate.off", "form.off", "inverter.tripped") and gone_ns is None:
+            gone_ns = truth.at_ns
+        elif truth.truth == "form.on" and gone_ns is not None and truth.at_ns - gone_ns > YIELD_NS:
+            return None
+    return None if gone_ns is None else (gone_ns - onset_ns) / MS
+
+
 #: The island that needed the car has ended either way.
 _GATE_OR_GRID = _first("gate.off", "inverter.tripped", "mid.closed")
 
@@ -395,7 +422,7 @@ EXPECTED: dict[str, Expected] = {
     "storage.full": Expected(_islanded, _none_of("coil.on"), 0.0),
     "aux_supply.low": Expected(_working, _first("gate.off", "inverter.tripped"), 1_000.0),
     "pv.surplus": Expected(_islanded, _surplus_met, 2_000.0),
-    "control.second_master": Expected(_working, _GATE, 1_000.0),
+    "control.second_master": Expected(_working, _stands_by, 1_000.0),
     "parallel.primary_lost": Expected(_islanded, _first("gate.off"), 85.0),
     "parallel.phase_error": Expected(_shared, _first("unit.gate_off", "unit.tripped"), 100.0),
     "clock.steps": Expected(_shaving, _waits_for_the_clock, 0.0),

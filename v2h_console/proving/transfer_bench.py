@@ -148,7 +148,13 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
         lane.lateness = Lateness()
         lane.garbage.pause_max_ns = 0
 
-    worker = _Worker(running.twin, outages, random.Random(seed), result, begin)
+    watching = running.session()
+
+    def standing() -> str:
+        alarms = [alarm.text.rstrip(".") for alarm in watching.watch().alarms if alarm.severity != "info"]
+        return "; ".join(alarms) or "no alarm stands"
+
+    worker = _Worker(running.twin, outages, random.Random(seed), result, begin, standing)
     try:
         if busy_screen:
             from v2h_console.proving.busy_screen import BusyScreen
@@ -183,8 +189,11 @@ class _Worker:
         chance: random.Random,
         result: Result,
         begin: Callable[[], None],
+        standing: Callable[[], str],
     ) -> None:
         self._begin = begin
+        self._standing = standing
+        self._late_ms = 0.0
         self._twin = twin
         self._outages = outages
         self._chance = chance
@@ -209,6 +218,7 @@ class _Worker:
             time.sleep(0.7 + 0.1 * self._chance.random())
             for _line in self._twin.drain():
                 pass
+            self._late_ms = 0.0
             self._twin.do("grid.loss", {})
             outage = self._measure()
             if outage is None:
@@ -218,7 +228,8 @@ class _Worker:
             self._twin.do("grid.return", {"in_phase": True})
             if not self._await_tied(SETTLE_LIMIT_S):
                 self.failure = (
-                    f"the house did not get back to the grid after outage {len(self._result.outages)}"
+                    f"the house did not get back to the grid after outage {len(self._result.outages)} "
+                    f"({self._standing()}; the twin itself was up to {self._late_ms:.0f} ms late)"
                 )
                 return
 
@@ -230,6 +241,7 @@ class _Worker:
             line = self._twin.truth(0.2)
             if line is None:
                 continue
+            self._note_lateness(line)
             if line.get("truth") == "mid.closed":
                 closed = True
             elif line.get("truth") == "mid.opened":
@@ -237,6 +249,10 @@ class _Worker:
             elif closed and line.get("truth") == "inverter.mode" and line.get("mode") == "following":
                 return True
         return False
+
+    def _note_lateness(self, line: dict[str, Any]) -> None:
+        if line.get("truth") == "twin.late":
+            self._late_ms = max(self._late_ms, float(line["late_ms"]))
 
     def _measure(self) -> Outage | None:
         """The marks of one outage, from the truth alone."""
@@ -258,6 +274,7 @@ class _Worker:
             if line is None:
                 continue
             truth = str(line.get("truth"))
+            self._note_lateness(line)
             if truth == "twin.late":
                 late.append((float(line["at_s"]) * 1000.0, float(line["late_ms"])))
             name = wanted.get(truth)

@@ -140,6 +140,8 @@ class Storage:
     #: The record before the newest; how the newest was torn, "": it is whole.
     older: PersistLatch = PersistLatch(0, True, "start")
     torn: str = ""
+    #: When the newest record is down: from then on no cut of the power brings the older one back.
+    durable_at_ns: int = 0
 
 
 @dataclass(slots=True)
@@ -243,7 +245,7 @@ class VirtualSite:
 
     def _found_on_disk(self) -> LatchReceipt:
         storage = self.storage
-        if not storage.torn:
+        if not storage.torn or (storage.torn == "older" and self.world.now_ns >= storage.durable_at_ns):
             return LatchReceipt(storage.sequence, storage.locked, storage.kept)
         record = PersistLatch(storage.sequence, storage.locked, "torn", storage.kept)
         return torn_latch.found(record, storage.older, storage.torn, self.seed)
@@ -648,7 +650,8 @@ class VirtualSite:
         self.storage.sequence, self.storage.locked = command.sequence, command.locked
         self.storage.kept = command.kept
         receipt = LatchReceipt(command.sequence, command.locked, command.kept)
-        self._push(now_ns + round(delay_ms * MS), 0, receipt)
+        self.storage.durable_at_ns = now_ns + round(delay_ms * MS)
+        self._push(self.storage.durable_at_ns, 0, receipt)
 
 
 def _thresholds_pu(settings: Settings) -> tuple[float, ...]:

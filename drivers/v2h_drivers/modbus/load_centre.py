@@ -92,7 +92,9 @@ class LoadCentre:
                 self._emit(await self._read_meter(circuit, unit))
             except ModbusFailure as failure:
                 silent.append(f"meter {unit} {failure}")
-        self._health.note("; ".join(silent[:2]) + (f" and {len(silent) - 2} more" if len(silent) > 2 else ""))
+                # Said now: with others silent too, the round may take seconds.
+                self._health.note(_in_words(silent))
+        self._health.note(_in_words(silent))
         self._health.good()
 
     async def _read_relays(self) -> int:
@@ -129,6 +131,10 @@ class LoadCentre:
                     break
             else:
                 self._health.note(f"relay {request.circuit + 1} does not follow")
+
+
+def _in_words(silent: list[str]) -> str:
+    return "; ".join(silent[:2]) + (f" and {len(silent) - 2} more" if len(silent) > 2 else "")
 
 
 def float32(registers: tuple[int, ...], at: int) -> float | None:

@@ -23,6 +23,7 @@ from v2h_drivers.capabilities import (
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
+from v2h_drivers.modbus.machine import FailureKind
 from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
 
@@ -78,8 +79,13 @@ class SunSpecDevice:
             try:
                 await self.poll()
             except ModbusFailure as failure:
+                if failure.kind is FailureKind.EXCEPTION and self._places:
+                    self._doubt()
                 self._failed(str(failure))
-            except (NotSunSpec, UnitConflict) as failure:
+            except NotSunSpec as failure:
+                self._doubt()
+                self._failed(str(failure))
+            except UnitConflict as failure:
                 self._failed(str(failure))
             spent_s = (self._clock_ns() - began_ns) / 1e9
             pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
@@ -115,6 +121,13 @@ class SunSpecDevice:
             if self._stranger_ns is None:
                 self._identity = None
 
+    def _doubt(self) -> None:
+        """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
+        if self._identity is None:
+            return
+        self._stranger_ns = self._clock_ns()
+        self._strangers = self._strangers or f"{self._identity[2]} and one with another map"
+
     def _know(self, read: dict[int, tuple[int, ...]]) -> None:
         """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while."""
         registers, points = read.get(1), model_points(1)
@@ -131,7 +144,7 @@ class SunSpecDevice:
             return
         if now_ns - self._stranger_ns < ALONE_NS:
             raise UnitConflict(f"two devices answer as unit {self._unit}: {self._strangers}")
-        self._stranger_ns = None
+        self._stranger_ns, self._strangers = None, ""
 
     async def _identify(self) -> None:
         place = self._places.get(1)
