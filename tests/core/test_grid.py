@@ -297,6 +297,24 @@ def test_two_sides_of_a_closed_mid_that_differ_hold_the_close_until_they_agree()
     assert street.plausibility.drift == ""
 
 
+def test_a_difference_at_the_loss_and_one_at_the_close_are_no_drift() -> None:
+    """At both edges the two sides part for a half cycle; the outage between them is no time of differing."""
+    street = Street()
+    street.half_cycle(1.0)
+    street.hear(house_cycle(street, 1.0))
+    street.half_cycle(1.0)
+    street.hear(house_cycle(street, 0.9))
+    street.half_cycle(1.0)
+    assert street.plausibility.differs_since_ns is not None
+    street.tied = False
+    for _ in range(300):
+        street.half_cycle(1.0)
+    street.tied = True
+    street.hear(house_cycle(street, 0.9))
+    street.half_cycle(1.0)
+    assert street.plausibility.drift == ""
+
+
 def test_an_open_neutral_is_left_and_a_motor_s_start_is_not() -> None:
     street = Street()
     street.lasts(0.5)

@@ -52,6 +52,9 @@ def update(
     frames = [reading for reading in readings if isinstance(reading, GridFast)]
     if frames:
         state = _stuck(state, frames)
+    if not tied:
+        # Two sides that are not one voltage differ as they like: what they did before counts no further.
+        state = replace(state, differs_since_ns=None, agrees_since_ns=None)
     for reading in readings:
         if isinstance(reading, SideCycle) and reading.side is Side.GRID:
             state = _neutral(state, reading)
