@@ -92,8 +92,9 @@ class LoadCentre:
                 self._emit(await self._read_meter(circuit, unit))
             except ModbusFailure as failure:
                 silent.append(f"meter {unit} {failure}")
-                # Said now: with others silent too, the round may take seconds.
+                # Said now: with others silent too, the round may take seconds. The board itself has answered.
                 self._health.note(_in_words(silent))
+                self._health.good()
         self._health.note(_in_words(silent))
         self._health.good()
 
