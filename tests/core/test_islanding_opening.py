@@ -440,7 +440,7 @@ def test_what_was_locked_before_stays_locked() -> None:
     assert house.state.islanding.lk_close == "the MID took over 100 ms to open"
 
 
-@pytest.mark.parametrize("later_ms", [150, 1_000])
+@pytest.mark.parametrize("later_ms", [600, 2_000])
 def test_a_street_that_died_with_the_house_keeps_its_lockout_when_the_grid_returns(later_ms: int) -> None:
     house = _taken_for_backfeed()
     house.plant.twist[GridFast] = lambda reading: grid_fast(reading.at_ns, 0.0, below_050_ms=100.0)

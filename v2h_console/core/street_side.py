@@ -18,9 +18,10 @@ BACKFEED = "the street side followed the house"
 FOLLOWS_PU = 0.02
 #: From here the ratio of the two sides says something.
 TELLING_PU = 0.3
-#: A street that lives by itself has this much on both legs, from the fault on and beside a dead house for so long.
+#: A street that lives by itself has this much on both legs, soon after the fault (an owner may be held up meanwhile; one that
+#: comes back later may have been fed before), and beside a dead house for so long.
 LIVES_PU = 0.5
-LIVES_AT_ONCE_NS = 100 * NS_PER_MS
+LIVES_AT_ONCE_NS = 500 * NS_PER_MS
 APART_NS = 100 * NS_PER_MS
 
 
@@ -71,8 +72,8 @@ def _most(grid_pu: float | None, house_pu: float | None, most: float) -> float:
 
 
 def lives_apart(state: State, now_ns: int) -> bool:
-    """What was taken for back-feed was the street itself: it lived on from the instant the gates were turned off,
-    and the house beside it is dead. No closed pole lets that be."""
+    """What was taken for back-feed was the street itself: it lives on though the gates were turned off, and
+    the house beside it is dead. No closed pole lets that be."""
     islanding = state.islanding
     lives_ns, dead_ns = islanding.street_lives_since_ns, islanding.dead_since_ns
     return (
