@@ -24,6 +24,8 @@ WINDOW_HZ = (59.49, 60.11)
 DELAY_SHARE = 0.985
 # Synchronisation limits for 0 to 500 kVA.
 PHASE_LIMIT_DEG = 20.0
+#: A jump this shortly before the contacts meet cannot be undone: a cycle to measure it, a frame, the relay's own inertia.
+UNSTOPPABLE_NS = 25 * MS
 VOLTAGE_LIMIT_PU = 0.10
 DEAD_PU = 0.05
 DEAD_HOLD_NS = 299 * MS
@@ -165,6 +167,7 @@ class Judge:
     _island_ns: int | None = None
     _faults: dict[str, int] = field(default_factory=dict)
     _ever: set[str] = field(default_factory=set)
+    _jumped_ns: int | None = None
     _said: set[tuple[str, str]] = field(default_factory=set)
 
     # ------------------------------------------------------------ what is told from outside the house
@@ -218,6 +221,8 @@ class Judge:
                 if self._closed_ns is None:
                     self._closed_ns = at_ns
                     self._judge_contact(scene)
+            case "grid.phase_jumped":
+                self._jumped_ns = at_ns
             case "mid.opened":
                 self._closed_ns = None
             case "form.on":
@@ -317,6 +322,8 @@ class Judge:
         dead = self._dead.at_ns is not None and scene.at_ns - self._dead.at_ns >= DEAD_HOLD_NS
         # The house bus takes the street's voltage with the contact itself; before it, it was dead.
         if dead or scene.phase_deg is None or scene.mode != "forming":
+            return
+        if self._jumped_ns is not None and scene.at_ns - self._jumped_ns < UNSTOPPABLE_NS:
             return
         if abs(scene.phase_deg) > PHASE_LIMIT_DEG:
             self._violate("I1", scene.at_ns, f"contacts met at {scene.phase_deg:.1f} degrees")
