@@ -24,5 +24,5 @@ def test_every_outage_lights_the_house_and_every_return_ends_on_the_grid() -> No
     assert bench.stdout, bench.stderr
     document = json.loads(bench.stdout)
     assert document["outages"] == document["counted"] + document["void"] == 6
-    assert document["not_restored"] == 0
+    assert document["not_restored"] == 0, document["said"]
     assert document["screen"]["bytes_per_s"] > 0.0

@@ -18,12 +18,12 @@ from v2h_console.core.step import Step, step
 from v2h_console.proving import replay
 from v2h_console.proving.course import JudgedSite
 from v2h_console.runtime import incident_file
-from v2h_console.runtime.incident_file import Entry, Incident, IncidentError
+from v2h_console.runtime.incident_file import Incident, IncidentError
 from v2h_console.runtime.recorder import BEFORE_NS, KEPT, LONGEST_NS, IncidentWriter, Ring
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.capabilities import GridFast, Quality
 
-Finished = tuple[str, State, tuple[Entry, ...]]
+Finished = tuple[str, State, tuple[bytes, ...]]
 
 
 class Watched:
@@ -48,7 +48,8 @@ class Watched:
 
     def incident(self, nth: int = 0) -> Incident:
         """One of the finished ones as it would be written."""
-        title, state, entries = self.finished[nth]
+        title, state, records = self.finished[nth]
+        entries = tuple(incident_file.unpacked(record) for record in records)
         return Incident(title, "test", 1_784_037_773.0, self.settings, state, entries)
 
 
@@ -154,7 +155,8 @@ def test_what_never_ends_is_written_in_parts() -> None:
         house.judged.do("fault.clear", {"fault": "grid_sense.off"})
     house.live(50.0)
     assert house.finished
-    for _, _, entries in house.finished:
+    for nth in range(len(house.finished)):
+        entries = house.incident(nth).entries
         assert entries[-1].now_ns - entries[0].now_ns <= LONGEST_NS + 3 * BEFORE_NS
     assert all(replay.run(house.incident(nth)).difference is None for nth in range(len(house.finished)))
 
@@ -164,7 +166,7 @@ def written(folder: Path, incident: Incident, clock: Callable[[], float], times:
     writer = IncidentWriter(folder, incident.settings, clock)
     writer.start()
     for _ in range(times):
-        writer._queue.put((incident.title, incident.state, incident.entries))
+        writer.submit(incident.title, incident.state, tuple(map(incident_file.packed, incident.entries)))
     writer.stop()
     writer.join(30.0)
     return writer

@@ -1,0 +1,150 @@
+"""The lane that was held up: what the devices said meanwhile is read before anything is decided."""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass, field
+
+import pytest
+
+from v2h_console.core.commands import PersistLatch
+from v2h_console.core.observation import Observation
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.state import State
+from v2h_console.core.step import Step
+from v2h_console.proving.course import JudgedSite
+from v2h_console.runtime.fast_lane import FastLane, Inbox
+from v2h_console.twin.scenario import Scenario, Start
+from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import SlowRequest
+
+TIED_AT_S = 8.0
+#: Longer than the controller may be silent.
+HELD_UP_NS = 150 * NS_PER_MS
+
+
+@dataclass
+class RecordedBus:
+    """What a controller said, to be read at its time; the clock goes on with the waiting."""
+
+    frames: deque[tuple[int, int, bytes]]
+    now_ns: int = 0
+    bad_datagrams: int = 0
+    sent: list[int] = field(default_factory=list)
+
+    def clock_ns(self) -> int:
+        return self.now_ns
+
+    def send(self, arbitration_id: int, data: bytes) -> None:
+        self.sent.append(self.now_ns)
+
+    def recv(self, timeout_s: float) -> tuple[int, bytes, int] | None:
+        until_ns = self.now_ns + round(timeout_s * NS_PER_S)
+        if self.frames and self.frames[0][0] <= until_ns:
+            at_ns, arbitration_id, data = self.frames.popleft()
+            self.now_ns = max(self.now_ns, at_ns)
+            return arbitration_id, data, self.now_ns
+        self.now_ns = until_ns
+        return None
+
+    def fileno(self) -> int:
+        return -1
+
+    def shutdown(self) -> None:
+        """Nothing to let go of."""
+
+
+@dataclass
+class HeldUp:
+    """A lane in a house on the grid, put aside once, after so many steps, for ``held_up_ns``."""
+
+    lane: FastLane
+    bus: RecordedBus
+    steps: list[tuple[int, Observation, Step]]
+
+
+def slow(_request: SlowRequest) -> None:
+    """Nobody polls here."""
+
+
+def persist(_command: PersistLatch) -> None:
+    """No disk here."""
+
+
+@pytest.fixture(scope="module")
+def said() -> tuple[Settings, State, list[tuple[int, int, bytes]], int]:
+    """Three seconds of frames of a house on the grid, with the core's memory at their beginning."""
+    judged = JudgedSite(Scenario("tied", 20.0, Start(enter_service_s=1.0), ()), 3, fixed=True)
+    site = judged.site
+    frames: list[tuple[int, int, bytes]] = []
+
+    def overhear(arbitration_id: int, data: bytes, at_ns: int) -> bytes:
+        frames.append((at_ns, arbitration_id, data))
+        return data
+
+    site.advance(round(TIED_AT_S * NS_PER_S))
+    assert site.state.islanding.mode.value == "tied"
+    state = site.state
+    site.to_console = overhear
+    site.advance(round((TIED_AT_S + 3.0) * NS_PER_S))
+    return site.settings, state, frames, round(TIED_AT_S * NS_PER_S)
+
+
+def run(said: tuple[Settings, State, list[tuple[int, int, bytes]], int], held_up_ns: int) -> HeldUp:
+    """The lane over the frames; after its 20th step it is held up."""
+    settings, state, frames, from_ns = said
+    bus = RecordedBus(deque(frames), from_ns)
+    steps: list[tuple[int, Observation, Step]] = []
+
+    def recorded(_before: State, observation: Observation, now_ns: int, result: Step) -> None:
+        steps.append((now_ns, observation, result))
+        if len(steps) == 20:
+            bus.now_ns += held_up_ns
+        if len(steps) == 30:
+            lane.stop()
+
+    link = LogicControllerLink("Controller", "recorded")
+    lane = FastLane(
+        settings,
+        bus,
+        link,
+        Inbox(),
+        slow_request=slow,
+        persist=persist,
+        recorded=recorded,
+        clock_ns=bus.clock_ns,
+    )
+    lane.take_up(state)
+    lane.run()
+    return HeldUp(lane, bus, steps)
+
+
+def test_what_waits_on_the_bus_is_read_before_the_first_decision(
+    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
+) -> None:
+    held = run(said, HELD_UP_NS)
+    assert held.lane.failure is None
+    put_aside_ns, (back_ns, observation, _) = held.steps[19][0], held.steps[20]
+    assert back_ns - put_aside_ns >= HELD_UP_NS
+    waiting = sum(put_aside_ns < at_ns <= back_ns for at_ns, _, _ in said[2])
+    assert waiting > 40
+    assert len(observation.readings) >= waiting * 0.9
+
+
+def test_its_own_absence_is_not_taken_for_the_controllers_silence(
+    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
+) -> None:
+    held = run(said, HELD_UP_NS)
+    assert [event.code for _, _, result in held.steps for event in result.events] == []
+    assert {result.state.islanding.mode.value for _, _, result in held.steps} == {"tied"}
+    assert held.lane.lateness.max_ns >= HELD_UP_NS - 50 * NS_PER_MS
+
+
+def test_a_controller_that_was_silent_as_long_is_silent(
+    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
+) -> None:
+    settings, state, frames, from_ns = said
+    silent = [frame for frame in frames if not 200 * NS_PER_MS < frame[0] - from_ns < 400 * NS_PER_MS]
+    held = run((settings, state, silent, from_ns), 0)
+    codes = [event.code for _, _, result in held.steps for event in result.events]
+    assert "CONTROLLER_SILENT" in codes
