@@ -8,6 +8,7 @@ import pytest
 
 from tests.core.houses import House
 from v2h_console.core.kept_latch import kept_of
+from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS
 from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import FaultCause, Mode
@@ -79,4 +80,58 @@ def test_a_disk_that_takes_nothing_delays_no_opening_and_no_forming() -> None:
     house.tick(OrderKind.OPEN_MID)
     house.must_be(Mode.OPENING)
     house.until(Mode.ISLANDED)
-    assert kept_of(house.state).held_open
+    assert kept_of(house.settings, house.state).held_open
+
+
+def test_a_switch_that_does_not_open_is_known_after_the_restart_so_that_the_next_outage_does_not_wait_for_it() -> (
+    None
+):
+    def outage(house: House) -> float:
+        house.plant.grid_falls(house.now_ns)
+        return house.until(Mode.ISLANDED)
+
+    house = House.tied()
+    heavy = next(index for index, circuit in enumerate(house.settings.loads.circuits) if circuit.heavy)
+    name = house.settings.loads.circuits[heavy]
+    house.plant.relay_stuck_mask = 1 << heavy
+    waited_ms = outage(house)
+    house.run_ms(200)
+    assert house.disk.kept.doubted == (name.id,)
+    house.plant.grid_returns()
+    house.until(Mode.TIED, within_ms=400_000, tick_ms=50)
+    house.restart()
+    house.until(Mode.TIED)
+    assert f"switches that did not open: {name.name}" in _last_kept(house)
+    assert outage(house) <= waited_ms - 60.0
+
+
+def test_a_culprit_stays_off_across_a_restart_until_a_person_resets_it() -> None:
+    house = House.islanded()
+    id_ = house.settings.loads.circuits[0].id
+    first = replace(house.state.loads.circuits[0], trips=CULPRIT_TRIPS)
+    house.state = replace(
+        house.state, loads=replace(house.state.loads, circuits=(first, *house.state.loads.circuits[1:]))
+    )
+    house.run_ms(50)
+    assert house.disk.kept.culprits == (id_,)
+    house.restart()
+    house.until(Mode.ISLANDED)
+    assert house.settings.loads.circuits[0].name in _last_kept(house)
+    house.run_ms(1_000)
+    held = house.state.loads.circuits[0]
+    assert (held.shed, held.reason) == (True, CULPRIT)
+    house.tick(OrderKind.RESET_LOCKOUT)
+    house.run_ms(50)
+    assert house.disk.kept == Kept()
+
+
+def test_a_circuit_that_the_load_table_no_longer_has_is_passed_over_and_forgotten() -> None:
+    house = House.booting()
+    house.receipts = [LatchReceipt(3, locked=True, kept=Kept(culprits=("gone",), doubted=("gone", "too")))]
+    house.until(Mode.TIED)
+    assert "LATCH_KEPT" not in house.codes()
+    assert house.disk.kept == Kept()
+
+
+def _last_kept(house: House) -> str:
+    return [event.text for event in house.events if event.code == "LATCH_KEPT"][-1]

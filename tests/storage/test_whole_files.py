@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import errno
+import json
+import zlib
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -30,7 +32,7 @@ from v2h_console.storage import whole_file
 
 PLACE = Path("/state/file")
 OLD, NEW = b"the old one, whole", b"the new one, which is a little longer"
-LOCKED = PersistLatch(4, True, "islanded", Kept(lk_close="a pole is welded"))
+LOCKED = PersistLatch(4, True, "islanded", Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "wärmepumpe")))
 CLEARED = PersistLatch(5, False, "grid requalified", Kept())
 
 
@@ -143,3 +145,21 @@ def test_old_incidents_that_cannot_be_removed_cost_nothing() -> None:
     writer = IncidentWriter(folder, SETTINGS, disk=disk)
     assert writer.write(folder / "2026-new.v2hincident", NEW)
     assert writer.failure == ""
+
+
+def test_a_record_of_the_version_before_loads_were_remembered_is_read() -> None:
+    line = (
+        b'{"sequence": 9, "locked": true, "reason": "islanded", "lk_form": "", "lk_close": "a pole is welded", '
+        b'"held_open": true, "crc": %d}\n'
+    )
+    body = {
+        "sequence": 9,
+        "locked": True,
+        "reason": "islanded",
+        "lk_form": "",
+        "lk_close": "a pole is welded",
+        "held_open": True,
+    }
+    crc = zlib.crc32(json.dumps(body, sort_keys=True).encode())
+    found = read_latch(PLACE, FakeDisk({PLACE: line % crc}))
+    assert found == LatchReceipt(9, locked=True, kept=Kept(lk_close="a pole is welded", held_open=True))

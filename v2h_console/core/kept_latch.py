@@ -1,6 +1,8 @@
 """What the latch record must say now, and what the last run's record says to this one (I3).
 
 A lockout and an MID that a person opened outlive the process: else a restart would close what a line worker opened.
+So do a circuit that overloaded the island again and again and a switch that does not open: else the first outage after
+a restart would find them out anew, with the house.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
@@ -10,6 +12,7 @@ from v2h_console.core import guards, latch, street_side
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
+from v2h_console.core.load_state import LoadState, remembered, with_remembered
 from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import FaultCause, Mode, State
@@ -23,7 +26,7 @@ _LASTING = {
 
 
 def take_receipts(
-    state: State, receipts: tuple[LatchReceipt, ...], now_ns: int
+    settings: Settings, state: State, receipts: tuple[LatchReceipt, ...], now_ns: int
 ) -> tuple[State, tuple[Event, ...]]:
     """Believe the storage; the first receipt brings back what the last run kept."""
     if not receipts:
@@ -44,24 +47,43 @@ def take_receipts(
     wanted = state.latch
     if wanted.durable_sequence:
         wanted = replace(wanted, wanted_kept=kept)
-    said = [
+    loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
+    state = replace(state, islanding=islanding, latch=wanted, loads=loads)
+    said = _said(settings, replace(kept, culprits=(), doubted=()), loads)
+    if not said:
+        # All of it was about circuits that the load table no longer has.
+        return state, ()
+    return state, (Event(now_ns, "LATCH_KEPT", Severity.WARNING, f"From before the start: {said}."),)
+
+
+def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
+    culprits, doubted = (
+        ", ".join(circuit.name for circuit in settings.loads.circuits if circuit.id in ids)
+        for ids in remembered(settings, loads)
+    )
+    return "; ".join(
         text
         for text in (
             kept.lk_form and f"forming is locked out ({kept.lk_form})",
             kept.lk_close and f"closing is locked out ({kept.lk_close})",
             "the MID was opened by hand" if kept.held_open else "",
+            culprits and f"off while islanded for their overloads: {culprits} (R resets)",
+            doubted and f"switches that did not open: {doubted}",
         )
         if text
-    ]
-    event = Event(now_ns, "LATCH_KEPT", Severity.WARNING, f"From before the start: {', '.join(said)}.")
-    return replace(state, islanding=islanding, latch=wanted), (event,)
+    )
 
 
-def kept_of(state: State) -> Kept:
+def kept_of(settings: Settings, state: State) -> Kept:
     """What a restart must not forget."""
     islanding = state.islanding
     cause = _LASTING.get(islanding.fault_cause, "") if islanding.mode is Mode.FAULT_OPEN else ""
-    return Kept(islanding.lk_form or cause, islanding.lk_close or cause, islanding.operator_hold)
+    return Kept(
+        islanding.lk_form or cause,
+        islanding.lk_close or cause,
+        islanding.operator_hold,
+        *remembered(settings, state.loads),
+    )
 
 
 def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistLatch | None]:
@@ -71,7 +93,7 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistL
         return state, None
     locked = not _clear_wanted(settings, state, now_ns)
     reason = state.islanding.mode.value if locked else "grid requalified"
-    following, persist = latch.want(state.latch, locked, reason, kept_of(state))
+    following, persist = latch.want(state.latch, locked, reason, kept_of(settings, state))
     return (state if persist is None else replace(state, latch=following)), persist
 
 

@@ -86,6 +86,30 @@ def initial(settings: Settings) -> LoadState:
     return LoadState(circuits=tuple(CircuitState() for _ in settings.loads.circuits))
 
 
+def remembered(settings: Settings, state: LoadState) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Ids of the culprits, and of the circuits whose switch is in doubt: what a restart may not forget."""
+    if not any(held.doubted or held.culprit for held in state.circuits):
+        return (), ()
+    both = list(zip(settings.loads.circuits, state.circuits, strict=True))
+    culprits = tuple(circuit.id for circuit, held in both if held.culprit)
+    return culprits, tuple(circuit.id for circuit, held in both if held.doubted)
+
+
+def with_remembered(
+    settings: Settings, state: LoadState, culprits: tuple[str, ...], doubted: tuple[str, ...]
+) -> LoadState:
+    """What an earlier run remembered; a circuit that the load table no longer has is passed over."""
+    circuits = tuple(
+        replace(
+            held,
+            trips=max(held.trips, CULPRIT_TRIPS) if circuit.id in culprits else held.trips,
+            doubted=held.doubted or circuit.id in doubted,
+        )
+        for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
+
+
 def known(circuit: Circuit, held: CircuitState) -> Circuit:
     """The table's line, raised to what has been seen; never lowered."""
     if held.learned_va <= circuit.running_va:

@@ -37,11 +37,14 @@ class CoreOrder:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """What only a person ends, and so no restart may: the lockouts, and an MID that was opened by hand."""
+    """What no restart ends: the lockouts, an MID that was opened by hand, and by their ids the circuits that overloaded
+    the island too often and those whose switch did not follow. The last only their switch ends, the others a person."""
 
     lk_form: str = ""
     lk_close: str = ""
     held_open: bool = False
+    culprits: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

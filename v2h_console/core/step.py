@@ -92,7 +92,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     observation = replace(observation, readings=screen(observation.readings))
     observation, state = _hear_units(settings, state, observation)
     state = _sense(settings, state, observation, now_ns)
-    state, kept_events = kept_latch.take_receipts(state, observation.receipts, now_ns)
+    state, kept_events = kept_latch.take_receipts(settings, state, observation.receipts, now_ns)
     events.extend(kept_events)
     taken = orders.take(settings, state, observation.orders, now_ns)
     events.extend(taken.events)

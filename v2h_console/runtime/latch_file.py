@@ -13,10 +13,26 @@ from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import msgspec
+
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.storage import whole_file
 from v2h_console.storage.disk import DISK, Disk, unheard
+
+
+class _Record(msgspec.Struct, forbid_unknown_fields=True):
+    """The line's fields beside its checksum. What an earlier version did not write has a default."""
+
+    sequence: int
+    locked: bool
+    reason: str
+    lk_form: str
+    lk_close: str
+    held_open: bool
+    culprits: tuple[str, ...] = ()
+    doubted: tuple[str, ...] = ()
+
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
 DAMAGED = LatchReceipt(0, locked=True, kept=Kept(lk_close="the latch's record on disk was damaged"))
@@ -28,37 +44,35 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
     """What is on disk. Anything but a whole, valid record is "locked" with sequence 0: what a missing one kept nobody
     knows, what a damaged one kept neither, so that closing then waits for a person."""
     try:
-        record = json.loads(disk.read(path).decode("ascii"))
-        body = {
-            "sequence": int(record["sequence"]),
-            "locked": bool(record["locked"]),
-            "reason": str(record["reason"]),
-            "lk_form": str(record["lk_form"]),
-            "lk_close": str(record["lk_close"]),
-            "held_open": bool(record["held_open"]),
-        }
-        if record["crc"] != _crc(body):
+        found = msgspec.json.decode(disk.read(path))
+        crc = found.pop("crc")
+        record = msgspec.convert(found, _Record)
+        if crc != _crc(found):
             return DAMAGED
-        kept = Kept(str(body["lk_form"]), str(body["lk_close"]), bool(body["held_open"]))
-        return LatchReceipt(int(record["sequence"]), bool(record["locked"]), kept)
+        kept = Kept(record.lk_form, record.lk_close, record.held_open, record.culprits, record.doubted)
+        return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
         return LatchReceipt(0, locked=True)
-    except (OSError, ValueError, KeyError, TypeError, OverflowError):
+    except (OSError, msgspec.DecodeError, msgspec.ValidationError, KeyError, AttributeError, TypeError):
         return DAMAGED
 
 
 def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
     """Replace the record durably. Raises OSError."""
-    body = {
-        "sequence": record.sequence,
-        "locked": record.locked,
-        "reason": record.reason,
-        "lk_form": record.kept.lk_form,
-        "lk_close": record.kept.lk_close,
-        "held_open": record.kept.held_open,
-    }
-    text = json.dumps({**body, "crc": _crc(body)}) + "\n"
-    whole_file.write(path, text.encode("ascii"), disk=disk)
+    kept = record.kept
+    body = msgspec.to_builtins(
+        _Record(
+            record.sequence,
+            record.locked,
+            record.reason,
+            kept.lk_form,
+            kept.lk_close,
+            kept.held_open,
+            kept.culprits,
+            kept.doubted,
+        )
+    )
+    whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)
 
 
 def _crc(body: Mapping[str, object]) -> int:
