@@ -33,6 +33,7 @@ SETTLE_LIMIT_S = 40.0
 RESTORE_LIMIT_S = 5.0
 PROOF_MS = 12.0
 TWIN_LATE_LIMIT_MS = 2.0
+FIRST_PAINT_S = 1.0
 #: What a failure tells of the owner's log.
 EVENTS_TOLD = 6
 
@@ -157,9 +158,6 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
     assert running.twin is not None
     lane = running.owner.lane
 
-    # As every owner does once it has started: not later, when the pass would hold up a house that is being closed.
-    garbage.take_over()
-
     def begin() -> None:
         """From here on it counts: the start's own lateness is not an outage's."""
         lane.lateness = Lateness()
@@ -229,6 +227,9 @@ class _Worker:
 
     def run(self) -> None:
         """All outages."""
+        # As the console does: once it has painted, and long before the house is closed for the first time.
+        time.sleep(FIRST_PAINT_S)
+        garbage.take_over()
         if not self._await_tied(SETTLE_LIMIT_S):
             self.failure = "the house never reached the grid: no outage could be measured"
             return
