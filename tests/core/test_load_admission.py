@@ -144,6 +144,23 @@ def test_a_limit_that_falls_below_the_load_sheds_in_the_same_step() -> None:
     assert waits.mask == lowered.mask, "the switch has not moved yet: nothing more goes"
 
 
+@pytest.mark.parametrize("since", ["the house was lit", "it was let in"])
+def test_a_meter_that_last_spoke_before_the_circuit_had_voltage_protects_nothing(since: str) -> None:
+    lit_ns = 100 * NS_PER_S
+    before = CircuitReading(lit_ns - 200_000_000, GOOD, "m", FRIDGE, 0.0, 0.0, 0.0, 0.0)
+    only = Settings(loads=replace(SETTINGS.loads, circuits=(SETTINGS.loads.circuits[FRIDGE],)))
+    state = load_state.initial(only)
+    if since == "the house was lit":
+        state = load_manager.begin_island(only, state, lit_ns)
+    else:
+        state = replace(state, start=Start(0, lit_ns, (700.0, 0.0)))
+    now_ns = lit_ns + 50_000_000
+    senses = replace(_senses(now_ns, 110.0, 3.0), circuits=(before,))
+    assert load_manager.update_island(only, state, senses, LIMIT_W, 0, now_ns).mask == 1
+    resting = replace(senses, circuits=(replace(before, at_ns=now_ns),))
+    assert load_manager.update_island(only, state, resting, LIMIT_W, 0, now_ns).mask == 0, "it draws nothing"
+
+
 def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
     state = _with(FRIDGE, CircuitState())
     waits = []

@@ -85,7 +85,9 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
         else held
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
-    return replace(state, circuits=circuits, next_admission_ns=now_ns + hold_ns, over_since_ns=None)
+    return replace(
+        state, circuits=circuits, next_admission_ns=now_ns + hold_ns, over_since_ns=None, lit_ns=now_ns
+    )
 
 
 def release_all(state: LoadState) -> LoadState:
@@ -204,7 +206,7 @@ def _controlled_va(settings: Settings, state: LoadState, senses: Senses, now_ns:
     """What the switched circuits draw per leg: by their meters, else by the table."""
     one = two = 0.0
     for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True)):
-        va = load_overload.metered_va(senses, index, now_ns)
+        va = load_overload.metered_va(state, senses, index, now_ns)
         if va is None:
             if held.shed and not held.stuck:
                 continue
@@ -241,7 +243,7 @@ def _believed_on(settings: Settings, state: LoadState, senses: Senses, now_ns: i
             continue
         if feedback is not None and not held.stuck and not feedback.closed_mask >> index & 1:
             continue
-        if load_overload.draws(senses, index, now_ns):
+        if load_overload.draws(state, senses, index, now_ns):
             on.append(known(circuit, held))
     return on
 

@@ -12,6 +12,7 @@ from v2h_console.core.load_shedding import smallest_set
 from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS, CircuitState, LoadState, hold, known
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Circuit, Settings
+from v2h_drivers.capabilities import CircuitReading
 
 #: A shed for overload is tried again after this, with headroom.
 READMIT_NS = 60 * NS_PER_S
@@ -125,9 +126,9 @@ def excess(
 ) -> list[tuple[int, int]]:
     """(circuit, path that it clears) of all that must go: leg 1, leg 2, then the neutral, which carries one leg's own."""
     drawing = [
-        (index, _drawn(senses, index, known(circuit, held), now_ns))
+        (index, _drawn(state, senses, index, known(circuit, held), now_ns))
         for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
-        if not held.shed and draws(senses, index, now_ns)
+        if not held.shed and draws(state, senses, index, now_ns)
     ]
     gone: dict[int, int] = {}
     for path in (0, 1, 2):
@@ -143,25 +144,31 @@ def excess(
     return sorted(gone.items())
 
 
-def _drawn(senses: Senses, index: int, circuit: Circuit, now_ns: int) -> Circuit:
+def _drawn(state: LoadState, senses: Senses, index: int, circuit: Circuit, now_ns: int) -> Circuit:
     """The circuit as it draws now, where its meter says more than the table."""
-    va = metered_va(senses, index, now_ns)
+    va = metered_va(state, senses, index, now_ns)
     return circuit if va is None or va <= circuit.running_va else replace(circuit, running_va=va)
 
 
-def metered_va(senses: Senses, index: int, now_ns: int) -> float | None:
+def metered_va(state: LoadState, senses: Senses, index: int, now_ns: int) -> float | None:
     """What the circuit's own meter says; ``None`` = it says nothing."""
-    meter = fresh(senses.circuits[index] if index < len(senses.circuits) else None, now_ns, CIRCUIT_LIMIT_MS)
+    meter = _meter(state, senses, index, now_ns)
     if meter is None or meter.voltage_v is None or meter.current_a is None:
         return None
     return abs(meter.voltage_v * meter.current_a)
 
 
-def draws(senses: Senses, index: int, now_ns: int) -> bool:
+def draws(state: LoadState, senses: Senses, index: int, now_ns: int) -> bool:
     """Unknown counts as drawing: a silent meter must not protect a circuit from being shed."""
+    meter = _meter(state, senses, index, now_ns)
+    return meter is None or meter.power_w is None or meter.power_w > 20.0
+
+
+def _meter(state: LoadState, senses: Senses, index: int, now_ns: int) -> CircuitReading | None:
+    """Its newest reading. One from before the circuit had voltage reads 0 W, and would protect it for a whole poll."""
     held = senses.circuits[index] if index < len(senses.circuits) else None
-    reading = fresh(held, now_ns, CIRCUIT_LIMIT_MS)
-    return reading is None or reading.power_w is None or reading.power_w > 20.0
+    meter = fresh(held, now_ns, CIRCUIT_LIMIT_MS)
+    return None if meter is None or meter.at_ns < state.live_since_ns(index) else meter
 
 
 def tripped(held: CircuitState, reason: str, now_ns: int) -> CircuitState:
@@ -179,7 +186,7 @@ def keep_ceilings(settings: Settings, state: LoadState, senses: Senses, now_ns: 
     for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True)):
         if circuit.island_ceiling_va is None or held.shed:
             continue
-        va = metered_va(senses, index, now_ns)
+        va = metered_va(state, senses, index, now_ns)
         if va is not None and va > CEILING_SHARE * circuit.island_ceiling_va:
             reason = f"drew {va:.0f} VA, its ceiling while islanded is {circuit.island_ceiling_va:.0f} VA"
             circuits[index] = tripped(held, reason, now_ns)

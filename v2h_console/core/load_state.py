@@ -48,7 +48,8 @@ class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
     when a path has been over its continuous and its 10 s limit; ``limit_w`` and ``units``: limit and
     inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
-    switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at."""
+    switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
+    island was lit."""
 
     circuits: tuple[CircuitState, ...] = ()
     next_admission_ns: int = 0
@@ -64,6 +65,12 @@ class LoadState:
     peaks: Peaks = Peaks()
     heard_since_ns: int | None = None
     heard_at_ns: int | None = None
+    lit_ns: int = 0
+
+    def live_since_ns(self, index: int) -> int:
+        """Since when this circuit may draw: what its meter said before that says nothing of now."""
+        start = self.start
+        return self.lit_ns if start is None or start.index != index else max(self.lit_ns, start.at_ns)
 
     @property
     def doubted_mask(self) -> int:
