@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House, changed
-from v2h_console.core import load_admission, load_manager, load_state
+from v2h_console.core import load_admission, load_manager, load_state, load_switches
 from v2h_console.core.load_limits import limits, on_leg_va, running_va, start_multiple
 from v2h_console.core.load_manager import Source
 from v2h_console.core.load_shedding import smallest_set
@@ -324,3 +324,15 @@ def test_what_goes_with_the_largest_inverter_is_known_ahead_and_sent_in_the_step
     assert lost.mask == state.spare_mask
     assert all(held.trips == 0 for held in lost.circuits), "it was no circuit's fault"
     assert all("inverter was lost" in held.reason for held in lost.circuits if held.shed)
+
+
+def test_what_the_car_cannot_start_now_waits_though_the_inverter_could() -> None:
+    """The setting allows all of it; a cold car allows 900 W in all when the house is to be lit."""
+    light, fan = Circuit("light", "Light", "L1", 1, 300.0), Circuit("fan", "Fan", "L2", 2, 1_200.0)
+    site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=(light, fan)))
+    dark = load_manager.drop_for_forming(site, load_state.initial(site), False, 0)
+    assert dark.mask == 0
+    known = load_switches.look(site, dark, Senses(), start_w=900.0, now_ns=NS_PER_S)
+    assert known.mask == 0b10
+    assert load_manager.drop_for_forming(site, known, False, 2 * NS_PER_S).mask == 0b10
+    assert load_switches.look(site, known, Senses(), start_w=900.0, now_ns=2 * NS_PER_S) is known

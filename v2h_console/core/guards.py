@@ -71,7 +71,7 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the gate is not confirmed off"
     if not confirmed_off(state.loads, state.senses, now_ns):
         return "heavy loads are not confirmed off"
-    stuck = cold_pickup_refusal(settings, state.loads, settings.inverter.max_discharge_w)
+    stuck = cold_pickup_refusal(settings, state.loads)
     if stuck:
         return stuck
     mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)

@@ -49,7 +49,7 @@ class LoadState:
     when a path has been over its continuous and its 10 s limit; ``limit_w`` and ``units``: limit and
     inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
     switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
-    island was lit."""
+    island was lit; ``start_w``: what the inverter may give where it is to light the house, ``None`` = its setting."""
 
     circuits: tuple[CircuitState, ...] = ()
     next_admission_ns: int = 0
@@ -66,6 +66,7 @@ class LoadState:
     heard_since_ns: int | None = None
     heard_at_ns: int | None = None
     lit_ns: int = 0
+    start_w: float | None = None
 
     def live_since_ns(self, index: int) -> int:
         """Since when this circuit may draw: what its meter said before that says nothing of now."""

@@ -21,18 +21,25 @@ FOLLOW_NS = 100 * NS_PER_MS
 BREAK_NS = 150 * NS_PER_MS
 
 
-def look(settings: Settings, state: LoadState, senses: Senses, *, dark: bool, now_ns: int) -> LoadState:
+def look(
+    settings: Settings, state: LoadState, senses: Senses, *, start_w: float | None, now_ns: int
+) -> LoadState:
     """What the sensors say of loads and switches now, in every mode. Returns the same object when nothing changed.
 
-    ``dark``: the house has no voltage of ours yet, so a switch found at fault changes what may be started with it.
+    ``start_w``: the house has no voltage of ours yet, and the inverter may start with so much: a switch found at fault,
+    or a limit that is lower than it was, changes what may be started with the house. ``None`` = the house is lit.
     """
     blind = is_blind(senses, now_ns)
     if blind != state.blind:
         state = replace(state, blind=blind)
     found = find_stuck(state, senses, now_ns)
-    if dark and found.stuck_mask & ~state.stuck_mask:
-        return replace(found, circuits=tuple(drop_cold_pickup(settings, list(found.circuits), now_ns)))
-    return found
+    if start_w is None:
+        return found
+    was_w = settings.inverter.max_discharge_w if state.start_w is None else state.start_w
+    if found.stuck_mask & ~state.stuck_mask or start_w < was_w:
+        circuits = drop_cold_pickup(settings, list(found.circuits), start_w, now_ns)
+        found = replace(found, circuits=tuple(circuits))
+    return replace(found, start_w=start_w)
 
 
 def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
@@ -72,12 +79,13 @@ def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
     return feedback is not None and feedback.closed_mask & state.mask & ~state.stuck_mask == 0
 
 
-def cold_pickup_refusal(settings: Settings, state: LoadState, limit_w: float) -> str:
+def cold_pickup_refusal(settings: Settings, state: LoadState) -> str:
     """Why the circuits that could not be dropped may not be started with the house; "" when they may."""
     stuck = [
         circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
     ]
-    if stuck and load_admission.cold_pickup(stuck, limits(settings, limit_w)):
+    start_w = settings.inverter.max_discharge_w if state.start_w is None else state.start_w
+    if stuck and load_admission.cold_pickup(stuck, limits(settings, start_w)):
         names = ", ".join(circuit.name for circuit in stuck)
         return f"the switch of {names} does not open, and the inverter cannot start it"
     return ""

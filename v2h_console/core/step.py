@@ -287,7 +287,8 @@ def _time_transfer(
 
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
     dark = state.islanding.mode in _UNLIT_MODES
-    looked = load_switches.look(settings, state.loads, state.senses, dark=dark, now_ns=now_ns)
+    start_w = discharge_limit.allowed_power_w(settings, state)[0] if dark else None
+    looked = load_switches.look(settings, state.loads, state.senses, start_w=start_w, now_ns=now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)
     if state.islanding.mode not in _ISLAND_MODES:
