@@ -32,7 +32,12 @@ from v2h_console.storage import whole_file
 
 PLACE = Path("/state/file")
 OLD, NEW = b"the old one, whole", b"the new one, which is a little longer"
-LOCKED = PersistLatch(4, True, "islanded", Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "wärmepumpe")))
+LOCKED = PersistLatch(
+    4,
+    True,
+    "islanded",
+    Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "well")),
+)
 CLEARED = PersistLatch(5, False, "grid requalified", Kept())
 
 
