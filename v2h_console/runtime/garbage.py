@@ -7,7 +7,8 @@ Each pause is measured and shown.
 What a full pass costs is what is alive and not frozen: 3 to 10 ms with a screen's 8,000. So nothing that the lane keeps
 for long may be made of many objects (the recorder keeps bytes), and ``take_over`` comes after the first paint. Freezing
 what every pass leaves alive would make it cheaper still, and was tried: a screen's strips hold themselves in their own
-caches, so that 2,000 frozen objects each 10 s were never found again.
+caches, so that 2,000 frozen objects each 10 s were never found again. So only what has been too much for a minute is
+frozen: then it is there to stay.
 """
 
 from __future__ import annotations
@@ -22,6 +23,9 @@ YOUNG_EVERY_NS = 250 * MS
 MIDDLE_EVERY_NS = 2 * S
 FULL_WHEN_QUIET_NS = 10 * S
 FULL_AT_LATEST_NS = 60 * S
+#: More alive objects than this after so many full passes in a row are frozen.
+ALIVE_MOST = 15_000
+PASSES_ABOVE = 6
 
 
 def take_over() -> None:
@@ -39,6 +43,7 @@ class GarbagePlan:
     middle_at_ns: int = 0
     full_at_ns: int = 0
     pause_max_ns: int = 0
+    passes_above: int = 0
 
     def run_if_due(self, now_ns: int, quiet: bool) -> None:
         """At most one pass; ``quiet`` = no transfer, no deadline within 100 ms."""
@@ -49,12 +54,19 @@ class GarbagePlan:
         if since_full_ns >= FULL_AT_LATEST_NS or (quiet and since_full_ns >= FULL_WHEN_QUIET_NS):
             self.full_at_ns = self.middle_at_ns = self.young_at_ns = now_ns
             self._collect(2)
+            self._freeze_what_stays()
         elif quiet and now_ns - self.middle_at_ns >= MIDDLE_EVERY_NS:
             self.middle_at_ns = self.young_at_ns = now_ns
             self._collect(1)
         elif quiet and now_ns - self.young_at_ns >= YOUNG_EVERY_NS:
             self.young_at_ns = now_ns
             self._collect(0)
+
+    def _freeze_what_stays(self) -> None:
+        self.passes_above = self.passes_above + 1 if len(gc.get_objects(2)) > ALIVE_MOST else 0
+        if self.passes_above >= PASSES_ABOVE:
+            self.passes_above = 0
+            gc.freeze()
 
     def _collect(self, generation: int) -> None:
         began_ns = time.monotonic_ns()
