@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 from datetime import datetime
 
+import msgspec
+
 from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
 from v2h_console.outlets import document, metrics
+from v2h_console.session.snapshot import TariffView
 
 
 def test_the_document_carries_the_contracts_keys_and_the_house() -> None:
@@ -21,6 +24,22 @@ def test_the_document_carries_the_contracts_keys_and_the_house() -> None:
     assert read["loads"][0]["state"] == "held"
     assert read["alarms"][0]["code"] == "SOC_LOW"
     assert read["age_ms"] == 9.0
+
+
+def test_peak_shaving_says_what_it_gives_or_why_it_does_not() -> None:
+    shaving = TariffView(True, "17:00-21:00", 1_499.6, confirmed=True, reserve_pct=55.0)
+    assert document.document(msgspec.structs.replace(ISLANDED, tariff=shaving))["peak_shaving"] == {
+        "configured": True,
+        "window": "17:00-21:00",
+        "power_w": 1_500.0,
+        "confirmed": True,
+        "reason": "",
+        "reserve_pct": 55.0,
+    }
+    refused = TariffView(True, "", None, reason="the clock\x1b[2J is not believed")
+    read = document.document(msgspec.structs.replace(ISLANDED, tariff=refused))["peak_shaving"]
+    assert (read["window"], read["power_w"]) == (None, None)
+    assert "\x1b" not in read["reason"]
 
 
 def test_the_time_has_its_zone() -> None:

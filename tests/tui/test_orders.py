@@ -28,7 +28,7 @@ async def test_o_opens_the_mid_at_once(app: ConsoleApp, session: FakeSession, ke
         await pilot.press(key)
         await pilot.pause()
         assert asked(session) == [("operator.open_mid", {}, False)]
-        assert shown(app)[22] == " MID told to open. It can close again after 300 s of good grid."
+        assert shown(app)[22] == " MID told to open. Only c closes it again, after 300 s of good grid."
 
 
 @pytest.mark.parametrize("opener", ["question_mark", "exclamation_mark", "q", "enter", "3", "6"])

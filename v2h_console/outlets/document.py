@@ -17,6 +17,7 @@ from v2h_console.session.snapshot import (
     LoadView,
     SideView,
     Snapshot,
+    TariffView,
     TransferView,
     Value,
 )
@@ -58,6 +59,7 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
         "inverter": _inverter(snapshot.inverter),
         "car": _car(snapshot.car),
         "solar": {"power_w": _number(snapshot.solar_w, 0)},
+        "peak_shaving": _tariff(snapshot.tariff),
         "loads": [_load(load) for load in snapshot.loads],
         "last_transfer": _transfer(snapshot.last_transfer),
         "alarms": [_alarm(alarm) for alarm in snapshot.alarms],
@@ -125,6 +127,20 @@ def _car(car: CarView) -> dict[str, Any]:
         "power_w": _number(car.power_w, 0),
         "runtime_s": _rounded(car.runtime_s, 0),
         "planned_runtime_s": _rounded(car.planned_s, 0),
+        "runtime_ends_by": plain(car.ends_by),
+        "limit_w": _rounded(car.limit_w, 0),
+        "pack_ohm": _rounded(car.pack_ohm, 4),
+    }
+
+
+def _tariff(tariff: TariffView) -> dict[str, Any]:
+    return {
+        "configured": tariff.configured,
+        "window": plain(tariff.window) or None,
+        "power_w": _rounded(tariff.power_w, 0),
+        "confirmed": tariff.confirmed,
+        "reason": plain(tariff.reason),
+        "reserve_pct": tariff.reserve_pct,
     }
 
 

@@ -28,8 +28,8 @@ class Action:
 def open_mid(console: Console) -> None:
     """Open the MID at once: no helm, no question."""
     delay_s = console.snapshot.grid.delay_s
-    follows = f" It can close again after {delay_s:.0f} s of good grid." if delay_s > 0 else ""
-    console.send("operator.open_mid", f"MID told to open.{follows}")
+    condition = f", after {delay_s:.0f} s of good grid" if delay_s > 0 else ""
+    console.send("operator.open_mid", f"MID told to open. Only c closes it again{condition}.")
 
 
 def island(console: Console) -> None:
