@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from v2h_console import wiring
 from v2h_console.core.settings import TariffWindow
 from v2h_console.site import demo_site, reader
 from v2h_console.site.errors import ConfigError
+from v2h_console.wiring import devices
 
 COMM = '[controller]\ninterface = "socketcan"\n[inverter]\nhost = "192.0.2.1"\n'
 GOOD = """zone = "Europe/Berlin"
@@ -105,7 +105,7 @@ def test_the_demo_and_the_example_are_what_the_reader_takes(tmp_path: Path) -> N
 
 def test_a_site_with_a_schedule_reads_the_clock_and_one_without_does_not(tmp_path: Path) -> None:
     def names(made: reader.Site) -> list[str]:
-        return [device.name for device in wiring._slow_devices(made, [], lambda _reading: None)]
+        return [device.name for device in devices.slow_devices(made, [], lambda _reading: None)]
 
     assert "Clock" in names(site(tmp_path / "with", GOOD))
     assert "Clock" not in names(site(tmp_path / "without", None))

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from v2h_console.core import guards
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.discharge_limit import allowed_power_w
-from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.parallel import UNIT_LIMIT_MS
 from v2h_console.core.senses import CYCLE_LIMIT_MS, INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, fresh
@@ -16,6 +15,8 @@ from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.core.supply import SUPPLY_LIMIT_MS
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
+from v2h_console.runtime.sentence import sentence
+from v2h_console.runtime.what_to_do import advice
 from v2h_console.session.snapshot import (
     AlarmView,
     CarView,
@@ -41,43 +42,6 @@ from v2h_drivers.capabilities import LinkState, Quality, Reading, SideCycle
 
 #: Polled readings (1 s and slower) are late after three polls.
 SLOW_LIMIT_MS = 3_000.0
-
-#: What a person does first about an alarm; the explainer says more.
-WHAT_TO_DO = {
-    "INVERTER_DOES_NOT_STOP": "Open the inverter's own disconnect; measure that it is dead; find why the gate line has no effect before you reset (R).",
-    "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
-    "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",
-    "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded.",
-    "MID_CONTACTS_DISAGREE": "Treat the MID as closed. Check the auxiliary contacts' wiring.",
-    "CLOSING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
-    "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R). The grid's return does not end it.",
-    "GRID_SENSE_VOLTAGE_HIGH": "Nothing to do here: the MID closes once the grid is back in its window. Call the utility if it lasts.",
-    "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
-    "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
-    "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
-    "STORAGE_FAILED": "Make room on the disk (df -h), or look in dmesg for its errors; it is tried again each second.",
-    "CONFIGURATION_NOT_TAKEN": "Correct the file at the line that is named, then start the owner again.",
-    "CONFIGURATION_EDITED": "Restart the owner when the house can do without the car for a moment: the MID opens with it.",
-    "CLOCK_DOUBTED": "Look at timedatectl: NTP, zone, battery. It shaves again 30 s after the clock runs evenly.",
-    "CONTACTOR_WELDED": "Leave the plug in. Switch the car off; call its service. Then reset the lockout (R).",
-    "INSULATION_LOW": "Look for water in inlet and plug, and for a damaged cable. Dry or replace it, then reset the lockout (R).",
-    "PRECHARGE_FAILED": "Check the inverter's precharge resistor and its contactor.",
-    "RUNTIME_SHORT": "Switch off what is not needed: what waits returns once there is time for it.",
-    "SECOND_MASTER": "Find who else commands the controller and stop it. Then reset the lockout (R).",
-    "AUX_SUPPLY_STOP": "Check the controller's 24 V supply and its battery. It starts again 10 s after 23 V are back.",
-    "AUX_SUPPLY_LOW": "Check the controller's 24 V supply and its battery before it stops the house.",
-    "HOUSE_BUS_FED": "Find what feeds the house: a generator or a second battery. Unplug it; forming then follows by itself.",
-    "SOLAR_WILL_NOT_LEAVE": "Open the solar disconnect by hand.",
-    "SOC_LOW": "Switch off what is not needed, or expect shedding.",
-    "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
-    "LOAD_LOCKED_OUT": "Find what is wrong with the appliance: a motor that does not turn, a short. Then reset (R).",
-    "LOAD_SWITCH_STUCK": "Switch the circuit off at its breaker. Then look at its contactor.",
-    "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
-    "EFFICIENCY_LOW": "Compare AC and DC meters; look for a hot terminal, a clogged filter, a tired fan.",
-    "FAN_DEAD": "Look at the fan: does it turn, does air move? Clean the filter or replace the fan.",
-    "CAR_LIMITS": "Nothing to do here: the car gives more when it is warmer, or charged.",
-    "INVERTER_TEMPERATURE_UNKNOWN": "Check the temperature sensor's plug.",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,64 +148,6 @@ def _solar_state(state: State) -> str:
     if state.solar.kept_off:
         return "kept off"
     return "curtailed" if state.solar.curtailed else ""
-
-
-def sentence(settings: Settings, state: State, now_ns: int) -> str:
-    """What the system waits for, or the worst alarm, as one plain line."""
-    for alarm in state.alarms:
-        if alarm.severity.value in ("alarm", "lockout") and not alarm.acknowledged:
-            return alarm.text
-    islanding = state.islanding
-    match islanding.mode:
-        case Mode.TIED:
-            if state.car.refusal:
-                return f"On the grid. No backup: {state.car.refusal}."
-            if state.tariff.window and state.tariff.refusal:
-                return f"On the grid. Backup ready. No peak shaving: {state.tariff.refusal}."
-            return "On the grid. Backup ready."
-        case Mode.BOOT_OPEN:
-            if state.senses.heartbeat is None:
-                return "Waiting for the logic controller."
-            return f"Starting: {state.proof.doubt or 'MID proven open'}."
-        case Mode.OPENING:
-            return "Opening the MID."
-        case Mode.PROVING:
-            return f"Proving the MID open: {state.proof.doubt or 'proven'}."
-        case Mode.FORMING:
-            return "The inverter forms the house's voltage."
-        case Mode.DARK:
-            return f"House dark: {guards.forming_refusal(settings, state, now_ns) or 'forming'}."
-        case Mode.ISLANDED:
-            return _waiting_for_grid(settings, state, now_ns)
-        case Mode.SYNCING:
-            reason = state.sync.reason or "in phase, holding 0.5 s"
-            return f"Bringing the house in phase: {reason}."
-        case Mode.CLOSING_SYNC | Mode.CLOSING_DEAD:
-            return "Closing the MID."
-        case Mode.HANDBACK:
-            return "Handing the house back to the grid."
-        case Mode.FAULT_OPEN:
-            return f"MID not proven open: {state.proof.doubt or 'proof holds now; reset with R'}."
-
-
-def _waiting_for_grid(settings: Settings, state: State, now_ns: int) -> str:
-    delay_s = settings.grid.enter_service.delay_s
-    islanding = state.islanding
-    if islanding.lk_close or islanding.operator_hold:
-        return _sentence_case(guards.closing_refusal(settings, state, now_ns))
-    if state.grid.condition is not GridCondition.IN_WINDOW:
-        words = "Waiting for the grid" if state.grid.condition is GridCondition.DEAD else "Grid not good"
-        return f"{words}; then {delay_s:.0f} s in window, then a synchronised close."
-    left_s = max(0.0, delay_s - state.grid.ok_for_ns(now_ns) / NS_PER_S)
-    if left_s > 0:
-        return f"Grid in window; synchronised close in {left_s:.0f} s at the earliest."
-    return _sentence_case(
-        guards.closing_refusal(settings, state, now_ns) or "grid requalified; clearing the latch"
-    )
-
-
-def _sentence_case(text: str) -> str:
-    return f"{text[:1].upper()}{text[1:]}." if text else ""
 
 
 def _house_dark(state: State, now_ns: int) -> bool | None:
@@ -442,15 +348,8 @@ def _alarm(alarm: Alarm, around: Surroundings) -> AlarmView:
         text=alarm.text,
         since_wall_s=around.wall_of(alarm.since_ns),
         acknowledged=alarm.acknowledged,
-        what_to_do=_advice(alarm.code),
+        what_to_do=advice(alarm.code),
     )
-
-
-def _advice(code: str) -> str:
-    """Codes of circuits end with the circuit's name."""
-    if code.startswith(("LOAD_LOCKED_OUT_", "LOAD_SWITCH_STUCK_")):
-        code = "_".join(code.split("_")[:3])
-    return WHAT_TO_DO.get(code, "")
 
 
 def _devices(state: State, now_ns: int) -> tuple[DeviceView, ...]:

@@ -1,0 +1,74 @@
+"""Builds an owner from a site's configuration, and makes sure that it is the only one."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from v2h_console.runtime import audit
+from v2h_console.runtime.audit import AuditWriter
+from v2h_console.runtime.lock import Held, OwnerLock
+from v2h_console.runtime.owner import Owner, Trainer
+from v2h_console.runtime.precedence import before_others
+from v2h_console.site.reader import Site
+from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring.devices import open_fast, slow_devices
+from v2h_console.wiring.running import StartFailed
+from v2h_drivers.can.bus import Bus
+from v2h_drivers.can.logic_controller import LogicControllerLink
+
+STATE_FOLDER = Path("var/lib/v2h")
+INCIDENTS_FOLDER = STATE_FOLDER / "incidents"
+LATCH_FILE = "mid_latch.json"
+
+
+def lock(root: Path) -> OwnerLock:
+    """One owner below a root. Raises StartFailed."""
+    try:
+        return OwnerLock(root)
+    except Held as error:
+        raise StartFailed(str(error)) from None
+    except OSError as error:
+        raise StartFailed(
+            f"{error.filename or root}: the owner's lock cannot be made: {error.strerror}"
+        ) from None
+
+
+def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
+    """An owner that runs, with its state folder. Raises StartFailed."""
+    state_folder = root / STATE_FOLDER
+    try:
+        state_folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise StartFailed(f"{state_folder}: cannot be made: {error.strerror or error}") from None
+    # A disk that has turned read-only must not keep the house dark: it can be lit, though not closed to the street.
+    read_only = os.statvfs(state_folder).f_flag & os.ST_RDONLY
+    if not read_only and not os.access(state_folder, os.W_OK):
+        raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
+    bus, link = open_fast(site)
+    owner = build(root, site, bus, link, trainer=twin.do if twin is not None else None)
+    owner.start()
+    return owner
+
+
+def build(
+    root: Path,
+    site: Site,
+    bus: Bus,
+    link: LogicControllerLink,
+    *,
+    trainer: Trainer | None = None,
+) -> Owner:
+    """An owner that does not run yet, and from here on goes before what has no deadline."""
+    before_others()
+    circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
+    return Owner(
+        site.settings,
+        bus,
+        link,
+        lambda emit: slow_devices(site, circuit_ids, emit),
+        root / STATE_FOLDER / LATCH_FILE,
+        trainer=trainer,
+        incidents=root / INCIDENTS_FOLDER,
+        audit=AuditWriter(root / audit.FOLDER),
+    )

@@ -1,0 +1,57 @@
+"""The devices of a site: the controller on its bus, and those that are polled."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from v2h_console.site.reader import Site
+from v2h_console.wiring.running import StartFailed
+from v2h_drivers.can.bus import Bus, BusError, open_bus
+from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import Reading, SlowDevice
+
+
+def open_fast(site: Site) -> tuple[Bus, LogicControllerLink]:
+    """The controller's bus, and the machine that speaks its language. Raises StartFailed."""
+    controller = site.comm.controller
+    try:
+        bus = open_bus(controller.interface, controller.channel, controller.port)
+    except BusError as error:
+        raise StartFailed(str(error)) from None
+    address = f"{controller.interface} {controller.channel}" + (
+        f":{controller.port}" if controller.port else ""
+    )
+    return bus, LogicControllerLink(controller.name, address)
+
+
+def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading], None]) -> list[SlowDevice]:
+    """The polled devices, on shared connections; called on the slow lane's loop."""
+    from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
+    from v2h_drivers.modbus.load_centre import LoadCentre
+    from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
+
+    connections: dict[tuple[str, int], Connection] = {}
+
+    def shared(host: str, port: int) -> Connection:
+        return connections.setdefault((host, port), tcp_connection(host, port))
+
+    comm = site.comm
+    solar, centre = comm.solar, comm.load_centre
+    devices: list[SlowDevice] = [
+        SunSpecInverter(one.name, shared(one.host, one.port), one.unit, emit) for one in comm.inverters()
+    ]
+    if solar is not None:
+        devices.append(
+            SunSpecSolar(solar.name, shared(solar.host, solar.port), solar.unit, emit, period_s=1.0)
+        )
+    if centre is not None:
+        meters = {circuit_ids.index(name): unit for name, unit in centre.meters.items()}
+        line = serial_connection(centre.tty, centre.baud)
+        relays = min(8, len(circuit_ids))
+        devices.append(LoadCentre(centre.name, line, centre.relays_unit, meters, relays, emit))
+    if site.schedule is not None:
+        from v2h_console.runtime.wall_clock import WallClockSource, kernel_synchronised
+
+        asked = kernel_synchronised if site.schedule.clock == "synchronised" else None
+        devices.append(WallClockSource(site.schedule.zone, emit, synchronised=asked))
+    return devices

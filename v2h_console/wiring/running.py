@@ -1,0 +1,89 @@
+"""A started owner, and how it ends."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from dataclasses import dataclass
+
+from v2h_console.outlets.service import Outlets
+from v2h_console.runtime import audit, peers
+from v2h_console.runtime.attendance import Attendance
+from v2h_console.runtime.attendance_file import LedgerWriter
+from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
+from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.session_server import SessionServer
+from v2h_console.session.local import LocalSession
+from v2h_console.session.orders import Order
+from v2h_console.twin.launch import TwinProcess
+
+
+class StartFailed(Exception):
+    """The owner could not be started. ``str()`` is one line for the person."""
+
+
+@dataclass(slots=True)
+class Running:
+    """A started owner and, in the demo, its twin."""
+
+    owner: Owner
+    desk: Desk
+    server: SessionServer
+    lock: OwnerLock
+    twin: TwinProcess | None = None
+    outlets: Outlets | None = None
+    keeper: LedgerWriter | None = None
+    attendance: Attendance | None = None
+    screens: int = 0
+
+    def session(self, *, helm: bool = False) -> LocalSession:
+        """A session of this process; ``helm``: for a person's screen, which starts with the helm, if that is free."""
+        desk, person = self.desk, peers.own_name()
+        seat = Seat(f"{person} (the owner's own screen)", INSTALLER, person, helm, os.getuid())
+        absence = None
+        if helm:
+            absence = desk.arrive(seat, started=self.screens == 0)
+            self.screens += 1
+            desk.order(seat, Order(secrets.token_hex(8), TAKE))
+        return LocalSession(
+            lambda: desk.snapshot(seat),
+            lambda order: desk.order(seat, order),
+            has_trainer=self.twin is not None,
+            waves=self.owner.waves,
+            leave=lambda how: desk.leave(seat, how),
+            here=lambda place: desk.here(seat, place),
+            absence=absence,
+            name=seat.name,
+            edit=lambda order: desk.edit(seat, order),
+        )
+
+    def stop(self) -> None:
+        """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
+        self.server.stop()
+        if self.outlets is not None:
+            self.outlets.stop()
+        self.owner.stop()
+        self._end_audit()
+        self.server.join(2.0)
+        self._end_attendance()
+        if self.outlets is not None:
+            self.outlets.join(2.0)
+        if self.twin is not None:
+            self.twin.stop()
+        self.lock.release()
+
+    def _end_attendance(self) -> None:
+        if self.attendance is None or self.keeper is None:
+            return
+        self.owner.say("OWNER_ENDED", "info", "The owner ended orderly.")
+        self.attendance.end()
+        self.keeper.stop()
+        self.keeper.join(2.0)
+
+    def _end_audit(self) -> None:
+        writer = self.owner.audit
+        if writer is not None:
+            writer.submit(audit.OWNER, "stop", {"orderly": self.owner.lane.failure is None})
+            writer.stop()
+            writer.join(2.0)

@@ -1,0 +1,45 @@
+"""Starts an owner where there is none: on a real site, or on a twin of its own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from v2h_console.runtime.config_keeper import ConfigKeeper
+from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring import building
+from v2h_console.wiring.demo_site import write_demo_site
+from v2h_console.wiring.running import Running
+from v2h_console.wiring.serving import serve
+
+
+def start_site(root: Path) -> Running:
+    """The owner on a real site. Raises ConfigError or StartFailed."""
+    config = ConfigKeeper(root)
+    loaded = config.load()
+    lock = building.lock(root)
+    try:
+        owner = building.start_owner(root, loaded.site, None)
+    except BaseException:
+        lock.release()
+        raise
+    return serve(root, config, loaded, owner, lock)
+
+
+def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
+    """A twin of its own and the owner on it, over loopback. Raises ConfigError, TwinFailed or StartFailed."""
+    lock = building.lock(root)
+    try:
+        twin = TwinProcess(["--scenario", scenario] if scenario else [])
+    except BaseException:
+        lock.release()
+        raise
+    try:
+        write_demo_site(root, twin.addresses, enter_service_s)
+        config = ConfigKeeper(root)
+        loaded = config.load()
+        owner = building.start_owner(root, loaded.site, twin)
+    except BaseException:
+        twin.stop()
+        lock.release()
+        raise
+    return serve(root, config, loaded, owner, lock, twin)
