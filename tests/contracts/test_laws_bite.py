@@ -58,8 +58,18 @@ BREACHES = [
         "import v2h_console.runtime.owner",
         "Screens live on a Session",
     ),
-    ("judge: the core", "v2h_console/proving/judge.py", "import v2h_console.core.state", "The judge knows"),
-    ("judge: the world", "v2h_console/proving/judge.py", "import v2h_console.twin.world", "The judge knows"),
+    (
+        "judge: the core",
+        "v2h_console/proving/judge/judging.py",
+        "import v2h_console.core.state",
+        "The judge knows",
+    ),
+    (
+        "judge: the world",
+        "v2h_console/proving/judge/judging.py",
+        "import v2h_console.twin.world",
+        "The judge knows",
+    ),
     ("a room that no law knows", "v2h_console/attic/__init__.py", "", "layers"),
 ]
 

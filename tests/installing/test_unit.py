@@ -15,7 +15,7 @@ from v2h_console.installing import layout
 from v2h_console.runtime import lock, logs, peers, precedence
 from v2h_console.session import place
 from v2h_console.site import reader
-from v2h_console.wiring import STATE_FOLDER
+from v2h_console.wiring.building import STATE_FOLDER
 
 HAS_ANALYZE = pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="no systemd-analyze here")
 UNIT = next(file.content.decode() for file in FILES if file.path == layout.UNIT)

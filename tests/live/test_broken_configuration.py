@@ -10,13 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.live.test_twin import until
-from v2h_console import wiring
 from v2h_console.outlets import document
 from v2h_console.runtime import audit
 from v2h_console.runtime.config_keeper import digest
 from v2h_console.session.orders import SAVE_CONFIG, Order
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring.demo_site import write_demo_site
+from v2h_console.wiring.starting import start_site
 
 pytestmark = pytest.mark.live
 
@@ -25,7 +26,7 @@ pytestmark = pytest.mark.live
 def root(tmp_path: Path) -> Iterator[Path]:
     """A site on a twin whose grid may be closed to after ten minutes."""
     twin = TwinProcess()
-    wiring.write_demo_site(tmp_path, twin.addresses, 600.0)
+    write_demo_site(tmp_path, twin.addresses, 600.0)
     yield tmp_path
     twin.stop()
 
@@ -48,9 +49,9 @@ def edit(path: Path, text: str) -> Order:
 async def test_it_starts_on_what_was_good_open_and_says_the_line_until_it_is_corrected(root: Path) -> None:
     limits = root / "etc/energy/limits.conf"
     good = limits.read_text()
-    wiring.start_site(root).stop()
+    start_site(root).stop()
     limits.write_text(good.replace("= 7.6", "= seven"))
-    running = wiring.start_site(root)
+    running = start_site(root)
     try:
         session = running.session()
         assert session.watch().mid.position != "closed"
@@ -68,7 +69,7 @@ async def test_it_starts_on_what_was_good_open_and_says_the_line_until_it_is_cor
         assert b"limits.conf was edited at " in document.encoded(session.watch())
     finally:
         running.stop()
-    running = wiring.start_site(root)
+    running = start_site(root)
     try:
         session = running.session()
         until(lambda: session.watch().mode == "islanded", "the house lit from the car")

@@ -10,14 +10,14 @@ from pathlib import Path
 import pytest
 
 from tests.live.test_twin import until
-from v2h_console import wiring
 from v2h_console.runtime import audit
 from v2h_console.runtime.desk import Seat
 from v2h_console.session.orders import Order
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.storage import audit_file
 from v2h_console.storage.disk import Disk
-from v2h_console.wiring import Running
+from v2h_console.wiring.running import Running
+from v2h_console.wiring.starting import start_demo
 
 pytestmark = pytest.mark.live
 
@@ -67,7 +67,7 @@ def lives_through_it(house: Running, full: Full) -> None:
 
 def test_the_house_lives_on_a_full_disk_and_closes_once_there_is_room(full: Full, tmp_path: Path) -> None:
     # Its grid is good, and it may close after a second.
-    house = wiring.start_demo(tmp_path, enter_service_s=1.0)
+    house = start_demo(tmp_path, enter_service_s=1.0)
     try:
         lives_through_it(house, full)
     finally:

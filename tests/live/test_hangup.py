@@ -18,7 +18,7 @@ from tests.live.test_twin import until
 from v2h_console.session.orders import Order
 from v2h_console.session.remote import RemoteSession
 from v2h_console.twin.launch import TwinProcess
-from v2h_console.wiring import write_demo_site
+from v2h_console.wiring.demo_site import write_demo_site
 
 pytestmark = pytest.mark.live
 

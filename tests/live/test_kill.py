@@ -14,7 +14,7 @@ import pytest
 from tests.live.terminals import MAIN, Terminal
 from tests.live.test_twin import until
 from v2h_console.twin.launch import TwinProcess
-from v2h_console.wiring import write_demo_site
+from v2h_console.wiring.demo_site import write_demo_site
 
 pytestmark = pytest.mark.live
 

@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.live.test_twin import until
-from v2h_console import wiring
 from v2h_console.storage.disk import Disk
+from v2h_console.wiring.running import StartFailed
+from v2h_console.wiring.starting import start_demo
 
 pytestmark = pytest.mark.live
 
@@ -34,7 +35,7 @@ def test_a_read_only_disk_does_not_keep_the_house_dark(
         f_flag = os.ST_RDONLY
 
     monkeypatch.setattr(os, "statvfs", lambda path: ReadOnly)
-    running = wiring.start_demo(tmp_path, enter_service_s=600.0)
+    running = start_demo(tmp_path, enter_service_s=600.0)
     try:
         session = running.session()
         until(lambda: session.watch().mode == "islanded", "the house lit from the car")
@@ -46,5 +47,5 @@ def test_a_read_only_disk_does_not_keep_the_house_dark(
 
 
 def test_a_folder_that_belongs_to_somebody_else_is_refused(unwritable: None, tmp_path: Path) -> None:
-    with pytest.raises(wiring.StartFailed, match="not writable"):
-        wiring.start_demo(tmp_path)
+    with pytest.raises(StartFailed, match="not writable"):
+        start_demo(tmp_path)

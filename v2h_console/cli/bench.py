@@ -33,7 +33,7 @@ def run_transfer(arguments: argparse.Namespace) -> int:
     from v2h_console.cli.demo import private_root
     from v2h_console.proving import transfer_bench
     from v2h_console.twin.launch import TwinFailed
-    from v2h_console.wiring import StartFailed
+    from v2h_console.wiring.running import StartFailed
 
     if not 1 <= arguments.outages <= MAX_OUTAGES:
         return refuse(f"--outages takes 1 to {MAX_OUTAGES}, not {arguments.outages}")

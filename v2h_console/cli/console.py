@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from v2h_console.session.protocol import Session
-    from v2h_console.wiring import Running
+    from v2h_console.wiring.running import Running
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -44,9 +44,9 @@ def run(arguments: argparse.Namespace) -> int:
         return refuse(str(error))
 
     def start() -> Running:
-        from v2h_console import wiring
+        from v2h_console.wiring.starting import start_site
 
-        return wiring.start_site(root)
+        return start_site(root)
 
     return run_screen(start)
 

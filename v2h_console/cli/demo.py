@@ -19,7 +19,7 @@ from v2h_console.cli.console import Refusal, refuse
 
 if TYPE_CHECKING:
     from v2h_console.session.snapshot import Snapshot
-    from v2h_console.wiring import Running
+    from v2h_console.wiring.running import Running
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -79,9 +79,9 @@ def run_screen(root: Path | None, scenario: script.Script | None) -> int:
 
 def _start(folder: Path, scenario: script.Script | None) -> Running:
     """The demo; with a scenario, whatever in it is a person's to do is done here."""
-    from v2h_console import wiring
+    from v2h_console.wiring.starting import start_demo
 
-    running = wiring.start_demo(folder, scenario=str(scenario.path) if scenario else None)
+    running = start_demo(folder, scenario=str(scenario.path) if scenario else None)
     if scenario is not None:
         scenario.play(running.owner.order)
     return running
@@ -89,15 +89,15 @@ def _start(folder: Path, scenario: script.Script | None) -> Running:
 
 def run_headless(root: Path | None, scenario: script.Script | None, for_s: float, *, as_json: bool) -> int:
     """Run the owner and the twin for a while and print the last picture. Exit 0 when every device answers."""
-    from v2h_console import wiring
     from v2h_console.runtime import garbage
     from v2h_console.site.errors import ConfigError
     from v2h_console.twin.launch import TwinFailed
+    from v2h_console.wiring.running import StartFailed
 
     with private_root(root) as folder:
         try:
             running = _start(folder, scenario)
-        except (ConfigError, TwinFailed, wiring.StartFailed) as error:
+        except (ConfigError, TwinFailed, StartFailed) as error:
             return refuse(str(error))
         garbage.take_over()
         session = running.session()

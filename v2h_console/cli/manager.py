@@ -39,17 +39,19 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.runtime import signals
 
     signals.block()
-    from v2h_console import wiring
     from v2h_console.runtime import garbage
     from v2h_console.runtime.logs import EventLog
     from v2h_console.runtime.service_notify import ServiceNotifier
     from v2h_console.site.errors import ConfigError
+    from v2h_console.wiring.running import StartFailed
+    from v2h_console.wiring.starting import start_site
+    from v2h_console.wiring.succession import take_over
 
     root: Path = arguments.root
     log = EventLog(root)
     try:
-        running = wiring.take_over(root) if arguments.take_over else wiring.start_site(root)
-    except (ConfigError, wiring.StartFailed) as error:
+        running = take_over(root) if arguments.take_over else start_site(root)
+    except (ConfigError, StartFailed) as error:
         log.say(f"not started: {error}", logging.ERROR)
         raise Refusal(str(error)) from None
     garbage.take_over()

@@ -29,7 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.proving import replay
     from v2h_console.runtime import incident_file
     from v2h_console.runtime.incident_file import SUFFIX, IncidentError
-    from v2h_console.wiring import INCIDENTS_FOLDER
+    from v2h_console.wiring.building import INCIDENTS_FOLDER
 
     folder = getattr(arguments, "root", Path("/")) / INCIDENTS_FOLDER
     kept = sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []

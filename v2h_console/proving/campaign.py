@@ -16,7 +16,7 @@ from v2h_console.proving import shrink as shrinking
 from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.fault_table import BY_NAME
-from v2h_console.proving.judge import Violation
+from v2h_console.proving.judge.judging import Violation
 from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY

@@ -13,7 +13,7 @@ from v2h_console.core.settings import ParallelSettings, Settings, UnitSettings
 from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving import modbus_faults
-from v2h_console.proving.judge import Judge, Violation
+from v2h_console.proving.judge.judging import Judge, Violation
 from v2h_console.proving.plans import Ambush
 from v2h_console.proving.virtual import MS, STALL_S, Run, StepFunction, VirtualSite
 from v2h_console.site import demo_site

@@ -22,11 +22,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from v2h_console import wiring
 from v2h_console.core.settings import STEADY
 from v2h_console.runtime import garbage
 from v2h_console.runtime.lateness import Lateness
 from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring.starting import start_demo
 
 #: A healthy outage and return take about 4 s; a stuck one is not waited for longer.
 SETTLE_LIMIT_S = 40.0
@@ -153,7 +153,7 @@ def spread(values: list[float]) -> dict[str, float | None]:
 def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result:
     """Run ``outages`` outages. Raises BenchFailed when the house does not even reach the grid once."""
     began_at = time.monotonic()
-    running = wiring.start_demo(root, enter_service_s=1.0)
+    running = start_demo(root, enter_service_s=1.0)
     result = Result(asked=outages)
     assert running.twin is not None
     lane = running.owner.lane

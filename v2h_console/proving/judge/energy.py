@@ -1,0 +1,123 @@
+"""What car, inverter and loads may be asked for: I7, I8, I11, and I4 where a sensor is blind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from v2h_console.proving.judge.limits import (
+    BLIND_LIMIT_W,
+    CONTINUOUS_PATIENCE_NS,
+    CONTINUOUS_VA,
+    DERATE_FROM_C,
+    DERATE_PER_K,
+    FLOOR_PATIENCE_NS,
+    FLOOR_SOC_PCT,
+    FLOOR_TOLERANCE_PCT,
+    HALF_LIMIT_W,
+    HEAT_PATIENCE_NS,
+    LIAR_NS,
+    LIMIT_PATIENCE_NS,
+    NOT_MUST_RUN,
+    RATED_W,
+    SHAVING_W,
+    SHED_SOC_PCT,
+    SOC_PATIENCE_NS,
+    STOP_C,
+    STOP_SOC_PCT,
+    SURGE_PATIENCE_NS,
+    SURGE_VA,
+    TARIFF_SOC_PCT,
+    UNREACHABLE,
+    S,
+)
+from v2h_console.proving.judge.memory import Circumstances, Since
+from v2h_console.twin.scene import Scene
+
+
+@dataclass(slots=True)
+class EnergyJudge:
+    """A part of the judge; ``violate`` takes the invariant, the time and what is broken."""
+
+    _around: Circumstances
+    _violate: Callable[[str, int, str], None]
+    _below_floor: Since = field(default_factory=Since)
+    _below_tariff: Since = field(default_factory=Since)
+    _below_stop: Since = field(default_factory=Since)
+    _below_shed: Since = field(default_factory=Since)
+    _surge: Since = field(default_factory=Since)
+    _over: Since = field(default_factory=Since)
+    _blind: Since = field(default_factory=Since)
+    _hot: Since = field(default_factory=Since)
+    _hot_limit: Since = field(default_factory=Since)
+
+    def check(self, scene: Scene) -> None:
+        """The house as it stands."""
+        self._check_reserve(scene)
+        self._check_load(scene)
+        self._check_limits(scene)
+
+    def _check_reserve(self, scene: Scene) -> None:
+        """I7 on the true charge."""
+        now_ns = scene.at_ns
+        discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.5
+        low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
+        if self._below_floor.update(low, now_ns) > FLOOR_PATIENCE_NS:
+            self._violate("I7", now_ns, f"discharging at {scene.soc_pct:.2f} %")
+        shaving = scene.mode == "following" and scene.power_w > SHAVING_W
+        below = shaving and scene.soc_pct < TARIFF_SOC_PCT and "ev.soc_jumps" not in self._around.ever
+        if self._below_tariff.update(below, now_ns) > FLOOR_PATIENCE_NS:
+            self._violate("I7", now_ns, f"shaving the peak at {scene.soc_pct:.2f} %")
+        if "ev.soc_jumps" in self._around.ever:
+            return  # the rungs hang on what the car says; the floor does not
+        forming = scene.mode == "forming"
+        stop = forming and discharging and scene.soc_pct < STOP_SOC_PCT
+        if self._below_stop.update(stop, now_ns) > SOC_PATIENCE_NS:
+            self._violate("I7", now_ns, f"forming still at {scene.soc_pct:.2f} %")
+        extra = [circuit for circuit in NOT_MUST_RUN if circuit in scene.running]
+        shed = (
+            forming
+            and scene.soc_pct < SHED_SOC_PCT
+            and bool(extra)
+            and "load.switch_stuck" not in self._around.ever
+        )
+        if self._below_shed.update(shed, now_ns) > SOC_PATIENCE_NS:
+            self._violate("I7", now_ns, f"carrying {extra[0]} at {scene.soc_pct:.2f} %")
+
+    def _check_load(self, scene: Scene) -> None:
+        """I8: what is too much is shed in time, as long as there is something to shed."""
+        now_ns = scene.at_ns
+        can_shed = scene.mode == "forming" and bool(set(scene.running) - {"fridge", "furnace_fan", "lights"})
+        can_shed = can_shed and "load.switch_stuck" not in self._around.ever
+        units = 1 + scene.followers
+        if self._surge.update(can_shed and scene.apparent_va > units * SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
+            self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA, nothing shed")
+        if (
+            self._over.update(can_shed and scene.apparent_va > units * CONTINUOUS_VA, now_ns)
+            > CONTINUOUS_PATIENCE_NS
+        ):
+            self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA for more than 10 s")
+
+    def _check_limits(self, scene: Scene) -> None:
+        """I4 and I11: what a blind or hot inverter may still give."""
+        now_ns = scene.at_ns
+        reachable = not self._around.faults.keys() & UNREACHABLE and not self._around.away_for(now_ns)
+        most_w: float | None = None
+        if self._around.lied_for(now_ns, "inverter_temp.stuck") > LIAR_NS:
+            most_w = BLIND_LIMIT_W
+        elif self._around.lied_for(now_ns, "ct.off") > LIAR_NS:
+            most_w = HALF_LIMIT_W
+        blind = reachable and most_w is not None and scene.limit_w > most_w
+        if self._blind.update(blind, now_ns) > LIMIT_PATIENCE_NS:
+            self._violate("I4", now_ns, f"{scene.limit_w:.0f} W allowed on a blind sensor")
+        silent_ns = self._around.lied_for(now_ns, "ev.silent")
+        if silent_ns > LIAR_NS and scene.mode == "forming":
+            self._violate("I4", now_ns, f"forming {silent_ns / S:.1f} s into a silent car")
+        allowed_w = RATED_W * max(0.0, 1.0 - DERATE_PER_K * (scene.heatsink_c - DERATE_FROM_C)) + 500.0
+        above = scene.heatsink_c > DERATE_FROM_C
+        hot = above and (scene.power_w > allowed_w or (scene.heatsink_c > STOP_C and scene.mode == "forming"))
+        if self._hot.update(hot, now_ns) > HEAT_PATIENCE_NS:
+            self._violate("I11", now_ns, f"{scene.power_w:.0f} W at {scene.heatsink_c:.1f} °C")
+        lenient = above and reachable and scene.limit_w > allowed_w
+        if self._hot_limit.update(lenient, now_ns) > HEAT_PATIENCE_NS:
+            self._violate("I11", now_ns, f"limit of {scene.limit_w:.0f} W at {scene.heatsink_c:.1f} °C")

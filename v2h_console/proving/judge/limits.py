@@ -1,0 +1,92 @@
+"""What the judge holds the house to: literals of its own, never the core's, with what they come from."""
+
+from __future__ import annotations
+
+MS = 1_000_000
+S = 1_000_000_000
+
+# I1: the enter-service window (IEEE 1547-2018, 4.10), with the 1 % that its measurement is allowed.
+WINDOW_PU = (0.917 * 0.99, 1.05 * 1.01)
+WINDOW_HZ = (59.49, 60.11)
+#: No export before 98.5 % of the delay (IEEE 1547.1-2020, 5.6).
+DELAY_SHARE = 0.985
+# Synchronisation limits for 0 to 500 kVA.
+PHASE_LIMIT_DEG = 20.0
+#: A jump this shortly before the contacts meet cannot be undone: a cycle to measure it, a frame, the relay's own inertia.
+UNSTOPPABLE_NS = 25 * MS
+VOLTAGE_LIMIT_PU = 0.10
+DEAD_PU = 0.05
+DEAD_HOLD_NS = 299 * MS
+# I14: a follower joins in phase; 5 degrees, and what its angle is measured to.
+JOIN_DEG = 6.0
+# I2: the house made by the inverter must not reach the street.
+FORMED_PU = 0.15
+HANDBACK_NS = 100 * MS
+#: An unbidden closing is met by the logic controller within 20 ms; the contact's own bounce beside it.
+UNBIDDEN_NS = 25 * MS
+PROOF_NS = 12 * MS - 50_000
+#: Faults that move a contact, or seem to, under a forming inverter: then the controller's own stop is what must come.
+MOVING_CONTACTS = frozenset(
+    ("mid.uncommanded_close", "mid.aux_wrong", "mid.chatter", "mid.welded", "mid.slow")
+)
+# I3: a start opens; an opening of a MID that has carried the house for this long counts as one.
+OPEN_AT_START_NS = 250 * MS
+CARRIED_NS = 1 * S
+ORDERED_OPEN_NS = 200 * MS
+# I4: a sense that has lied for this long has been found out.
+LIAR_NS = 1 * S
+#: One that stands still at a value that could be true is found by two windows of two minutes, and a limit's way.
+STILL_NS = 243 * S
+BLIND_LIMIT_W = 1_001.0
+HALF_LIMIT_W = 3_801.0
+LIMIT_PATIENCE_NS = 3 * S
+# I5, I6: from the last valid command, which is at most one period before the owner's end.
+OPEN_WITHOUT_OWNER_NS = 250 * MS
+GATE_WITHOUT_OWNER_NS = 105 * MS
+# I7
+FLOOR_SOC_PCT = 20.0
+FLOOR_TOLERANCE_PCT = 0.1
+FLOOR_PATIENCE_NS = 2 * S
+STOP_SOC_PCT = 20.8
+SHED_SOC_PCT = 21.8
+SOC_PATIENCE_NS = 5 * S
+#: What is shed at the reserve's first rung: everything that need not run.
+NOT_MUST_RUN = ("hvac", "range", "evse", "garage_door", "well_pump")
+#: What the demo's schedule keeps in the car on the grid, less what a poll and a pack's rounding take.
+TARIFF_SOC_PCT = 49.7
+SHAVING_W = 150.0
+# I8: the surge anchors of the inverter: 9 kVA for ever, 16 kVA for 10 s. A shed takes 100 ms, its frame and its switch
+# 40 ms more.
+SURGE_VA = 16_000.0
+SURGE_PATIENCE_NS = 140 * MS
+CONTINUOUS_VA = 9_450.0
+CONTINUOUS_PATIENCE_NS = 11 * S
+# I9
+DC_WINDOW_V = (350.0, 900.0)
+DC_PATIENCE_NS = 110 * MS
+#: A polled car has said so by then; the inverter's own protection acts long before.
+DC_KNOWN_NS = 1 * S
+# I10
+HEAVY = ("hvac", "range", "evse", "well_pump")
+HEAVY_HOLD_NS = 59 * S
+#: SHED within 25 ms of the opening; its switch takes up to 15 ms.
+HEAVY_DROP_NS = 45 * MS
+#: The next may start once the last one's inrush is over and it draws what was expected of it: 1 s at the earliest.
+STAGGER_NS = 950 * MS
+# I11: derating begins at 45 °C; 2 to 3 % a kelvin of 10 kW, and nothing from 80 °C on.
+RATED_W = 10_000.0
+DERATE_FROM_C = 46.0
+DERATE_PER_K = 0.02
+STOP_C = 81.0
+HEAT_PATIENCE_NS = 15 * S
+# I16: what breaks this soon after an order was broken by it.
+ORDER_REACH_NS = 5 * S
+
+#: While these are there the owner's word reaches nobody, or nobody's word reaches the owner.
+DEAF = frozenset(("can.bus_off", "can.frames_lost", "lc.frozen"))
+#: While these are there a limit may not get through to the inverter.
+UNREACHABLE = frozenset(
+    ("modbus.timeout", "modbus.garbage", "modbus.unit_conflict", "modbus.write_ignored", *DEAF)
+)
+#: A MID that these have touched does not follow its coil.
+DISOBEDIENT = frozenset(("mid.welded", "mid.slow", "mid.uncommanded_close", "mid.chatter"))
