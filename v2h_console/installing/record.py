@@ -10,6 +10,7 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 
@@ -125,10 +126,7 @@ def make_folder(path: Path, mode: int) -> None:
 def write_whole(path: Path, content: bytes, mode: int) -> None:
     """A file's new content: the old one or the new one, whatever happens. Raises OSError."""
     new = half_written(path)
-    with suppress(FileNotFoundError):
-        os.unlink(new)
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    with os.fdopen(os.open(new, flags, 0o600), "wb") as file:
+    with _opened_anew(new) as file:
         file.write(content)
         os.fchmod(file.fileno(), mode)
         file.flush()
@@ -140,13 +138,24 @@ def write_whole(path: Path, content: bytes, mode: int) -> None:
 def copy_whole(source: Path, target: Path) -> None:
     """The same with mode, owner and times. Raises OSError."""
     new = half_written(target)
-    shutil.copy2(source, new)
-    found = os.stat(source)
-    os.chown(new, found.st_uid, found.st_gid)
-    os.chmod(new, found.st_mode & 0o7777)
-    _sync(new)
+    with source.open("rb") as original, _opened_anew(new) as file:
+        found = os.fstat(original.fileno())
+        shutil.copyfileobj(original, file)
+        file.flush()
+        os.fchown(file.fileno(), found.st_uid, found.st_gid)
+        os.fchmod(file.fileno(), found.st_mode & 0o7777)
+        os.utime(file.fileno(), ns=(found.st_atime_ns, found.st_mtime_ns))
+        os.fsync(file.fileno())
     os.replace(new, target)
     _sync(target.parent)
+
+
+def _opened_anew(path: Path) -> BinaryIO:
+    """An empty file that was not there: in a folder that is not root's, a link could wait under that name."""
+    with suppress(FileNotFoundError):
+        os.unlink(path)
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    return os.fdopen(os.open(path, flags, 0o600), "wb")
 
 
 def kept(root: Path, path: str) -> Path:
