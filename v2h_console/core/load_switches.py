@@ -39,7 +39,7 @@ def look(
     if found.stuck_mask & ~state.stuck_mask or start_w < was_w:
         circuits = drop_cold_pickup(settings, list(found.circuits), start_w, now_ns)
         found = replace(found, circuits=tuple(circuits))
-    return replace(found, start_w=start_w)
+    return found if found.start_w == start_w else replace(found, start_w=start_w)
 
 
 def find_stuck(state: LoadState, senses: Senses, now_ns: int) -> LoadState:
