@@ -166,3 +166,21 @@ def test_an_unknown_loss_proves_nothing() -> None:
     for at in range(60, 600):
         state = heat_balance.update(ThermalSettings(), state, heat(at, 60.0, 3_200.0), None)
     assert not state.no_air
+
+
+@pytest.mark.parametrize(
+    ("heard", "after_ms", "blind"),
+    [(False, 400, False), (False, 500, True), (True, 10, True)],
+    ids=["the first frame is on its way", "none has come", "the first one says that it knows nothing"],
+)
+def test_a_start_gives_the_first_frame_half_a_second_and_a_bad_one_nothing(
+    heard: bool, after_ms: int, blind: bool
+) -> None:
+    started_ns = 100 * S
+    now_ns = started_ns + after_ms * S // 1000
+    said = Temperatures(now_ns, Quality.BAD, None, None, None) if heard else None
+    state = thermal.update(
+        ThermalSettings(), InverterSettings(), ThermalState(), Senses(temperatures=said), started_ns, now_ns
+    )
+    assert state.blind is blind
+    assert state.limit_w == (BLIND_LIMIT_W if blind else None)

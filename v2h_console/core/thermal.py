@@ -24,8 +24,8 @@ FAN_TURNS_RPM = 300.0
 NO_FAN_EARLIER_K = 5.0
 #: An inverter that carries this much per leg works.
 WORKS_A = 2.0
-#: At the very start the first temperature frame is still on its way.
-START_GRACE_NS = 2 * NS_PER_S
+#: At the very start the first temperature frame is still on its way: five of its periods.
+START_GRACE_NS = NS_PER_S // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def update(
         balance = heat_balance.update(settings, state.balance, reading, lost.newest_w)
         state = replace(state, still=still, balance=balance)
     if reading is None or known_c is None or state.still.stuck:
-        if now_ns - started_ns < START_GRACE_NS:
+        if senses.temperatures is None and now_ns - started_ns < START_GRACE_NS:
             return state
         return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
     still_since_ns, tachometer_still = _fan(state, reading)

@@ -111,6 +111,16 @@ def _none_of(*names: str) -> Reaction:
     return reaction
 
 
+def _nothing_forms(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Until a person resets the lockout: what forms after that is judged by the contacts themselves (I2b)."""
+    for truth in after:
+        if truth.truth == "order.given" and truth.detail.get("order") == "operator.reset_lockout":
+            break
+        if truth.truth == "form.on":
+            return None
+    return 0.0
+
+
 def _undisturbed(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
     """Nothing is moved because of it, for as long as nothing else gives a reason."""
     for truth in after:
@@ -393,7 +403,7 @@ EXPECTED: dict[str, Expected] = {
     "mid.slow": Expected(_never, _OPENS, 0.0),
     "mid.chatter": Expected(_held_closed, _OPENS, 200.0),
     "mid.fails_to_close": Expected(_islanded, _closes_at_most(3), 0.0),
-    "mid.aux_wrong": Expected(_held_closed, _none_of("form.on"), 0.0),
+    "mid.aux_wrong": Expected(_held_closed, _nothing_forms, 0.0),
     "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
     "inverter.trips": Expected(_islanded, _GATE, 100.0),
     "inverter.wont_form": Expected(_always, _gives_up, 225.0),

@@ -24,13 +24,13 @@ from v2h_console.proving.judge.limits import (
     DISOBEDIENT,
     FORMED_PU,
     GATE_WITHOUT_OWNER_NS,
+    HANDBACK_LOST,
     HANDBACK_NS,
     HEAVY,
     HEAVY_DROP_NS,
     HEAVY_HOLD_NS,
     JOIN_DEG,
     LIAR_NS,
-    MOVING_CONTACTS,
     MS,
     OPEN_AT_START_NS,
     OPEN_WITHOUT_OWNER_NS,
@@ -151,11 +151,9 @@ class Judge:
                 if any(scene.poles):
                     self._violate("I2b", at_ns, "forming asked for with a pole conducting")
             case "lc.forming_stopped":
-                # An owner that is held up while the contacts meet cannot hand back: this is what the controller is for.
-                if (
-                    not self._around.ever & MOVING_CONTACTS
-                    and "control.tick_overrun" not in self._around.ever
-                ):
+                # An owner that is held up, or that nobody hears, while the contacts meet cannot hand back: this is what
+                # the controller is for.
+                if not self._around.ever & HANDBACK_LOST:
                     self._violate("I2a", at_ns, "the controller itself had to stop the forming")
             case "gate.on":
                 self._judge_replay("gate", scene)

@@ -84,6 +84,8 @@ ORDER_REACH_NS = 5 * S
 
 #: While these are there the owner's word reaches nobody, or nobody's word reaches the owner.
 DEAF = frozenset(("can.bus_off", "can.frames_lost", "lc.frozen"))
+#: After these the hand-back may not come to the inverter in time.
+HANDBACK_LOST = MOVING_CONTACTS | DEAF | {"control.tick_overrun"}
 #: While these are there a limit may not get through to the inverter.
 UNREACHABLE = frozenset(
     ("modbus.timeout", "modbus.garbage", "modbus.unit_conflict", "modbus.write_ignored", *DEAF)
