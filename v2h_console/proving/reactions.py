@@ -185,12 +185,13 @@ def _closes_at_most(times: int) -> Reaction:
 
 
 def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-    """Held back or gone, from the moment at which the roof gives; one that is not there gives no surplus."""
+    """Held back or gone, from the moment at which the roof gives; one that is not there gives no surplus, and the street
+    takes what there is."""
     given_ns: int | None = None
     for truth in after:
         if truth.truth == "solar.connected":
             given_ns = truth.at_ns
-        elif truth.truth in ("solar.curtailed", "solar.disconnected"):
+        elif truth.truth in ("solar.curtailed", "solar.disconnected", "mid.closed"):
             return (truth.at_ns - (onset_ns if given_ns is None else given_ns)) / MS
     return 0.0 if given_ns is None else None
 
