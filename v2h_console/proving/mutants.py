@@ -1,13 +1,14 @@
-"""The core broken on purpose, one rule at a time: each break must be caught by the judge.
+"""The core, or its controller, broken on purpose, one rule at a time: each break must be caught by the judge.
 
-A mutant replaces one function of the core for the length of its runs. It is run over plans with the faults that bring
+A mutant replaces a rule of the core, or of the twin's controller where that is what keeps an invariant (I5, I6, I13), for
+the length of its runs: at least one for each invariant that leaves a trace in a house. It is run over plans with the faults that bring
 its rule into play until the judge finds a violation of its invariant; a mutant that nobody finds shows that the judge
 or the campaign is blind there.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -18,6 +19,8 @@ from v2h_console.core import (
     discharge_limit,
     guards,
     islanding,
+    kept_latch,
+    latch,
     load_manager,
     load_overload,
     mid_proof,
@@ -32,15 +35,15 @@ from v2h_console.core.mid_proof import Position, ProofState
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.campaign import run_plan
 from v2h_console.proving.plans import Plan, plan
+from v2h_console.twin.faces import logic_controller
 from v2h_console.twin.scenario import Scenario, Start, Step
 from v2h_drivers.capabilities import ControlRequest
-
-Replacement = Callable[..., Any]
 
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """``invariants``: any of these counts as caught. ``replacements``: (module, name, function).
+    """``invariants``: any of these counts as caught. ``replacements``: (module or class, name, what stands there
+    instead).
 
     ``inverters`` of the house; ``lines``: what brings the rule into play, run first; then random plans with ``faults``.
     """
@@ -48,7 +51,7 @@ class Mutant:
     name: str
     invariants: tuple[str, ...]
     faults: tuple[str, ...]
-    replacements: tuple[tuple[ModuleType | type, str, Replacement], ...]
+    replacements: tuple[tuple[ModuleType | type, str, Any], ...]
     lines: tuple[Step, ...] = ()
     inverters: int = 1
     ambient_c: float | None = None
@@ -124,7 +127,60 @@ def _at(at_s: float, do: str, **params: float | str | bool) -> Step:
     return Step(at_s, do, params)
 
 
+#: A controller that never tires of the last command: what the owner's silence must not lead to is judged on it.
+_NEVER_TIRES = ((logic_controller, "HEARTBEAT_LIMIT_NS", 3_600_000_000_000),)
+
 MUTANTS: tuple[Mutant, ...] = (
+    Mutant(
+        "closes before the clearing is on disk",
+        ("I3",),
+        (),
+        (
+            (kept_latch, "keep", lambda _settings, state, _now_ns: (state, None)),
+            (latch.LatchState, "clear_is_durable", property(lambda _: True)),
+        ),
+        (_at(5.0, "grid.loss"), _at(15.0, "grid.return")),
+    ),
+    Mutant(
+        "trusts an inverter whose heat it does not know",
+        ("I4",),
+        ("inverter_temp.stuck",),
+        ((thermal, "BLIND_LIMIT_W", 7_600.0),),
+        (_at(5.0, "grid.loss"), _at(10.0, "fault.inject", fault="inverter_temp.stuck")),
+    ),
+    Mutant(
+        "the MID stays closed without an owner",
+        ("I5",),
+        (),
+        _NEVER_TIRES,
+        (_at(5.0, "fault.inject", fault="can.bus_off"),),
+    ),
+    Mutant(
+        "the gate stays on without an owner",
+        ("I6",),
+        (),
+        _NEVER_TIRES,
+        (_at(5.0, "grid.loss"), _at(15.0, "fault.inject", fault="can.bus_off")),
+    ),
+    Mutant(
+        "forms again with nobody to command it",
+        ("I13",),
+        (),
+        _NEVER_TIRES,
+        (
+            _at(5.0, "grid.loss"),
+            _at(15.0, "fault.inject", fault="can.bus_off"),
+            _at(16.0, "fault.inject", fault="mid.uncommanded_close"),
+            _at(17.0, "fault.clear", fault="mid.uncommanded_close"),
+        ),
+    ),
+    Mutant(
+        "closes because a person asks for it",
+        ("I16",),
+        (),
+        ((guards, "closing_refusal", _no_refusal),),
+        (_at(5.0, "grid.loss"), _at(15.0, "operator.close_mid"), _at(15.5, "grid.return")),
+    ),
     Mutant(
         "closes without the delay",
         ("I1",),
