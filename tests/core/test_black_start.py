@@ -7,12 +7,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.core.houses import House
+from tests.core.houses import House, changed
 from tests.core.moments import opened_and_dark
 from v2h_console.core import black_start, guards
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities import CarStatus, HouseFast
 
 
 def test_an_inverter_that_makes_no_voltage_is_tried_after_2_10_and_60_s_and_then_locked_out() -> None:
@@ -112,3 +112,35 @@ def test_a_neutral_former_that_drops_out_turns_the_gates_off_at_once() -> None:
     house.run_ms(3_000, tick_ms=20)
     house.must_be(Mode.DARK)
     assert "interlock" in guards.forming_refusal(house.settings, house.state, house.now_ns)
+
+
+@pytest.mark.parametrize("seen_by", ["its contact", "a leg that runs away"])
+def test_a_neutral_former_that_drops_out_while_the_house_is_formed_turns_the_gates_off_at_once(
+    seen_by: str,
+) -> None:
+    """The lighter leg would stand above what any appliance bears for the 200 ms that a start may take."""
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.5, l2_pu=0.5)
+    house.until(Mode.FORMING, tick_ms=1)
+    house.run_ms(20)
+    house.must_be(Mode.FORMING)
+    if seen_by == "its contact":
+        house.plant.interlock = False
+    else:
+        house.plant.twist[HouseFast] = lambda reading: changed(
+            reading, l1_pu=1.3, l2_pu=0.6, neutral_shift_pu=0.35
+        )
+    assert house.until(Mode.DARK, within_ms=20) <= 5
+    assert opened_and_dark(house)
+
+
+def test_legs_that_rise_one_after_the_other_are_no_lost_neutral() -> None:
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.plant.twist[HouseFast] = lambda reading: changed(
+        reading, l1_pu=0.8, l2_pu=0.3, neutral_shift_pu=0.25
+    )
+    house.until(Mode.FORMING, tick_ms=1)
+    house.run_ms(50)
+    house.must_be(Mode.FORMING)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
+from tests.core.houses import House
 from v2h_console.core import car_reserve, discharge_limit, pack, soc
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses
-from v2h_console.core.settings import CarSettings, Settings
-from v2h_console.core.state import boot
+from v2h_console.core.settings import NS_PER_MS, CarSettings, Settings
+from v2h_console.core.state import Mode, boot
 from v2h_drivers.capabilities import CarStatus, Quality
 
 S = 1_000_000_000
@@ -103,3 +104,18 @@ def test_a_current_limit_binds_by_name_and_falls_to_the_lowest_voltage_when_that
     assert discharge_limit.allowed_power_w(settings, state) == (3_500.0, "amps")
     known = replace(state, car=replace(state.car, dc_voltage_v=420.0))
     assert discharge_limit.allowed_power_w(settings, known) == (4_200.0, "amps")
+
+
+def test_a_step_is_due_at_the_very_moment_at_which_the_car_counts_as_silent() -> None:
+    house = House.islanded()
+    house.plant.silent = frozenset((CarStatus,))
+    heard = house.state.senses.car
+    assert heard is not None
+    silent_ns = car_reserve.silence_ns(house.settings.car, house.state.senses)
+    assert silent_ns is not None
+    while house.now_ns < silent_ns - 20 * NS_PER_MS:
+        house.tick()
+    assert house.last is not None
+    assert house.last.wake_at_ns <= silent_ns
+    house.tick(after_ms=(silent_ns - house.now_ns) / NS_PER_MS + 1.0)
+    house.must_be(Mode.DARK)

@@ -11,7 +11,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.pack import PackState
 from v2h_console.core.reserve_end import RUNG_LATE, RUNG_NONE, RUNG_SOON, RUNG_STOP, LimitTrend, Rung
 from v2h_console.core.senses import Senses, fresh
-from v2h_console.core.settings import CarSettings
+from v2h_console.core.settings import NS_PER_MS, CarSettings
 from v2h_console.core.soc import SocState
 from v2h_drivers.capabilities import CarSource, CarStatus
 
@@ -99,6 +99,17 @@ class CarState:
         return max(self.known_soc_pct, self.soc.reported_pct)
 
 
+def _fresh_ms(settings: CarSettings, heard: CarStatus | None, patience_ms: float) -> float:
+    polled_ms = settings.fresh_ms + patience_ms
+    return polled_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, polled_ms)
+
+
+def silence_ns(settings: CarSettings, senses: Senses) -> int | None:
+    """When the car counts as silent, should it say nothing more; ``None`` = it has not been heard."""
+    heard = senses.car
+    return None if heard is None else heard.at_ns + int(_fresh_ms(settings, heard, 0.0) * NS_PER_MS) + 1
+
+
 def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, use: Use = IDLE) -> CarState:
     """Judge the car. Unknown is never enough: a silent car refuses."""
     session = car_session.update(settings, state.session, senses, now_ns)
@@ -109,9 +120,7 @@ def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, 
     if use.tied and state.ended_pct is not None:
         state = replace(state, ended_pct=None)
     heard = senses.car
-    polled_ms = settings.fresh_ms + use.patience_ms
-    limit_ms = polled_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, polled_ms)
-    car = fresh(heard, now_ns, limit_ms)
+    car = fresh(heard, now_ns, _fresh_ms(settings, heard, use.patience_ms))
     if car is None:
         return _unknown(state, "the car's link is silent" if heard else "the car has not been heard", None)
     if state.judged_at_ns == car.at_ns:

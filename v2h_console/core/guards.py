@@ -28,6 +28,8 @@ FORMED_PU = 0.9
 MOST_PHASE_DEG = 20.0
 #: Beyond this the legs have no common neutral any more: 12 % of a leg is no load's doing.
 NEUTRAL_SHIFT_PU = 0.12
+#: A rising leg passes this only where its return is gone.
+LEG_HIGH_PU = 1.15
 DEAD_BUS_NS = 300 * NS_PER_MS
 
 
@@ -173,6 +175,18 @@ def neutral_lost(state: State, now_ns: int) -> bool:
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     shift = None if house is None else house.neutral_shift_pu
     return shift is not None and abs(shift) > NEUTRAL_SHIFT_PU
+
+
+def neutral_lost_in_the_rise(state: State, now_ns: int) -> bool:
+    """The same while the voltage rises, when the legs may differ for a cycle: the interlock's word, or a leg that is
+    above what it shall ever be beside one that is not."""
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    if mid is not None and not mid.interlock_ok:
+        return True
+    house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    if house is None or house.l1_pu is None or house.l2_pu is None:
+        return False
+    return max(house.l1_pu, house.l2_pu) > LEG_HIGH_PU and neutral_lost(state, now_ns)
 
 
 def house_formed(state: State, now_ns: int) -> bool:

@@ -250,8 +250,14 @@ TABLE: tuple[Edge, ...] = (
         Mode.ISLANDED,
     ),
     Edge((Mode.FORMING,), "not_formed", "200 ms", _after(FORMING_DEADLINE_MS), Mode.DARK),
-    Edge((Mode.FORMING,), "source_lost", "inverter, car, DC, charge, heat", _source_gone, Mode.DARK),
-    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat", _source_lost, Mode.DARK),
+    Edge(
+        (Mode.FORMING,),
+        "source_lost",
+        "inverter, car, DC, charge, heat, neutral",
+        lambda v: _source_gone(v) or guards.neutral_lost_in_the_rise(v.state, v.now_ns),
+        Mode.DARK,
+    ),
+    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat, neutral", _source_lost, Mode.DARK),
     Edge(
         (Mode.CLOSING_SYNC, Mode.HANDBACK),
         "source_lost",

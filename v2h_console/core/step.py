@@ -129,7 +129,8 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     state, permit = _keep_solar(settings, state, now_ns)
     commands.extend(permit)
     deadline_ns = _deadline_ns(settings, state, now_ns)
-    return Step(state, tuple(commands), tuple(events), _wake_at_ns(state, deadline_ns, now_ns), deadline_ns)
+    wake_ns = _wake_at_ns(settings, state, deadline_ns, now_ns)
+    return Step(state, tuple(commands), tuple(events), wake_ns, deadline_ns)
 
 
 def _hear_units(settings: Settings, state: State, observation: Observation) -> tuple[Observation, State]:
@@ -373,12 +374,11 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     return min((end for end in ends if end > now_ns), default=None)
 
 
-def _wake_at_ns(state: State, deadline_ns: int | None, now_ns: int) -> int:
+def _wake_at_ns(settings: Settings, state: State, deadline_ns: int | None, now_ns: int) -> int:
     """When to step again even if no frame comes: at the next deadline, and in time to notice silence."""
     wakes = [now_ns + 50 * NS_PER_MS]
-    silence_ns = grid_monitor.silence_ns(state.senses)
-    if silence_ns is not None and silence_ns > now_ns:
-        wakes.append(silence_ns)
+    silences = (grid_monitor.silence_ns(state.senses), car_reserve.silence_ns(settings.car, state.senses))
+    wakes += [silence_ns for silence_ns in silences if silence_ns is not None and silence_ns > now_ns]
     if deadline_ns is not None:
         wakes.append(deadline_ns)
     # A wake time that has come asks for the next millisecond, never for a busy loop.

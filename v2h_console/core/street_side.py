@@ -18,11 +18,12 @@ BACKFEED = "the street side followed the house"
 FOLLOWS_PU = 0.02
 #: From here the ratio of the two sides says something.
 TELLING_PU = 0.3
-#: A street that lives by itself has this much on both legs, soon after the fault (an owner may be held up meanwhile; one that
-#: comes back later may have been fed before), and beside a dead house for so long.
+#: A street that lives by itself has this much on both legs, soon after the fault (an owner may be held up meanwhile; one
+#: that comes back later may have been fed before), and beside a dead house for so long. The house's own filter has taken
+#: 20 ms by then to say that it is dead; a recloser's try is over after 100.
 LIVES_PU = 0.5
 LIVES_AT_ONCE_NS = 500 * NS_PER_MS
-APART_NS = 100 * NS_PER_MS
+APART_NS = 40 * NS_PER_MS
 
 
 def follows(state: State, now_ns: int) -> bool:

@@ -313,14 +313,18 @@ _GATE = _first("gate.off", "inverter.tripped")
 
 
 def _stands_by(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-    """Our own enable goes, and does not come back while the other commands. What the gate does is the other's doing."""
+    """Our own enable goes, and does not come back while the other commands. What the gate does is the other's doing. A
+    person who resets the lockout has the same again from then on."""
     gone_ns: int | None = None
+    since_ns = onset_ns
     for truth in after:
         if truth.truth == "fault.cleared":
             break
-        if truth.truth in ("gate.off", "form.off", "inverter.tripped") and gone_ns is None:
-            gone_ns = truth.at_ns
-        elif truth.truth == "form.on" and gone_ns is not None and truth.at_ns - gone_ns > YIELD_NS:
+        if truth.truth == "order.given" and truth.detail.get("order") == "operator.reset_lockout":
+            since_ns = truth.at_ns
+        elif truth.truth in ("gate.off", "form.off", "inverter.tripped") and gone_ns is None:
+            gone_ns = since_ns = truth.at_ns
+        elif truth.truth == "form.on" and gone_ns is not None and truth.at_ns - since_ns > YIELD_NS:
             return None
     return None if gone_ns is None else (gone_ns - onset_ns) / MS
 

@@ -77,6 +77,7 @@ class Judge:
     _heavy_due_ns: int | None = None
     _heavy_closed_ns: int | None = None
     _commanded_close: bool = False
+    _close_bidden: bool = False
     _boot_ns: int | None = None
     _boot_open: bool = False
     _open_ordered_ns: int | None = None
@@ -138,7 +139,7 @@ class Judge:
                 self._opening(scene)
             case "mid.pole_closed":
                 if self._closed_ns is None:
-                    self._closed_ns = at_ns
+                    self._closed_ns, self._close_bidden = at_ns, self._commanded_close
                     self._judge_contact(scene)
             case "grid.phase_jumped":
                 self._jumped_ns = at_ns
@@ -153,7 +154,7 @@ class Judge:
             case "lc.forming_stopped":
                 # An owner that is held up, or that nobody hears, while the contacts meet cannot hand back: this is what
                 # the controller is for.
-                if not self._around.ever & HANDBACK_LOST:
+                if not self._around.ever & HANDBACK_LOST and not self._ownerless(at_ns):
                     self._violate("I2a", at_ns, "the controller itself had to stop the forming")
             case "gate.on":
                 self._judge_replay("gate", scene)
@@ -191,6 +192,13 @@ class Judge:
         self._in_window.update(in_window, now_ns)
         self._dead.update(max(scene.house_pu) < DEAD_PU and not scene.gate_on, now_ns)
         self._contacts_open.update(scene.contacts_open, now_ns)
+
+    def _ownerless(self, now_ns: int) -> bool:
+        """Whether no owner is there, or one began so lately that what the last one closed is still the controller's."""
+        began_ns = self._boot_ns
+        return bool(self._around.away_for(now_ns)) or (
+            began_ns is not None and now_ns - began_ns < OPEN_AT_START_NS
+        )
 
     def _opening(self, scene: Scene) -> None:
         """The coil was let go: an opening, if the MID had carried the house."""
@@ -348,11 +356,11 @@ class Judge:
         if self._commanded_close:
             if self._closed_ns is not None and now_ns - self._closed_ns > HANDBACK_NS + 20 * MS:
                 self._feeds(scene, "forming more than 100 ms after the close")
-        elif "mid.uncommanded_close" in self._around.ever:
+        elif "mid.uncommanded_close" in self._around.ever and not self._close_bidden:
             if held_ns > UNBIDDEN_NS:
                 self._feeds(scene, f"forming {held_ns / MS:.0f} ms into an unbidden close")
         elif self._closed_ns is not None and now_ns - self._closed_ns < HANDBACK_NS:
-            # Ordered open again in the hand-back: the gate goes with the same command.
+            # Ordered open again in the hand-back, or let go by the controller: the gate goes with the same command.
             if held_ns > HANDBACK_NS:
                 self._feeds(scene, "forming while a close is being taken back")
         else:
