@@ -65,6 +65,8 @@ LATENESS_NS = (
     3_000_000,
     5_300_000,
 )
+#: So long before the enter-service delay is served, every angle counts: the hold of a synchronism, and as much again.
+ANGLE_BEFORE_NS = 2 * S
 #: The raster of CMD.
 COMMAND_NS = 20 * MS
 #: fsync of one small file, least and most.
@@ -308,7 +310,10 @@ class VirtualSite:
             case "control.second_master":
                 self._foreign = begins
                 if begins:
-                    self._push(self.world.now_ns + VOICE_NS, 0, _Voice(100))
+                    # Far from the owner's own: hops do not count what it says in them, and a voice that happened to
+                    # count along with it would be its echo.
+                    counter = (self.link.counters()["CMD"] + 100) & 0xFF
+                    self._push(self.world.now_ns + VOICE_NS, 0, _Voice(counter))
             case "clock.steps":
                 self._stepped_s = float(params.get("by_s", STEP_S)) if begins else 0.0
             case "storage.torn_write":
@@ -350,7 +355,14 @@ class VirtualSite:
         return (
             self.state.islanding.mode in SETTLED_MODES
             and self._step_at_ns >= now_ns - now_ns % TICK_NS + TICK_NS
+            and not self._angle_decides(now_ns)
         )
+
+    def _angle_decides(self, now_ns: int) -> bool:
+        """Whether a close may soon hang on since when the angle has been right: a hop would not see it come right."""
+        served_ns = self.state.grid.ok_for_ns(now_ns)
+        delay_ns = int(self.settings.grid.enter_service.delay_s * S)
+        return self.state.islanding.mode is Mode.ISLANDED and 0 < served_ns > delay_ns - ANGLE_BEFORE_NS
 
     def _disturbed(self) -> None:
         self._touched = True
