@@ -466,7 +466,8 @@ class Verbs:
         followers = world.units.followers()
         if not followers:
             raise ScenarioError("fault.inject: parallel.phase_error: this house has one inverter")
-        unit = followers[0]
+        # One that runs beside the others, where there is one: an angle of something that is off does nothing.
+        unit = next((one for one in followers if one.gate_on and not one.fault), followers[0])
 
         def turn(off_deg: float) -> None:
             unit.phase_off_deg = off_deg
