@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from v2h_console.core.observation import Observation
+from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import State
 from v2h_console.core.step import Step, step
@@ -142,6 +142,23 @@ def quiet_entries(seconds: float) -> int:
 
 def test_a_quiet_house_keeps_a_few_seconds_and_writes_nothing() -> None:
     assert quiet_entries(50.0) <= quiet_entries(10.0) * 2
+
+
+@pytest.mark.parametrize("nonce", ["\ud800", "x"], ids=["no text at all", "a good one"])
+def test_a_step_that_cannot_be_written_down_costs_the_recording_and_never_the_lane(nonce: str) -> None:
+    house = Watched()
+    house.live(10.0)
+    order = CoreOrder(OrderKind.ACKNOWLEDGE, nonce, 20 * NS_PER_S)
+    result = Step(house.judged.site.state, (), (), 0, None)
+    house.ring.took(house.judged.site.state, Observation(1, orders=(order,)), 10 * NS_PER_S, result)
+    assert house.ring.unwritable == (0 if nonce == "x" else 1)
+    house.live(15.0)
+    house.judged.do("grid.loss", {})
+    house.live(21.0)
+    replayed = replay.run(house.incident())
+    assert replayed.modes[-1][1] == "islanded"
+    if nonce != "x":
+        assert replayed.difference is None
 
 
 def test_what_never_ends_is_written_in_parts() -> None:

@@ -26,7 +26,7 @@ from tests.storage.disks import (
 )
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Kept, LatchReceipt
-from v2h_console.runtime.latch_file import LatchWriter, read_latch, write_latch
+from v2h_console.runtime.latch_file import DAMAGED, LatchWriter, read_latch, write_latch
 from v2h_console.runtime.recorder import IncidentWriter
 from v2h_console.storage import whole_file
 
@@ -168,3 +168,8 @@ def test_a_record_of_the_version_before_loads_were_remembered_is_read() -> None:
     crc = zlib.crc32(json.dumps(body, sort_keys=True).encode())
     found = read_latch(PLACE, FakeDisk({PLACE: line % crc}))
     assert found == LatchReceipt(9, locked=True, kept=Kept(lk_close="a pole is welded", held_open=True))
+
+
+@given(st.one_of(st.binary(max_size=300), st.sampled_from((b'{"a":"\xff"}', b"[" * 100_000, b"7", b"null"))))
+def test_whatever_stands_in_the_record_a_start_reads_it_as_damaged(junk: bytes) -> None:
+    assert read_latch(PLACE, FakeDisk({PLACE: junk})) == DAMAGED

@@ -53,7 +53,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
         return LatchReceipt(0, locked=True)
-    except (OSError, msgspec.DecodeError, msgspec.ValidationError, KeyError, AttributeError, TypeError):
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError):
         return DAMAGED
 
 

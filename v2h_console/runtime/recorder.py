@@ -67,6 +67,8 @@ class Ring:
         self._next = 0
         self._checkpoint_ns = 0
         self._open: _Open | None = None
+        #: Steps that could not be packed.
+        self.unwritable = 0
 
     def took(self, before: State, observation: Observation, now_ns: int, result: Step) -> None:
         """One step of the core."""
@@ -74,7 +76,13 @@ class Ring:
             self._checkpoint_ns = now_ns
             self._checkpoints.append((self._next, before))
         entry = Entry(now_ns, observation, result.commands, result.events)
-        self._entries.append((now_ns, incident_file.packed(entry)))
+        try:
+            record = incident_file.packed(entry)
+        except (ValueError, TypeError, OverflowError):
+            # What cannot be written down costs the recording, never the lane: it begins anew with the next step.
+            self._begin_anew()
+            return
+        self._entries.append((now_ns, record))
         self._next += 1
         weight, title = _title(before, result)
         if weight:
@@ -87,6 +95,13 @@ class Ring:
             self._forget(now_ns)
         elif now_ns >= min(self._open.until_ns, self._open.began_ns + LONGEST_NS):
             self._close(self._open)
+
+    def _begin_anew(self) -> None:
+        self.unwritable += 1
+        self._entries.clear()
+        self._checkpoints.clear()
+        self._first = self._next = self._checkpoint_ns = 0
+        self._open = None
 
     def _forget(self, now_ns: int) -> None:
         """Whole stretches between two memories go, once the younger one is old enough itself."""
