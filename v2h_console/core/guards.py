@@ -169,8 +169,7 @@ def bus_is_dead(state: State, now_ns: int) -> bool:
 
 def neutral_lost(state: State, now_ns: int) -> bool:
     """The neutral former has dropped out (its contact is in the interlock), or its neutral has wandered off."""
-    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
-    if mid is not None and not mid.interlock_ok:
+    if _interlock_open(state, now_ns):
         return True
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     shift = None if house is None else house.neutral_shift_pu
@@ -180,13 +179,17 @@ def neutral_lost(state: State, now_ns: int) -> bool:
 def neutral_lost_in_the_rise(state: State, now_ns: int) -> bool:
     """The same while the voltage rises, when the legs may differ for a cycle: the interlock's word, or a leg that is
     above what it shall ever be beside one that is not."""
-    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
-    if mid is not None and not mid.interlock_ok:
+    if _interlock_open(state, now_ns):
         return True
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     if house is None or house.l1_pu is None or house.l2_pu is None:
         return False
     return max(house.l1_pu, house.l2_pu) > LEG_HIGH_PU and neutral_lost(state, now_ns)
+
+
+def _interlock_open(state: State, now_ns: int) -> bool:
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    return mid is not None and not mid.interlock_ok
 
 
 def house_formed(state: State, now_ns: int) -> bool:

@@ -56,19 +56,19 @@ def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, n
             following.append(hold(held, reason, None, now_ns))
         else:
             following.append(held)
-    following = drop_cold_pickup(settings, following, state.start_w, now_ns)
+    following = drop_cold_pickup(settings, following, state.may_start_w(settings), now_ns)
     peaks = replace(state.peaks, second=-1)
     return replace(state, circuits=tuple(following), start=None, peaks=peaks)
 
 
 def drop_cold_pickup(
-    settings: Settings, circuits: list[CircuitState], start_w: float | None, now_ns: int
+    settings: Settings, circuits: list[CircuitState], start_w: float, now_ns: int
 ) -> list[CircuitState]:
     """What is still connected starts with the house: what the inverter cannot start joins the held ones.
 
     A circuit whose switch does not open stays whatever is decided here: it is counted first.
     """
-    bounds = limits(settings, settings.inverter.max_discharge_w if start_w is None else start_w)
+    bounds = limits(settings, start_w)
     staying = [index for index, held in enumerate(circuits) if not held.shed or held.doubted]
     table = [known(settings.loads.circuits[index], circuits[index]) for index in staying]
     fixed = [place for place, index in enumerate(staying) if circuits[index].doubted]

@@ -68,6 +68,10 @@ class LoadState:
     lit_ns: int = 0
     start_w: float | None = None
 
+    def may_start_w(self, settings: Settings) -> float:
+        """What the inverter may start the house with, as far as is known."""
+        return settings.inverter.max_discharge_w if self.start_w is None else self.start_w
+
     def live_since_ns(self, index: int) -> int:
         """Since when this circuit may draw: what its meter said before that says nothing of now."""
         start = self.start

@@ -35,8 +35,7 @@ def look(
     found = find_stuck(state, senses, now_ns)
     if start_w is None:
         return found
-    was_w = settings.inverter.max_discharge_w if state.start_w is None else state.start_w
-    if found.stuck_mask & ~state.stuck_mask or start_w < was_w:
+    if found.stuck_mask & ~state.stuck_mask or start_w < state.may_start_w(settings):
         circuits = drop_cold_pickup(settings, list(found.circuits), start_w, now_ns)
         found = replace(found, circuits=tuple(circuits))
     return found if found.start_w == start_w else replace(found, start_w=start_w)
@@ -84,8 +83,7 @@ def cold_pickup_refusal(settings: Settings, state: LoadState) -> str:
     stuck = [
         circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
     ]
-    start_w = settings.inverter.max_discharge_w if state.start_w is None else state.start_w
-    if stuck and load_admission.cold_pickup(stuck, limits(settings, start_w)):
+    if stuck and load_admission.cold_pickup(stuck, limits(settings, state.may_start_w(settings))):
         names = ", ".join(circuit.name for circuit in stuck)
         return f"the switch of {names} does not open, and the inverter cannot start it"
     return ""
