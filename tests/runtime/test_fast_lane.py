@@ -10,15 +10,18 @@ import pytest
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Observation
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import State
+from v2h_console.core.state import Mode, State
 from v2h_console.core.step import Step
 from v2h_console.proving.course import JudgedSite
+from v2h_console.proving.virtual import VirtualSite
 from v2h_console.runtime.fast_lane import FastLane, Inbox
+from v2h_console.runtime.urgency import TURN_NS
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import SlowRequest
 
 TIED_AT_S = 8.0
+TRIPS_AT_S = TIED_AT_S + 0.5
 #: Longer than the controller may be silent.
 HELD_UP_NS = 150 * NS_PER_MS
 
@@ -31,6 +34,7 @@ class RecordedBus:
     now_ns: int = 0
     bad_datagrams: int = 0
     sent: list[int] = field(default_factory=list)
+    waits: int = 0
 
     def clock_ns(self) -> int:
         return self.now_ns
@@ -39,6 +43,7 @@ class RecordedBus:
         self.sent.append(self.now_ns)
 
     def recv(self, timeout_s: float) -> tuple[int, bytes, int] | None:
+        self.waits += timeout_s > 0.0
         until_ns = self.now_ns + round(timeout_s * NS_PER_S)
         if self.frames and self.frames[0][0] <= until_ns:
             at_ns, arbitration_id, data = self.frames.popleft()
@@ -46,6 +51,10 @@ class RecordedBus:
             return arbitration_id, data, self.now_ns
         self.now_ns = until_ns
         return None
+
+    def pause(self, seconds: float) -> None:
+        self.waits += 1
+        self.now_ns += round(seconds * NS_PER_S)
 
     def fileno(self) -> int:
         return -1
@@ -71,26 +80,51 @@ def persist(_command: PersistLatch) -> None:
     """No disk here."""
 
 
-@pytest.fixture(scope="module")
-def said() -> tuple[Settings, State, list[tuple[int, int, bytes]], int]:
-    """Three seconds of frames of a house on the grid, with the core's memory at their beginning."""
-    judged = JudgedSite(Scenario("tied", 20.0, Start(enter_service_s=1.0), ()), 3, fixed=True)
-    site = judged.site
+Said = tuple[Settings, State, list[tuple[int, int, bytes]], int]
+
+
+def overheard(site: VirtualSite, at_s: float) -> Said:
+    """The frames from ``at_s`` on, while they come in, with the core's memory at their beginning."""
     frames: list[tuple[int, int, bytes]] = []
 
     def overhear(arbitration_id: int, data: bytes, at_ns: int) -> bytes:
         frames.append((at_ns, arbitration_id, data))
         return data
 
-    site.advance(round(TIED_AT_S * NS_PER_S))
-    assert site.state.islanding.mode.value == "tied"
-    state = site.state
+    site.advance(round(at_s * NS_PER_S))
     site.to_console = overhear
+    return site.settings, site.state, frames, round(at_s * NS_PER_S)
+
+
+def house() -> VirtualSite:
+    return JudgedSite(Scenario("house", 20.0, Start(enter_service_s=1.0), ()), 3, fixed=True).site
+
+
+@pytest.fixture(scope="module")
+def said() -> Said:
+    """Three seconds of frames of a house on the grid."""
+    site = house()
+    heard = overheard(site, TIED_AT_S)
+    assert site.state.islanding.mode is Mode.TIED
     site.advance(round((TIED_AT_S + 3.0) * NS_PER_S))
-    return site.settings, state, frames, round(TIED_AT_S * NS_PER_S)
+    return heard
 
 
-def run(said: tuple[Settings, State, list[tuple[int, int, bytes]], int], held_up_ns: int) -> HeldUp:
+@pytest.fixture(scope="module")
+def said_alone() -> Said:
+    """A second of frames of a house that has been alone for a while; in the middle its inverter trips."""
+    site = house()
+    site.advance(NS_PER_S)
+    site.do("grid.loss", {})
+    heard = overheard(site, TIED_AT_S)
+    assert site.state.islanding.mode is Mode.ISLANDED
+    site.advance(round(TRIPS_AT_S * NS_PER_S))
+    site.do("fault.inject", {"fault": "inverter.trips"})
+    site.advance(round((TIED_AT_S + 1.0) * NS_PER_S))
+    return heard
+
+
+def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
     """The lane over the frames; after its 20th step it is held up."""
     settings, state, frames, from_ns = said
     bus = RecordedBus(deque(frames), from_ns)
@@ -100,7 +134,7 @@ def run(said: tuple[Settings, State, list[tuple[int, int, bytes]], int], held_up
         steps.append((now_ns, observation, result))
         if len(steps) == 20:
             bus.now_ns += held_up_ns
-        if len(steps) == 30:
+        if len(steps) == steps_at_most:
             lane.stop()
 
     link = LogicControllerLink("Controller", "recorded")
@@ -113,15 +147,14 @@ def run(said: tuple[Settings, State, list[tuple[int, int, bytes]], int], held_up
         persist=persist,
         recorded=recorded,
         clock_ns=bus.clock_ns,
+        pause=bus.pause,
     )
     lane.take_up(state)
     lane.run()
     return HeldUp(lane, bus, steps)
 
 
-def test_what_waits_on_the_bus_is_read_before_the_first_decision(
-    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
-) -> None:
+def test_what_waits_on_the_bus_is_read_before_the_first_decision(said: Said) -> None:
     held = run(said, HELD_UP_NS)
     assert held.lane.failure is None
     put_aside_ns, (back_ns, observation, _) = held.steps[19][0], held.steps[20]
@@ -131,20 +164,32 @@ def test_what_waits_on_the_bus_is_read_before_the_first_decision(
     assert len(observation.readings) >= waiting * 0.9
 
 
-def test_its_own_absence_is_not_taken_for_the_controllers_silence(
-    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
-) -> None:
+def test_its_own_absence_is_not_taken_for_the_controllers_silence(said: Said) -> None:
     held = run(said, HELD_UP_NS)
     assert [event.code for _, _, result in held.steps for event in result.events] == []
     assert {result.state.islanding.mode.value for _, _, result in held.steps} == {"tied"}
     assert held.lane.lateness.max_ns >= HELD_UP_NS - 50 * NS_PER_MS
 
 
-def test_a_controller_that_was_silent_as_long_is_silent(
-    said: tuple[Settings, State, list[tuple[int, int, bytes]], int],
-) -> None:
+def test_a_controller_that_was_silent_as_long_is_silent(said: Said) -> None:
     settings, state, frames, from_ns = said
     silent = [frame for frame in frames if not 200 * NS_PER_MS < frame[0] - from_ns < 400 * NS_PER_MS]
     held = run((settings, state, silent, from_ns), 0)
     codes = [event.code for _, _, result in held.steps for event in result.events]
     assert "CONTROLLER_SILENT" in codes
+
+
+def test_a_house_alone_is_listened_to_in_turns(said_alone: Said) -> None:
+    alone = run(said_alone, 0, steps_at_most=10)
+    passed_s = (alone.steps[-1][0] - said_alone[3]) / NS_PER_S
+    heard = sum(len(observation.readings) for _, observation, _ in alone.steps)
+    assert heard > 1_300 * passed_s
+    assert alone.bus.waits < 130 * passed_s
+
+
+def test_its_inverters_trip_waits_for_the_turn_and_no_longer(said_alone: Said) -> None:
+    alone = run(said_alone, 0, steps_at_most=60)
+    said_ns = round(TRIPS_AT_S * NS_PER_S)
+    dark_ns = next(now for now, _, result in alone.steps if result.state.islanding.mode is Mode.DARK)
+    # The controller says a state at once when it changes; then a turn, and the bus's own way.
+    assert 0 < dark_ns - said_ns <= TURN_NS + NS_PER_MS

@@ -27,7 +27,7 @@ from v2h_console.proving import can_faults, modbus_faults, slow_readings, torn_l
 from v2h_console.proving.can_faults import Tamper
 from v2h_console.proving.memory import Memory
 from v2h_console.proving.modbus_lane import ModbusLane
-from v2h_console.runtime.urgency import TICK_NS, matters, tick_of
+from v2h_console.runtime.urgency import TICK_NS, matters, tick_of, turn_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.house import House
@@ -559,6 +559,10 @@ class VirtualSite:
             self._step_soon(at_ns)
 
     def _step_soon(self, at_ns: int) -> None:
+        turn_ns = turn_of(self.state)
+        if turn_ns:
+            # Nobody reads it before.
+            at_ns += -at_ns % turn_ns
         soon_ns = max(at_ns + self._lateness_ns(at_ns), self._stalled_until_ns)
         self._step_at_ns = min(self._step_at_ns, soon_ns)
 

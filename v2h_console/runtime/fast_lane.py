@@ -25,7 +25,7 @@ from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
 from v2h_console.runtime.precedence import real_time
-from v2h_console.runtime.urgency import QUIET_TICK_NS, matters, tick_of
+from v2h_console.runtime.urgency import QUIET_TICK_NS, matters, tick_of, turn_of
 from v2h_drivers.can.bus import Bus, BusError
 from v2h_drivers.capabilities import (
     ControlRequest,
@@ -81,6 +81,7 @@ class FastLane(threading.Thread):
         persist: Callable[[PersistLatch], None],
         recorded: Callable[[State, Observation, int, Step], None] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
+        pause: Callable[[float], None] = time.sleep,
     ) -> None:
         super().__init__(name="fast-lane", daemon=True)
         self._settings = settings
@@ -91,6 +92,7 @@ class FastLane(threading.Thread):
         self._persist = persist
         self._recorded = recorded
         self._clock_ns = clock_ns
+        self._pause = pause
         self._stop_asked = threading.Event()
         self._sequence = 0
         self._health_at_ns = 0
@@ -178,12 +180,13 @@ class FastLane(threading.Thread):
     def _gather(self, state: State, wake_ns: int) -> tuple[list[Reading], int]:
         """Block for frames until one matters or the wake time comes; returns readings and when the step was due.
 
-        In a quiet house, what was commanded last is said again between two steps, for as long as the link lets it.
+        In a quiet house, what was commanded last is said again between two steps, for as long as the link lets it;
+        one that has been alone for a while is listened to in turns.
         A lane that was held up first reads all that waits for it: stepping on the oldest of it alone, it would take
         its own absence for the controller's silence.
         """
         readings: list[Reading] = []
-        tick_ns = tick_of(state)
+        tick_ns, turn_ns = tick_of(state), turn_of(state)
         now_ns = self._clock_ns()
         due_ns = min(wake_ns, now_ns + tick_ns)
         behind = now_ns - due_ns > BEHIND_NS
@@ -191,7 +194,7 @@ class FastLane(threading.Thread):
         send_ns = self._link.wake_at_ns()
         for _ in range(MAX_BURST):
             until_ns = min(due_ns, send_ns)
-            received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
+            received = self._bus.recv(0.0 if behind or turn_ns else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
                 arbitration_id, data, at_ns = received
                 if at_ns - now_ns > BEHIND_NS and not behind:
@@ -206,11 +209,17 @@ class FastLane(threading.Thread):
                 if reading is not None and matters(reading, state):
                     return readings, now_ns
                 if self._inbox.orders:
-                    # A person waits, at most for the next frame.
+                    # A person waits, at most for the next frame or turn.
                     return readings, now_ns
                 if now_ns < until_ns:
                     continue
             now_ns = self._clock_ns()
+            if turn_ns and not behind and now_ns < until_ns:
+                turn_at_ns = min(until_ns, now_ns - now_ns % turn_ns + turn_ns)
+                self._pause((turn_at_ns - now_ns) / 1e9)
+                now_ns = self._clock_ns()
+                behind = now_ns - turn_at_ns > BEHIND_NS
+                continue
             if behind or not repeats or now_ns < send_ns or now_ns >= due_ns:
                 return readings, min(until_ns, now_ns)
             self._send_due(now_ns)
