@@ -100,6 +100,16 @@ def test_the_close_comes_after_half_a_second_in_phase_with_a_new_token() -> None
     assert control.close_token not in (0, token)
 
 
+def test_an_angle_that_was_right_before_anybody_steered_it_holds_nothing() -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.phase_deg = 5.0
+    house.until(Mode.SYNCING)
+    synchronising_ns = house.now_ns
+    house.until(Mode.CLOSING_SYNC)
+    assert house.now_ns - synchronising_ns >= 500 * NS_PER_MS
+
+
 @pytest.mark.parametrize("kind", [Sync, GridFast])
 def test_nothing_closes_on_what_is_older_than_20_ms(kind: type) -> None:
     """I1. The angle's hold is served, then the reading stops coming."""

@@ -34,6 +34,17 @@ def test_hops_change_neither_what_happens_nor_when(name: str) -> None:
     assert hopping.run.events == fixed.run.events
 
 
+def test_inverters_that_come_in_phase_join_when_they_would_without_hops() -> None:
+    scenario = Scenario(
+        "three inverters", 20.0, Start(enter_service_s=15.0, inverters=3), (Step(4.0, "grid.loss"),)
+    )
+    hopping, fixed = JudgedSite(scenario, 3).play(), JudgedSite(scenario, 3, fixed=True).play()
+    assert hopping.run.steps < fixed.run.steps, "nothing was passed over: the comparison proves nothing"
+    assert [event for event in hopping.run.events if event.code == "INVERTER_JOINED"]
+    assert hopping.run.truths == fixed.run.truths
+    assert hopping.run.events == fixed.run.events
+
+
 def test_a_look_ahead_that_comes_to_nothing_leaves_no_mark_on_the_link() -> None:
     site = VirtualSite(demo_site.settings(15.0), House(), booting=False)
     site.advance(2 * S)

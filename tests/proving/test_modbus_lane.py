@@ -106,13 +106,32 @@ def test_rubbish_is_refused_and_never_believed(how: str, link: str) -> None:
     assert not course.violations
 
 
-def test_hops_change_nothing_where_bytes_travel() -> None:
-    steps = (
-        Step(2.0, "fault.inject", {"fault": "modbus.garbage", "how": "noise", "share_pct": 30.0}),
-        Step(4.0, "grid.loss"),
-        Step(6.0, "fault.clear", {"fault": "modbus.garbage"}),
-    )
-    assert _course(*steps, seconds=12.0).trace == _course(*steps, seconds=12.0, fixed=True).trace
+@pytest.mark.parametrize(
+    "steps",
+    [
+        (
+            Step(2.0, "fault.inject", {"fault": "modbus.garbage", "how": "noise", "share_pct": 30.0}),
+            Step(4.0, "grid.loss"),
+            Step(6.0, "fault.clear", {"fault": "modbus.garbage"}),
+        ),
+        (
+            Step(2.0, "fault.inject", {"fault": "modbus.write_ignored", "how": "register"}),
+            Step(2.501, "operator.set_discharge_limit", {"kw": 4.0}),
+        ),
+        (
+            Step(2.0, "fault.inject", {"fault": "modbus.unit_conflict"}),
+            Step(3.0, "grid.loss"),
+            Step(5.0, "load.on", {"load": "hvac"}),
+        ),
+    ],
+    ids=["rubbish and an outage", "an order that a device does not take", "two devices and a load"],
+)
+def test_hops_change_nothing_where_bytes_travel(steps: tuple[Step, ...]) -> None:
+    hopping, fixed = _course(*steps, seconds=12.0), _course(*steps, seconds=12.0, fixed=True)
+    assert hopping.run.steps < fixed.run.steps, "nothing was passed over: the comparison proves nothing"
+    assert _told(hopping, "modbus.tampered") or _told(hopping, "modbus.wrote")
+    assert hopping.run.truths == fixed.run.truths
+    assert hopping.run.events == fixed.run.events
 
 
 def test_an_ignored_limit_is_alarmed_asked_again_and_given_up() -> None:

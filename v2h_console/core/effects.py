@@ -201,7 +201,8 @@ def _apart(view: View, state: State) -> Outcome:
 
 def _syncing(view: View, state: State) -> Outcome:
     event = _event(view, "GRID_REQUALIFIED", Severity.INFO, "Grid requalified. Bringing the house in phase.")
-    return Outcome(state, (event,))
+    # An angle that happened to be right while nobody steered it holds nothing: what is held is the steered one.
+    return Outcome(replace(state, sync=replace(state.sync, ok_since_ns=None)), (event,))
 
 
 def _close(_view: View, state: State) -> Outcome:

@@ -64,12 +64,14 @@ class Wire:
         #: What the asked units truly answered last, and which of what was taken they never gave.
         self.given: dict[_Key, tuple[int, ...]] = {}
         self.foreign: set[_Key] = set()
+        #: Requests on their way that would change something.
+        self.writing = 0
         self._messages = 0
 
     def serve(self, request: bytes, now_ns: int) -> tuple[bytes, int]:
         """What comes back for one request, and how much later than it would; b"": nothing."""
         self._messages += 1
-        unit, pdu = (request[0], request[1:-2]) if self.rtu else (request[6], request[MBAP_BYTES:])
+        unit, pdu = self.unit_and_pdu(request)
         if pdu[0] in WRITES:
             made_up = confirmed_write(request, rtu=self.rtu) if self.ignores_writes else None
             if made_up is not None:
@@ -87,6 +89,10 @@ class Wire:
                 self._tampered(self.fault.how)
             return arrives, late_ns
         return reply, 0
+
+    def unit_and_pdu(self, request: bytes) -> tuple[int, bytes]:
+        """Whom a request asks, and for what."""
+        return (request[0], request[1:-2]) if self.rtu else (request[6], request[MBAP_BYTES:])
 
     def _answer(self, units: Mapping[int, UnitFace], request: bytes, now_ns: int) -> bytes:
         if self.rtu:
@@ -165,6 +171,7 @@ class _Port:
 
     def write(self, data: bytes) -> None:
         """Send."""
+        self._wire.writing += self._wire.unit_and_pdu(data)[1][0] in WRITES
         self._loop.at_ns(self._loop.now_ns + self._way_ns(data), self._arrive, data)
 
     def close(self) -> None:
@@ -176,6 +183,7 @@ class _Port:
 
     def _arrive(self, data: bytes) -> None:
         now_ns = self._loop.now_ns
+        self._wire.writing -= self._wire.unit_and_pdu(data)[1][0] in WRITES
         reply, late_ns = self._wire.serve(data, now_ns)
         if reply:
             self._loop.at_ns(now_ns + self._way_ns(reply) + late_ns, self._deliver, reply)
@@ -274,10 +282,16 @@ class ModbusLane:
             task.cancel()
         self._loop.run_until(self._loop.now_ns)
         self._loop, self._devices = None, []
+        self.tcp.writing = self.rtu.writing = 0
 
     def submit(self, request: SlowRequest) -> bool:
         """To the first device that takes it; False where none of these does."""
         return any(device.submit(request) for device in self._devices)
+
+    @property
+    def writing(self) -> bool:
+        """Whether something is on its way that changes the house when it arrives."""
+        return bool(self.tcp.writing or self.rtu.writing)
 
     def next_ns(self) -> int:
         """When something is due."""

@@ -11,6 +11,7 @@ so that hops change neither what happens nor when.
 from __future__ import annotations
 
 import heapq
+from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
@@ -65,8 +66,6 @@ LATENESS_NS = (
     3_000_000,
     5_300_000,
 )
-#: So long before the enter-service delay is served, every angle counts: the hold of a synchronism, and as much again.
-ANGLE_BEFORE_NS = 2 * S
 #: The raster of CMD.
 COMMAND_NS = 20 * MS
 #: fsync of one small file, least and most.
@@ -181,6 +180,8 @@ class VirtualSite:
         self._witness = witness
         #: The polled devices' real machines, where their bytes are what matters; else they are read off the house.
         self.modbus = ModbusLane(self.world, modbus_links) if modbus_links else None
+        #: What the machines told before its time.
+        self._ahead: deque[Truth] = deque()
         #: Called after every instant that was lived through.
         self.after: Callable[[], None] | None = None
         self.storage = Storage()
@@ -352,17 +353,12 @@ class VirtualSite:
             return False
         if not self.owner_runs:
             return True
+        if self.modbus is not None and self.modbus.writing:
+            return False
         return (
             self.state.islanding.mode in SETTLED_MODES
             and self._step_at_ns >= now_ns - now_ns % TICK_NS + TICK_NS
-            and not self._angle_decides(now_ns)
         )
-
-    def _angle_decides(self, now_ns: int) -> bool:
-        """Whether a close may soon hang on since when the angle has been right: a hop would not see it come right."""
-        served_ns = self.state.grid.ok_for_ns(now_ns)
-        delay_ns = int(self.settings.grid.enter_service.delay_s * S)
-        return self.state.islanding.mode is Mode.ISLANDED and 0 < served_ns > delay_ns - ANGLE_BEFORE_NS
 
     def _disturbed(self) -> None:
         self._touched = True
@@ -389,6 +385,7 @@ class VirtualSite:
         now_ns = max(world.now_ns, due_ns)
         lived = world.agenda.taken
         world.advance(now_ns)
+        self._tell_ahead(now_ns)
         while self._queue and self._queue[0][0] <= now_ns:
             _, _, arbitration_id, what = heapq.heappop(self._queue)
             self._arrive(arbitration_id, what, now_ns)
@@ -429,12 +426,15 @@ class VirtualSite:
             self.controller.pass_over(end_ns)
             return True
         if self.modbus is not None:
-            # Machines cannot be taken back: nothing is due to them while a hop looks ahead.
-            end_ns = min(end_ns, self.modbus.next_ns() - 1)
+            # Machines cannot be taken back: they live on as far as the next step, before which nothing is decided.
+            end_ns = min(end_ns, max(self._step_at_ns, self.modbus.next_ns() - 1))
         if self._deadline_ns is not None:
             end_ns = min(end_ns, self._deadline_ns - FINE_BEFORE_NS)
         end_ns -= end_ns % TICK_NS
-        if end_ns - now_ns < LEAST_HOP_NS or self._noise_decides(now_ns):
+        least_ns = LEAST_HOP_NS if self.modbus is None else LEAST_HOP_NS // 2
+        if end_ns - now_ns < least_ns or self._noise_decides(now_ns):
+            return False
+        if self.modbus is not None and not self._machines_live(self.modbus, end_ns):
             return False
         if not self._look_ahead(end_ns):
             self._hop_ns = (end_ns - now_ns) // 2
@@ -443,8 +443,26 @@ class VirtualSite:
                 self._hop_ns = QUIET_HOP_NS
             return False
         self._hop_ns = QUIET_HOP_NS
+        self._tell_ahead(end_ns)
         self._collect()
         return True
+
+    def _machines_live(self, modbus: ModbusLane, end_ns: int) -> bool:
+        """The polled devices' machines until ``end_ns``, in a house in which nothing changes; False as soon as one of
+        them is about to change something. What they tell is told when its time has come, whichever way one gets there.
+        """
+        world, now_ns = self.world, self.world.now_ns
+        world.witness = self._ahead.append
+        while not modbus.writing and (due_ns := modbus.next_ns()) <= end_ns:
+            world.look_at(due_ns)
+            self._polled.extend(modbus.live_until(due_ns))
+        world.witness = self._witnessed
+        world.look_at(now_ns)
+        return not modbus.writing
+
+    def _tell_ahead(self, now_ns: int) -> None:
+        while self._ahead and self._ahead[0].at_ns <= now_ns:
+            self._witnessed(self._ahead.popleft())
 
     def _look_ahead(self, end_ns: int) -> bool:
         """Hear what will have been heard by ``end_ns`` and step; all of it taken back when that asks for anything new."""
@@ -466,6 +484,7 @@ class VirtualSite:
             result.events
             or result.commands != self._commands
             or result.state.islanding.mode is not self.state.islanding.mode
+            or _in_phase(result.state) != _in_phase(self.state)
         ):
             memory.restore()
             self._heard, self._polled, self._poll_ns, self._health_ns = heard, polled, poll_ns, health_ns
@@ -675,6 +694,11 @@ def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
     window = settings.grid.enter_service
     trips = [element.limit for element in settings.grid.trips if element.quantity == "v"]
     return (0.05, 0.25, 0.5, 0.88, 0.9, window.v_lo_pu, window.v_hi_pu, *trips)
+
+
+def _in_phase(state: State) -> tuple[int | None, ...]:
+    """Since when each inverter that waits to join has had its angle: that must not begin somewhere in a hop."""
+    return tuple(unit.in_phase_since_ns for unit in state.parallel.units)
 
 
 def _settled(settings: Settings, state: State, now_ns: int) -> State:
