@@ -310,6 +310,15 @@ def test_what_if_says_why_a_heat_pump_too_large_never_starts() -> None:
     assert "allowed" in refused[0].reason
 
 
+def test_what_if_counts_the_inverters_that_join_and_says_what_goes_with_the_largest() -> None:
+    table = (*CIRCUITS[:2], replace(CIRCUITS[2], running_va=7_500.0, min_off_s=0.0), CIRCUITS[3])
+    two = Source(units=2, spare_w=LIMIT_W)
+    told = what_if(SETTINGS, table, replace(_ask(), joined=two, joined_w=2 * LIMIT_W))
+    assert [one.kind for one in told.moments if one.circuit == "heat_pump"] == ["held", "starts"]
+    assert "heat_pump" in told.spare
+    assert not what_if(SETTINGS, table, _ask()).spare
+
+
 def test_what_goes_with_the_largest_inverter_is_known_ahead_and_sent_in_the_step_of_its_loss() -> None:
     two, one = Source(units=2, spare_w=LIMIT_W), Source()
     state, now_ns = load_state.initial(SETTINGS), 100 * NS_PER_S

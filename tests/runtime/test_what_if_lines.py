@@ -40,6 +40,16 @@ def test_what_the_inverter_cannot_bear_is_refused_in_volt_amperes() -> None:
     assert any("Heat pump may not start: " in line and "allowed" in line for line in told)
 
 
+def test_a_pack_that_would_sag_too_low_is_told_before_the_island_finds_out() -> None:
+    house = House.tied(_site())
+    least_v = 1.05 * house.settings.car.dc_lo_v
+    house.plant.twist[CarStatus] = lambda reading: changed(reading, dc_voltage_v=least_v + 0.5)
+    house.run_ms(100)
+    told = _lines(house)
+    assert any("Heat pump may not start: the car would fall to" in line for line in told)
+    assert "   60 s  Heat pump may start." not in told
+
+
 def test_a_car_whose_capacity_is_unknown_has_no_hours() -> None:
     house = House.tied()
     house.plant.twist[CarStatus] = lambda reading: changed(reading, capacity_wh=None)

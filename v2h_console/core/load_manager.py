@@ -32,7 +32,7 @@ RESERVE_IS_LOW = "the car's reserve is low"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What feeds the island: inverters that run, what is left of their limits without the largest, for how long
-    an excess over the continuous limit is left to pass, and the car (``None`` = on paper only)."""
+    an excess over the continuous limit is left to pass, and the car (``None`` = it refuses nothing)."""
 
     units: int = 1
     spare_w: float = 0.0

@@ -7,13 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_admission, load_manager, load_state
+from v2h_console.core import load_admission, load_energy, load_manager, load_state
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_limits import PathsVa, limits, running_va, start_multiple
+from v2h_console.core.load_manager import Source
 from v2h_console.core.load_state import LoadState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Circuit, Settings
-from v2h_drivers.capabilities import LegCurrents, LoadFeedback, Quality
+from v2h_drivers.capabilities import CarStatus, LegCurrents, LoadFeedback, Quality
 
 SPAN_S = 120
 _STEP_NS = 100 * NS_PER_MS
@@ -22,13 +23,18 @@ _STEP_NS = 100 * NS_PER_MS
 @dataclass(frozen=True, slots=True)
 class StartConditions:
     """``wanted``: ids of the circuits whose appliance wants to run; ``soc_pct`` and ``capacity_wh`` of the car;
-    ``limit_w``: what the inverter may give."""
+    ``limit_w``: what the inverter that forms may give. ``joined``: what feeds the house once every inverter has joined,
+    with ``joined_w`` of all together (``None`` = ``limit_w``); ``status``: the car's last word, ``None`` = its volts
+    refuse nothing."""
 
     wanted: frozenset[str]
     soc_pct: float
     capacity_wh: float
     limit_w: float
     shed_reserve: bool = False
+    joined: Source = Source()
+    joined_w: float | None = None
+    status: CarStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,12 +59,14 @@ class Peak:
 @dataclass(frozen=True, slots=True)
 class WhatIf:
     """``curve``: (second, VA per path), one a second; ``peaks``: 100 ms, 10 s, continuous; ``runtime_h``: hours down
-    to the floor with tier 1, tiers 1-2, 1-3, of those that want to run; ``None`` = nothing draws."""
+    to the floor with tier 1, tiers 1-2, 1-3, of those that want to run; ``None`` = nothing draws. ``spare``: ids that
+    go at once if the largest inverter is lost at the end."""
 
     moments: tuple[Moment, ...]
     curve: tuple[tuple[int, PathsVa], ...]
     peaks: tuple[Peak, Peak, Peak]
     runtime_h: tuple[float | None, float | None, float | None]
+    spare: tuple[str, ...] = ()
 
 
 def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditions) -> WhatIf:
@@ -85,11 +93,11 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
             peaks[horizon] = _larger(peaks[horizon], seen)
         if now_ns % NS_PER_S == 0:
             curve.append((now_ns // NS_PER_S, flowing))
-        senses = _senses(state, flowing, now_ns)
+        limit_w, source = _fed(settings, start, flowing, now_ns)
+        senses = _senses(state, _car(start, source, flowing, now_ns), flowing, now_ns)
         before = state
-        state = load_manager.update_island(
-            settings, state, senses, start.limit_w, 2 if start.shed_reserve else 0, now_ns
-        )
+        shed_from = 2 if start.shed_reserve else 0
+        state = load_manager.update_island(settings, state, senses, limit_w, shed_from, now_ns, source=source)
         for index, (was, held) in enumerate(zip(before.circuits, state.circuits, strict=True)):
             at_s, name = now_ns / NS_PER_S, table[index].id
             if was.shed and not held.shed:
@@ -100,9 +108,8 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
                 moments.append(Moment(at_s, name, "shed", held.reason, flowing))
                 came_on.pop(index, None)
         if now_ns % NS_PER_S == 0:
-            for index, reason in load_manager.refusals(
-                settings, state, senses, start.limit_w, now_ns
-            ).items():
+            waiting = load_manager.refusals(settings, state, senses, limit_w, now_ns, source)
+            for index, reason in waiting.items():
                 if index not in told:
                     told[index] = reason
                     moments.append(Moment(now_ns / NS_PER_S, table[index].id, "refused", reason, flowing))
@@ -119,7 +126,35 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
             _runtime_h(settings, table, start, 2),
             _runtime_h(settings, table, start, 3),
         ),
+        tuple(circuit.id for index, circuit in enumerate(table) if state.spare_mask >> index & 1),
     )
+
+
+def _fed(settings: Settings, start: StartConditions, flowing: PathsVa, now_ns: int) -> tuple[float, Source]:
+    """What feeds the house by now, and what it may give: one inverter forms, the others join it one by one."""
+    source, parallel = start.joined, settings.parallel
+    if source.car is not None:
+        # What ends the car's runtime on the grid says nothing of an island.
+        drawn_w = (flowing[0] + flowing[1]) / max(1, source.units)
+        source = replace(source, car=replace(source.car, mean_w=drawn_w, runtime_s=None))
+    joined_s = parallel.settle_s + parallel.between_joins_s * (source.units - 2)
+    if start.joined_w is None or source.units < 2:
+        return start.limit_w, source
+    if now_ns < joined_s * NS_PER_S:
+        return start.limit_w, replace(source, units=1, spare_w=0.0)
+    return start.joined_w, source
+
+
+def _car(start: StartConditions, source: Source, flowing: PathsVa, now_ns: int) -> CarStatus | None:
+    """What the car would say with this on it: at rest, less what its resistance takes. Volt-amperes count as watts."""
+    status, car = start.status, source.car
+    if status is None or car is None or not status.dc_voltage_v:
+        return status if status is None else replace(status, at_ns=now_ns)
+    ohm = car.pack.resistance_ohm if car.pack.resistance_ohm is not None else load_energy.USUAL_OHM
+    rest_v = status.dc_voltage_v + ohm * (status.dc_current_a or 0.0)
+    amps = (flowing[0] + flowing[1]) / source.units / rest_v
+    volts = rest_v - ohm * amps
+    return replace(status, at_ns=now_ns, dc_voltage_v=volts, dc_current_a=amps, dc_power_w=volts * amps)
 
 
 def _paths_va(table: tuple[Circuit, ...], came_on: dict[int, int], horizon: int, now_ns: int) -> PathsVa:
@@ -141,12 +176,13 @@ def _larger(one: PathsVa, two: PathsVa) -> PathsVa:
     return max(one[0], two[0]), max(one[1], two[1]), max(one[2], two[2])
 
 
-def _senses(state: LoadState, flowing: PathsVa, now_ns: int) -> Senses:
+def _senses(state: LoadState, car: CarStatus | None, flowing: PathsVa, now_ns: int) -> Senses:
     amps = [va / NOMINAL_V for va in flowing]
     closed = ((1 << len(state.circuits)) - 1) & ~state.mask
     return Senses(
         currents=LegCurrents(now_ns, Quality.GOOD, amps[0], amps[1], amps[2]),
         load_feedback=LoadFeedback(now_ns, Quality.GOOD, closed),
+        car=car,
     )
 
 

@@ -16,7 +16,7 @@ from v2h_console.outlets.health import OutletHealth
 from v2h_console.session.snapshot import Snapshot
 
 #: Well under the second that a reader may expect.
-WRITE_S = 0.25
+WRITE_S = 0.5
 RETRY_S = 10.0
 
 

@@ -34,9 +34,9 @@ class WhatIfLines:
 def lines(settings: Settings, state: State, loads: tuple[LoadView, ...], now_ns: int) -> tuple[str, ...]:
     """On the island: why each circuit that waits may not return now. Otherwise: the first two minutes of an island."""
     limit_w, _ = discharge_limit.allowed_power_w(settings, state)
+    whole_w, spare_w = parallel.capacity_w(settings.parallel, state.parallel, limit_w)
+    source = load_manager.Source(state.parallel.units_running, spare_w, car=state.car)
     if state.islanding.mode in (Mode.ISLANDED, Mode.SYNCING):
-        whole_w, spare_w = parallel.capacity_w(settings.parallel, state.parallel, limit_w)
-        source = load_manager.Source(state.parallel.units_running, spare_w, car=state.car)
         found = load_manager.refusals(settings, state.loads, state.senses, whole_w, now_ns, source)
         told = [f"{loads[index].name}: may not return now: {reason}." for index, reason in found.items()]
         told += [
@@ -44,14 +44,14 @@ def lines(settings: Settings, state: State, loads: tuple[LoadView, ...], now_ns:
             for index, load in enumerate(loads)
             if load.reason and index not in found
         ]
-        told += _spare(state, loads)
+        told += _spare([load.name for index, load in enumerate(loads) if state.loads.spare_mask >> index & 1])
         return tuple(told) or ("Nothing is held off.",)
     car = state.senses.car
     soc_pct = state.car.known_soc_pct
     if car is None or car.capacity_wh is None or soc_pct is None:
         return ("The car has not said how much it holds: how long it would last is unknown.",)
     drawing = frozenset(load.id for load in loads if load.power_w.value is None or load.power_w.value > 5.0)
-    start = StartConditions(drawing, soc_pct, car.capacity_wh, limit_w, state.car.shed)
+    start = StartConditions(drawing, soc_pct, car.capacity_wh, limit_w, state.car.shed, source, whole_w, car)
     told_of = what_if(settings, settings.loads.circuits, start)
     names = {load.id: load.name for load in loads}
     told = [
@@ -62,6 +62,7 @@ def lines(settings: Settings, state: State, loads: tuple[LoadView, ...], now_ns:
         f"{label} {'--' if one is None else f'{one:.1f} h'}"
         for label, one in zip(("tier 1", "tiers 1-2", "tiers 1-3"), told_of.runtime_h, strict=True)
     )
+    told += _spare([names[one] for one in told_of.spare])
     return (*told, f"The car would last: {hours}.")
 
 
@@ -70,6 +71,5 @@ def _words(kind: str, reason: str) -> str:
     return f"{said}: {reason}." if reason else f"{said}."
 
 
-def _spare(state: State, loads: tuple[LoadView, ...]) -> list[str]:
-    names = [load.name for index, load in enumerate(loads) if state.loads.spare_mask >> index & 1]
+def _spare(names: list[str]) -> list[str]:
     return [f"If the largest inverter is lost, at once off: {', '.join(names)}."] if names else []
