@@ -111,6 +111,16 @@ def _none_of(*names: str) -> Reaction:
     return reaction
 
 
+def _forms_on_no_weld(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """Nothing forms, unless the poles come apart after all: they were on their way, and only the arc was left."""
+    for truth in after:
+        if truth.truth == "mid.opened":
+            break
+        if truth.truth == "form.on":
+            return None
+    return 0.0
+
+
 def _nothing_forms(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
     """Until a person resets the lockout: what forms after that is judged by the contacts themselves (I2b)."""
     for truth in after:
@@ -261,15 +271,21 @@ def _rejects(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | N
 
 
 def _disowns(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-    """It is said that the unit is not one device's, and from then on nothing of it is believed nor written to it."""
+    """It is said that the unit is not one device's, and from then on nothing of it is believed nor written to it.
+
+    An owner that is started meanwhile knows nothing of it yet, and has the same time to find out.
+    """
     refused_ns: int | None = None
+    begun_ns = onset_ns
     for truth in after:
+        if truth.truth == "owner.started":
+            begun_ns = truth.at_ns
         if truth.truth == "fault.cleared":
             break
         if truth.truth == "modbus.refused" and refused_ns is None:
             refused_ns = truth.at_ns
         used = truth.truth in ("modbus.believed", "modbus.wrote") and truth.detail.get("unit") == 1.0
-        if used and truth.at_ns - onset_ns > CONFLICT_MS * MS:
+        if used and truth.at_ns - begun_ns > CONFLICT_MS * MS:
             return None
     if refused_ns is None:
         return 0.0 if not after or after[-1].at_ns - onset_ns <= CONFLICT_MS * MS else None
@@ -404,12 +420,12 @@ EXPECTED: dict[str, Expected] = {
     "grid.overvoltage": Expected(_never, _OPENS, 0.0),
     "ct.off": Expected(_always, _limit_below(3_801.0), 500.0),
     "inverter_temp.stuck": Expected(_always, _limit_below(1_001.0), 1_000.0),
-    "mid.welded": Expected(_tied, _none_of("form.on"), 0.0),
+    "mid.welded": Expected(_tied, _forms_on_no_weld, 0.0),
     "mid.slow": Expected(_never, _OPENS, 0.0),
     "mid.chatter": Expected(_held_closed, _OPENS, 200.0),
     "mid.fails_to_close": Expected(_islanded, _closes_at_most(3), 0.0),
     "mid.aux_wrong": Expected(_held_closed, _nothing_forms, 0.0),
-    "mid.uncommanded_close": Expected(_islanded, _GATE, 25.0),
+    "mid.uncommanded_close": Expected(_on_its_own, _GATE, 25.0),
     "inverter.trips": Expected(_islanded, _GATE, 100.0),
     "inverter.wont_form": Expected(_always, _gives_up, 225.0),
     "load.switch_stuck": Expected(_tied, _no_overload, 0.0),

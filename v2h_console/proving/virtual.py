@@ -262,6 +262,7 @@ class VirtualSite:
 
     def start_owner(self) -> None:
         """It is started again: from the latch file, with every timer at zero."""
+        self.world.tell("owner.started")
         self._begin_owner(settled=False)
         self._disturbed()
 
