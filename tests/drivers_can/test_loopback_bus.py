@@ -73,6 +73,18 @@ def test_garbage_is_counted_and_passed_over(bus: LoopbackMulticastBus, datagram:
     assert bus.bad_datagrams == before + 1
 
 
+def test_a_frame_behind_garbage_is_heard_in_the_same_look(bus: LoopbackMulticastBus) -> None:
+    before = bus.bad_datagrams
+    for _ in range(20):
+        say(b"\x00")
+    say(pack_message(can.Message(arbitration_id=0x10, data=b"12345678", is_extended_id=False)))
+    heard = bus.recv(2.0)
+    assert heard is not None
+    assert heard[:2] == (0x10, b"12345678")
+    assert bus.bad_datagrams == before + 20
+    assert bus.recv(0.0) is None
+
+
 @pytest.mark.parametrize(
     "message",
     [

@@ -86,7 +86,8 @@ def test_the_next_owner_goes_on_and_the_house_stays_lit(twin: TwinProcess, tmp_p
         for _ in range(3):
             began_s = time.monotonic()
             owners.append(manager(tmp_path, "--take-over"))
-            assert owners[-2].wait(20) == 0, owners[-2].stderr
+            # Whoever watches over it must see that the house may yet be without an owner.
+            assert owners[-2].wait(20) == 1, owners[-2].stderr
             until(lambda: mode(tmp_path) == "islanded", "the next owner's picture")
             assert ear.worst_s(began_s) <= GAP_S + 0.020, "a period of the command and the gap"
         happened = {truth["truth"] for truth in twin.drain()}

@@ -70,6 +70,8 @@ class HeldUp:
     lane: FastLane
     bus: RecordedBus
     steps: list[tuple[int, Observation, Step]]
+    #: After which of the steps something that had come by then was still unread.
+    unread: list[int]
 
 
 def slow(_request: SlowRequest) -> None:
@@ -129,8 +131,11 @@ def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
     settings, state, frames, from_ns = said
     bus = RecordedBus(deque(frames), from_ns)
     steps: list[tuple[int, Observation, Step]] = []
+    unread: list[int] = []
 
     def recorded(_before: State, observation: Observation, now_ns: int, result: Step) -> None:
+        if bus.frames and bus.frames[0][0] <= now_ns:
+            unread.append(len(steps))
         steps.append((now_ns, observation, result))
         if len(steps) == 20:
             bus.now_ns += held_up_ns
@@ -151,7 +156,7 @@ def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
     )
     lane.take_up(state)
     lane.run()
-    return HeldUp(lane, bus, steps)
+    return HeldUp(lane, bus, steps, unread)
 
 
 def test_what_waits_on_the_bus_is_read_before_the_first_decision(said: Said) -> None:
@@ -185,6 +190,7 @@ def test_a_house_alone_is_listened_to_in_turns(said_alone: Said) -> None:
     heard = sum(len(observation.readings) for _, observation, _ in alone.steps)
     assert heard > 1_300 * passed_s
     assert alone.bus.waits < 130 * passed_s
+    assert not alone.unread, "a step decided on a part of what had come"
 
 
 def test_its_inverters_trip_waits_for_the_turn_and_no_longer(said_alone: Said) -> None:

@@ -1,7 +1,8 @@
 """``v2h-manager``: the owner without a screen, for the service manager.
 
 Runs the core on the root's site until SIGTERM or `v2h-console stop`; consoles attach to it. Exit 0 after an orderly end,
-1 when the control core stopped by itself, 2 when it could not be started.
+1 when the control core stopped by itself or went to another owner, 2 when it could not be started. Whoever restarts it
+after 1 has the house back when the other owner is gone, also where that one never got on its feet.
 """
 
 from __future__ import annotations
@@ -78,12 +79,17 @@ def run(arguments: argparse.Namespace) -> int:
     log.take(session.watch().events)
     notifier.stopping()
     running.stop()
-    log.say(
-        "ended orderly" if not failed else "ended after a defect",
-        logging.INFO if not failed else logging.CRITICAL,
+    handed_over = running.owner.lane.handed_over
+    ended_how = (
+        "ended after a defect"
+        if failed
+        else "ended: another owner goes on"
+        if handed_over
+        else "ended orderly"
     )
+    log.say(ended_how, logging.CRITICAL if failed else logging.INFO)
     log.close()
-    return 1 if failed else 0
+    return 1 if failed or handed_over else 0
 
 
 if __name__ == "__main__":

@@ -5,6 +5,7 @@ The load manager itself is stepped against a house made of the load table; there
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from v2h_console.core import load_admission, load_energy, load_manager, load_state
@@ -14,7 +15,7 @@ from v2h_console.core.load_manager import Source
 from v2h_console.core.load_state import LoadState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Circuit, Settings
-from v2h_drivers.capabilities import CarStatus, LegCurrents, LoadFeedback, Quality
+from v2h_drivers.capabilities import CarStatus, CircuitReading, LegCurrents, LoadFeedback, Quality
 
 SPAN_S = 120
 _STEP_NS = 100 * NS_PER_MS
@@ -81,7 +82,9 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
         if held.shed
     ]
     state = load_manager.begin_island(settings, state, 0)
-    bounds = limits(settings, start.limit_w)
+    units = start.joined.units if start.joined_w is not None else 1
+    whole_w = start.limit_w if start.joined_w is None else start.joined_w
+    bounds = limits(settings, whole_w / units, units=units)
     peaks = [load_admission.NOTHING] * len(bounds.planned_va)
     curve: list[tuple[int, PathsVa]] = []
     came_on = {index: 0 for index, held in enumerate(state.circuits) if wanted[index] and not held.shed}
@@ -94,7 +97,8 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
         if now_ns % NS_PER_S == 0:
             curve.append((now_ns // NS_PER_S, flowing))
         limit_w, source = _fed(settings, start, flowing, now_ns)
-        senses = _senses(state, _car(start, source, flowing, now_ns), flowing, now_ns)
+        resting = [index for index in range(len(table)) if index not in came_on]
+        senses = _senses(state, _car(start, source, flowing, now_ns), resting, flowing, now_ns)
         before = state
         shed_from = 2 if start.shed_reserve else 0
         state = load_manager.update_island(settings, state, senses, limit_w, shed_from, now_ns, source=source)
@@ -132,17 +136,18 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
 
 def _fed(settings: Settings, start: StartConditions, flowing: PathsVa, now_ns: int) -> tuple[float, Source]:
     """What feeds the house by now, and what it may give: one inverter forms, the others join it one by one."""
-    source, parallel = start.joined, settings.parallel
-    if source.car is not None:
-        # What ends the car's runtime on the grid says nothing of an island.
-        drawn_w = (flowing[0] + flowing[1]) / max(1, source.units)
-        source = replace(source, car=replace(source.car, mean_w=drawn_w, runtime_s=None))
-    joined_s = parallel.settle_s + parallel.between_joins_s * (source.units - 2)
-    if start.joined_w is None or source.units < 2:
-        return start.limit_w, source
-    if now_ns < joined_s * NS_PER_S:
-        return start.limit_w, replace(source, units=1, spare_w=0.0)
-    return start.joined_w, source
+    source, limit_w, parallel = start.joined, start.limit_w, settings.parallel
+    if start.joined_w is not None and source.units > 1:
+        joined_s = parallel.settle_s + parallel.between_joins_s * (source.units - 2)
+        if now_ns < joined_s * NS_PER_S:
+            source = replace(source, units=1, spare_w=0.0)
+        else:
+            limit_w = start.joined_w
+    if source.car is None:
+        return limit_w, source
+    # What ends the car's runtime on the grid says nothing of an island.
+    drawn_w = (flowing[0] + flowing[1]) / source.units
+    return limit_w, replace(source, car=replace(source.car, mean_w=drawn_w, runtime_s=None))
 
 
 def _car(start: StartConditions, source: Source, flowing: PathsVa, now_ns: int) -> CarStatus | None:
@@ -176,13 +181,19 @@ def _larger(one: PathsVa, two: PathsVa) -> PathsVa:
     return max(one[0], two[0]), max(one[1], two[1]), max(one[2], two[2])
 
 
-def _senses(state: LoadState, car: CarStatus | None, flowing: PathsVa, now_ns: int) -> Senses:
+def _senses(
+    state: LoadState, car: CarStatus | None, resting: Sequence[int], flowing: PathsVa, now_ns: int
+) -> Senses:
     amps = [va / NOMINAL_V for va in flowing]
     closed = ((1 << len(state.circuits)) - 1) & ~state.mask
+    meters: list[CircuitReading | None] = [None] * len(state.circuits)
+    for index in resting:
+        meters[index] = CircuitReading(now_ns, Quality.GOOD, "", index, NOMINAL_V, 0.0, 0.0, None)
     return Senses(
         currents=LegCurrents(now_ns, Quality.GOOD, amps[0], amps[1], amps[2]),
         load_feedback=LoadFeedback(now_ns, Quality.GOOD, closed),
         car=car,
+        circuits=tuple(meters),
     )
 
 
@@ -196,4 +207,5 @@ def _runtime_h(
     if drawn_va <= 0.0:
         return None
     usable_pct = max(0.0, start.soc_pct - settings.car.stop_soc_pct)
-    return start.capacity_wh * usable_pct / 100.0 / drawn_va
+    # Each inverter has its car, and one is known: the others count like it.
+    return start.joined.units * start.capacity_wh * usable_pct / 100.0 / drawn_va

@@ -337,6 +337,13 @@ def capacity_w(settings: ParallelSettings, state: ParallelState, unit_limit_w: f
     return each_w[0] * len(each_w), each_w[0] * (len(each_w) - 1)
 
 
+def primary_limit_w(settings: ParallelSettings, state: ParallelState, unit_limit_w: float) -> float:
+    """Watts that the one that forms can give before others join it."""
+    if not settings.units:
+        return unit_limit_w
+    return _own_limit_w(settings.units[state.primary], state.units[state.primary], unit_limit_w)
+
+
 def _own_limit_w(settings: UnitSettings, unit: Unit, limit_w: float) -> float:
     limit_a = None if unit.reading is None else unit.reading.limit_a
     said_w = settings.rated_w if limit_a is None else limit_a * 2.0 * NOMINAL_V

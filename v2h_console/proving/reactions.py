@@ -275,21 +275,21 @@ def _disowns(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | No
 
     An owner that is started meanwhile knows nothing of it yet, and has the same time to find out.
     """
-    refused_ns: int | None = None
+    refused_after_ns: int | None = None
     begun_ns = onset_ns
     for truth in after:
         if truth.truth == "owner.started":
             begun_ns = truth.at_ns
         if truth.truth == "fault.cleared":
             break
-        if truth.truth == "modbus.refused" and refused_ns is None:
-            refused_ns = truth.at_ns
+        if truth.truth == "modbus.refused" and refused_after_ns is None:
+            refused_after_ns = truth.at_ns - begun_ns
         used = truth.truth in ("modbus.believed", "modbus.wrote") and truth.detail.get("unit") == 1.0
         if used and truth.at_ns - begun_ns > CONFLICT_MS * MS:
             return None
-    if refused_ns is None:
-        return 0.0 if not after or after[-1].at_ns - onset_ns <= CONFLICT_MS * MS else None
-    return (refused_ns - onset_ns) / MS
+    if refused_after_ns is None:
+        return 0.0 if not after or after[-1].at_ns - begun_ns <= CONFLICT_MS * MS else None
+    return refused_after_ns / MS
 
 
 def _says_ignored(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:

@@ -256,6 +256,8 @@ class VirtualSite:
     def kill_owner(self) -> None:
         """The console's process ends without a word."""
         self.owner_runs = False
+        # Nothing that its machines would have done after now has happened.
+        self._ahead.clear()
         if self.modbus is not None:
             self.modbus.end()
         self._disturbed()
@@ -379,6 +381,8 @@ class VirtualSite:
         due_ns = min(to_ns, wake_ns, world.next_event_ns())
         if self._queue:
             due_ns = min(due_ns, self._queue[0][0])
+        if self._ahead:
+            due_ns = min(due_ns, self._ahead[0].at_ns)
         if self.owner_runs:
             due_ns = min(due_ns, self._step_at_ns, self._poll_ns, self._speak_at_ns())
             if self.modbus is not None:
@@ -609,8 +613,9 @@ class VirtualSite:
                 count -= 1
         readings = [reading for _, reading in heard[:count]]
         del heard[:count]
-        readings += self._polled
-        self._polled = []
+        # Machines may be ahead of a step that somebody asked for in between.
+        readings += [one for one in self._polled if one.at_ns <= now_ns]
+        self._polled = [one for one in self._polled if one.at_ns > now_ns]
         if now_ns >= self._health_ns:
             self._health_ns = now_ns - now_ns % HEALTH_NS + HEALTH_NS
             readings.append(self.link.health(now_ns))

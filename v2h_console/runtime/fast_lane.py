@@ -104,6 +104,8 @@ class FastLane(threading.Thread):
         self.garbage = GarbagePlan()
         self.send_failures = 0
         self.failure: BaseException | None = None
+        #: Another owner has the core's memory.
+        self.handed_over = False
         self._capturing: Captured | None = None
 
     def stop(self) -> None:
@@ -163,6 +165,7 @@ class FastLane(threading.Thread):
             self.published = state
             self.published_ns = now_ns
             if self._yielding is not None and self._yielding.offer(state, self._last_words):
+                self.handed_over = True
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
@@ -180,13 +183,15 @@ class FastLane(threading.Thread):
     def _gather(self, state: State, wake_ns: int) -> tuple[list[Reading], int]:
         """Block for frames until one matters or the wake time comes; returns readings and when the step was due.
 
-        In a quiet house, what was commanded last is said again between two steps, for as long as the link lets it;
-        one that has been alone for a while is listened to in turns.
+        In a quiet house, what was commanded last is said again between two steps, for as long as the link lets it.
         A lane that was held up first reads all that waits for it: stepping on the oldest of it alone, it would take
         its own absence for the controller's silence.
         """
+        turn_ns = turn_of(state)
+        if turn_ns:
+            return self._gather_in_turns(state, wake_ns, turn_ns)
         readings: list[Reading] = []
-        tick_ns, turn_ns = tick_of(state), turn_of(state)
+        tick_ns = tick_of(state)
         now_ns = self._clock_ns()
         due_ns = min(wake_ns, now_ns + tick_ns)
         behind = now_ns - due_ns > BEHIND_NS
@@ -194,7 +199,7 @@ class FastLane(threading.Thread):
         send_ns = self._link.wake_at_ns()
         for _ in range(MAX_BURST):
             until_ns = min(due_ns, send_ns)
-            received = self._bus.recv(0.0 if behind or turn_ns else max(0, until_ns - now_ns) / 1e9)
+            received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
                 arbitration_id, data, at_ns = received
                 if at_ns - now_ns > BEHIND_NS and not behind:
@@ -209,17 +214,11 @@ class FastLane(threading.Thread):
                 if reading is not None and matters(reading, state):
                     return readings, now_ns
                 if self._inbox.orders:
-                    # A person waits, at most for the next frame or turn.
+                    # A person waits, at most for the next frame.
                     return readings, now_ns
                 if now_ns < until_ns:
                     continue
             now_ns = self._clock_ns()
-            if turn_ns and not behind and now_ns < until_ns:
-                turn_at_ns = min(until_ns, now_ns - now_ns % turn_ns + turn_ns)
-                self._pause((turn_at_ns - now_ns) / 1e9)
-                now_ns = self._clock_ns()
-                behind = now_ns - turn_at_ns > BEHIND_NS
-                continue
             if behind or not repeats or now_ns < send_ns or now_ns >= due_ns:
                 return readings, min(until_ns, now_ns)
             self._send_due(now_ns)
@@ -228,6 +227,34 @@ class FastLane(threading.Thread):
                 # Something that the link does not say without being asked anew.
                 return readings, send_ns
         return readings, self._clock_ns()
+
+    def _gather_in_turns(self, state: State, wake_ns: int, turn_ns: int) -> tuple[list[Reading], int]:
+        """The same where what comes may wait for its turn: then all of it is read, and nothing is decided on a part."""
+        readings: list[Reading] = []
+        now_ns = self._clock_ns()
+        due_ns = min(wake_ns, now_ns + tick_of(state))
+        while True:
+            read = len(readings)
+            for _ in range(MAX_BURST):
+                received = self._bus.recv(0.0)
+                if received is None:
+                    break
+                reading = self._link.receive(*received)
+                if reading is not None:
+                    readings.append(reading)
+            now_ns = self._clock_ns()
+            if now_ns >= due_ns:
+                return readings, due_ns
+            if self._inbox.orders or any(matters(reading, state) for reading in readings[read:]):
+                return readings, now_ns
+            send_ns = self._link.wake_at_ns()
+            if send_ns <= now_ns:
+                self._send_due(now_ns)
+                send_ns = self._link.wake_at_ns()
+                if send_ns <= now_ns:
+                    # Something that the link does not say without being asked anew.
+                    return readings, send_ns
+            self._pause((min(due_ns, send_ns, now_ns - now_ns % turn_ns + turn_ns) - now_ns) / 1e9)
 
     def _capture(self, now_ns: int) -> None:
         """One window of waveforms at a time, for whoever asked first."""

@@ -36,8 +36,9 @@ QUIET_TICK_NS = 40 * NS_PER_MS
 #: of what the owner cost. What matters then waits for its turn; on the grid a loss may not.
 TURN_NS = 10 * NS_PER_MS
 
-_APART = (Mode.ISLANDED, Mode.DARK, Mode.FAULT_OPEN)
-_QUIET_MODES = (Mode.TIED, *_APART)
+#: A dark house is not among them: what closes it onto the grid asks for a voltage of the last 20 ms.
+_APART = (Mode.ISLANDED, Mode.FAULT_OPEN)
+_QUIET_MODES = (Mode.TIED, Mode.DARK, *_APART)
 #: A low grid asks for something at once only while a pole may be closed, or is about to be.
 _ON_THE_GRID = (Mode.TIED, Mode.SYNCING, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 _LIT_ALONE = (Mode.ISLANDED, Mode.SYNCING)

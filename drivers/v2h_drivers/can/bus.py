@@ -25,6 +25,9 @@ DEFAULT_PORT = 43113
 #: Room for a second of a full 500 kbit/s bus while the reader is held up.
 RECEIVE_BUFFER_BYTES = 1 << 20
 
+#: What is no frame of ours is passed over so often in one go.
+REFUSED_MOST = 256
+
 Frame = tuple[int, bytes, int]
 
 
@@ -78,7 +81,29 @@ def _explain(interface: str, channel: str, error: Exception) -> str:
     return f"{where}: cannot be opened: {text}"
 
 
-class LibraryBus:
+class _Listening:
+    """Reading with refused frames passed over: "nothing there" is not said while something is."""
+
+    bad_datagrams = 0
+
+    def _look(self, timeout_s: float) -> Frame | None:
+        """One look; ``None`` and ``bad_datagrams`` one more where what was there is no frame of ours."""
+        raise NotImplementedError
+
+    def recv(self, timeout_s: float) -> Frame | None:
+        """The next data frame, ``None`` where there is none; what is no frame is counted and passed over."""
+        counted = self.bad_datagrams
+        frame = self._look(timeout_s)
+        if frame is None and counted != self.bad_datagrams:
+            for _ in range(REFUSED_MOST):
+                counted = self.bad_datagrams
+                frame = self._look(0.0)
+                if frame is not None or counted == self.bad_datagrams:
+                    break
+        return frame
+
+
+class LibraryBus(_Listening):
     """Any interface that python-can knows."""
 
     def __init__(self, bus: can.BusABC, where: str) -> None:
@@ -88,7 +113,6 @@ class LibraryBus:
         self._where = where
         self._message = can.Message
         self._error = can.CanError
-        self.bad_datagrams = 0
 
     def send(self, arbitration_id: int, data: bytes) -> None:
         """Send one frame."""
@@ -98,8 +122,7 @@ class LibraryBus:
         except (self._error, OSError) as error:
             raise BusError(f"CAN {self._where}: a frame was not taken: {error}") from None
 
-    def recv(self, timeout_s: float) -> Frame | None:
-        """The next data frame; error and extended frames are counted and passed over."""
+    def _look(self, timeout_s: float) -> Frame | None:
         try:
             message = self._bus.recv(timeout_s)
         except (self._error, OSError):
@@ -148,7 +171,7 @@ class _Datagram(msgspec.Struct):
         return self.arbitration_id, self.data
 
 
-class LoopbackMulticastBus:
+class LoopbackMulticastBus(_Listening):
     """python-can's udp_multicast frames (msgpack) on a socket that never leaves 127.0.0.1.
 
     It hears its own frames, as python-can's does: readers go by id. Datagrams that are no CAN frame are counted.
@@ -158,7 +181,6 @@ class LoopbackMulticastBus:
         self._where = f"udp_multicast {group}:{port}"
         self._destination = (group, port)
         self._decode = msgspec.msgpack.Decoder(_Datagram).decode
-        self.bad_datagrams = 0
         self._socket = self._open(group, port)
         self._socket.setblocking(False)
         incoming = select.poll()
@@ -200,8 +222,7 @@ class LoopbackMulticastBus:
         except OSError as error:
             raise BusError(f"CAN {self._where}: a frame was not taken: {error.strerror}") from None
 
-    def recv(self, timeout_s: float) -> Frame | None:
-        """The next frame."""
+    def _look(self, timeout_s: float) -> Frame | None:
         try:
             # A socket with a time-out asks before each call whether it would wait, also where something is there.
             if timeout_s > 0.0 and not self._poll(1e3 * timeout_s):
