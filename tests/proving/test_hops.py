@@ -17,6 +17,11 @@ from v2h_drivers.capabilities import ShedRequest
 COURSES = {
     "an outage": (Step(3.0, "grid.loss"), Step(9.0, "load.on", {"load": "hvac"})),
     "a restart between two hops": (Step(4.137, "owner.restart"),),
+    "a second master that nobody ends": (
+        Step(3.0, "grid.loss"),
+        Step(5.0, "fault.inject", {"fault": "control.second_master"}),
+        Step(9.0, "grid.return"),
+    ),
     "a blind sensor that comes back": (
         Step(2.0, "fault.inject", {"fault": "grid_sense.off"}),
         Step(7.5, "fault.clear", {"fault": "grid_sense.off"}),

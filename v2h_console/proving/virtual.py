@@ -352,7 +352,9 @@ class VirtualSite:
 
     def _may_hop(self) -> bool:
         now_ns = self.world.now_ns
-        if self._fixed or self._every_frame or now_ns < self._fine_until_ns or self._queue:
+        if self._fixed or self._every_frame or now_ns < self._fine_until_ns:
+            return False
+        if self._queue and not self._only_voices():
             return False
         if not self.owner_runs:
             return True
@@ -362,6 +364,11 @@ class VirtualSite:
             self.state.islanding.mode in SETTLED_MODES
             and self._step_at_ns >= now_ns - now_ns % TICK_NS + TICK_NS
         )
+
+    def _only_voices(self) -> bool:
+        """Whether nothing is on its way but a second master's next command, which the core knows for what it is."""
+        known = self.owner_runs and bool(self.state.parallel.second_master)
+        return known and len(self._queue) == 1 and isinstance(self._queue[0][3], _Voice)
 
     def _disturbed(self) -> None:
         self._touched = True
@@ -476,6 +483,7 @@ class VirtualSite:
         heard, polled, poll_ns, health_ns = self._heard.copy(), self._polled, self._poll_ns, self._health_ns
         for due_ns, arbitration_id, data in self.controller.newest_before(end_ns):
             self._hear(arbitration_id, data, due_ns + BUS_NS)
+        voice = self._newest_voice(end_ns)
         if self._poll_ns <= end_ns:
             self._poll_ns += (end_ns - self._poll_ns) // POLL_NS * POLL_NS
             self._polled = [*polled, self._wall_clock(self._poll_ns)]
@@ -497,8 +505,25 @@ class VirtualSite:
             world.look_at(now_ns)
             return False
         world.look_at(end_ns)
+        # The controller goes on with whom it followed: the other one's counters are far from what it expects.
+        followed = voice is not None and self.controller.follows((voice[1] - 1) & 0xFF)
         self._follow(observation, result, end_ns, passed_over=True)
+        if voice is not None:
+            self._queue.clear()
+            self._push(voice[0] + VOICE_NS, 0, _Voice((voice[1] + 1) & 0xFF))
+            if followed:
+                self.controller.pass_over(end_ns, voice)
         return True
+
+    def _newest_voice(self, end_ns: int) -> tuple[int, int] | None:
+        """When a second master speaks last until ``end_ns``, and its counter: like the owner's own, it counts a hop once."""
+        if not self._queue or self._queue[0][0] > end_ns:
+            return None
+        at_ns, _, _, voice = self._queue[0]
+        assert isinstance(voice, _Voice)
+        last_ns = at_ns + (end_ns - at_ns) // VOICE_NS * VOICE_NS
+        self._hear(lc_frames.CMD, self._foreign_frame(voice), last_ns)
+        return last_ns, voice.counter
 
     def _noise_decides(self, now_ns: int) -> bool:
         """Whether a voltage lies so near to a threshold that every single frame counts."""
@@ -555,12 +580,14 @@ class VirtualSite:
         """Somebody else's owner commands the same controller: everyone on the bus hears it."""
         if not self._foreign:
             return
-        # Hold, gate on, with the nonce that it has heard like we have.
-        signals = 1 << 2 | 1 << 8 | self._nonce << 24
-        frame = lc_frames.frame(lc_frames.CMD, signals, voice.counter)
+        frame = self._foreign_frame(voice)
         self._hear(lc_frames.CMD, frame, now_ns)
         self._deliver_to_controller(lc_frames.CMD, frame, now_ns)
         self._push(now_ns + VOICE_NS, 0, _Voice((voice.counter + 1) & 0xFF))
+
+    def _foreign_frame(self, voice: _Voice) -> bytes:
+        """Hold, gate on, with the nonce that it has heard like we have."""
+        return lc_frames.frame(lc_frames.CMD, 1 << 2 | 1 << 8 | self._nonce << 24, voice.counter)
 
     def _deliver_to_controller(self, arbitration_id: int, data: bytes, now_ns: int) -> None:
         tampered = data if self.to_controller is None else self.to_controller(arbitration_id, data, now_ns)

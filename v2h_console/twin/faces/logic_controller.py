@@ -349,6 +349,10 @@ class LogicController:
         if self._accepted.command is not None and heard is not None:
             self._accepted.at_ns, self._accepted.counter = heard
 
+    def follows(self, counter: int) -> bool:
+        """Whether the command in force is the one with this counter."""
+        return self._accepted.command is not None and self._accepted.counter == counter
+
     def _is_silent(self, arbitration_id: int) -> bool:
         """A unit whose own link is dead: the controller has nothing to say of it."""
         units = self._world.units
