@@ -406,10 +406,10 @@ NAMED_BY: dict[str, tuple[str, ...]] = {
 EXPECTED: dict[str, Expected] = {
     "grid_sense.off": Expected(_held_closed, _OPENS, 100.0),
     "grid_sense.stuck": Expected(_held_closed, _OPENS, 200.0),
-    "grid_sense.drift": Expected(_tied, _none_of("coil.on"), 0.0),
-    "grid_sense.noise": Expected(_tied, _undisturbed, 0.0),
+    "grid_sense.drift": Expected(_held_closed, _none_of("coil.on"), 0.0),
+    "grid_sense.noise": Expected(_held_closed, _undisturbed, 0.0),
     "house.open_neutral": Expected(_held_closed, _OPENS, 100.0),
-    "grid.sag_edge": Expected(_tied, _undisturbed, 0.0),
+    "grid.sag_edge": Expected(_held_closed, _undisturbed, 0.0),
     "grid.balanced_island": Expected(_held_closed, _OPENS, 2_000.0),
     "grid_sense.garbage": Expected(_held_closed, _OPENS, 25.0),
     "grid.leg_lost": Expected(_held_closed, _OPENS, 100.0),
