@@ -143,9 +143,10 @@ def test_an_ignored_limit_is_alarmed_asked_again_and_given_up() -> None:
     alarm = next(one for one in course.run.events if one.code == "DISCHARGE_LIMIT_IGNORED")
     assert alarm.at_ns / S < 2.0 + 0.6 + 0.06
     assert "it says 7.6 kW" in alarm.text
-    # Every request writes twice two registers; one request and three more after 2, 10 and 60 s, then no more.
+    # Every request writes twice two registers, of which the enable holds already; one request and three more after 2,
+    # 10 and 60 s, then no more.
     writes = _told(course, "modbus.tampered")
-    assert len(writes) == 4 * 4
+    assert len(writes) == 4 * 2
     assert 70.0 < max(writes) < 80.0
 
 

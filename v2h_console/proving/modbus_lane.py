@@ -19,7 +19,7 @@ from v2h_console.proving.virtual_loop import NEVER_NS, VirtualLoop
 from v2h_console.proving.wire_faults import MBAP_BYTES, WireFault, confirmed_write
 from v2h_console.twin.faces.load_centre import CircuitMeter, RelayBoard
 from v2h_console.twin.faces.modbus_faces import FIRST_METER_UNIT, INVERTER_UNIT, RELAYS_UNIT, SOLAR_UNIT
-from v2h_console.twin.faces.modbus_server import FaceFaults, MbapMachine, RtuMachine, UnitFace
+from v2h_console.twin.faces.modbus_server import FaceFaults, MbapMachine, ModbusError, RtuMachine, UnitFace
 from v2h_console.twin.faces.sunspec_devices import InverterUnit, SolarUnit
 from v2h_console.twin.physics.streams import uniform
 from v2h_console.twin.world import World
@@ -35,7 +35,7 @@ from v2h_drivers.capabilities import (
 )
 from v2h_drivers.modbus.connection import Connection, Port
 from v2h_drivers.modbus.load_centre import LoadCentre
-from v2h_drivers.modbus.machine import READ_COILS, READ_HOLDING, READ_INPUT, Framing, Request
+from v2h_drivers.modbus.machine import READ_COILS, READ_HOLDING, READ_INPUT, WRITE_REGISTERS, Framing, Request
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
 
 MS = 1_000_000
@@ -75,7 +75,8 @@ class Wire:
         if pdu[0] in WRITES:
             made_up = confirmed_write(request, rtu=self.rtu) if self.ignores_writes else None
             if made_up is not None:
-                self._tampered("a confirmed write that nobody took")
+                if not self._stands_already(unit, pdu):
+                    self._tampered("a confirmed write that nobody took")
                 return made_up, 0
             self._world.tell("modbus.wrote", unit=float(unit))
         reply = self._answer(self._units, request, now_ns)
@@ -89,6 +90,15 @@ class Wire:
                 self._tampered(self.fault.how)
             return arrives, late_ns
         return reply, 0
+
+    def _stands_already(self, unit: int, pdu: bytes) -> bool:
+        """Whether the registers hold what is written to them: then nobody can tell that nobody took it."""
+        words = pdu[6:] if pdu[0] == WRITE_REGISTERS else pdu[3:5]
+        address, values = struct.unpack(">H", pdu[1:3])[0], list(struct.unpack(f">{len(words) // 2}H", words))
+        try:
+            return self._units[unit].read_holding(address, len(values)) == values
+        except (KeyError, ModbusError):
+            return False
 
     def unit_and_pdu(self, request: bytes) -> tuple[int, bytes]:
         """Whom a request asks, and for what."""
