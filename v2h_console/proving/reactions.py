@@ -27,6 +27,9 @@ CONFLICT_MS = 5_000.0
 Reaction = Callable[[int, Scene, Sequence[Truth]], float | None]
 
 
+#: What ends a surplus, or begins to.
+_NO_SURPLUS = ("solar.no_surplus", "solar.curtailed", "solar.disconnected", "mid.closed", "gate.off")
+
 #: Two commands at once turn the enable on and off until the third voice is heard for what it is.
 YIELD_NS = 500 * MS
 
@@ -194,15 +197,15 @@ def _closes_at_most(times: int) -> Reaction:
     return reaction
 
 
-def _surplus_met(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
-    """Held back or gone, from the moment at which the roof gives; one that is not there gives no surplus, and the street
-    takes what there is."""
+def _surplus_met(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+    """The first surplus is over within the time: held back, gone, or taken by the street. A bright roof on a house that
+    takes it all asks for nothing."""
     given_ns: int | None = None
     for truth in after:
-        if truth.truth == "solar.connected":
+        if truth.truth == "solar.surplus":
             given_ns = truth.at_ns
-        elif truth.truth in ("solar.curtailed", "solar.disconnected", "mid.closed"):
-            return (truth.at_ns - (onset_ns if given_ns is None else given_ns)) / MS
+        elif given_ns is not None and truth.truth in _NO_SURPLUS:
+            return (truth.at_ns - given_ns) / MS
     return 0.0 if given_ns is None else None
 
 

@@ -26,6 +26,8 @@ class Switching:
         self._relay = [True] * len(world.circuits)
         self._moves = 0
         self._curtailed = False
+        #: The roof gives an island more than it takes, and this has been told.
+        self.surplus = False
 
     def set_shed(self, mask: int) -> None:
         """Bit n: hold circuit n off."""
@@ -94,8 +96,12 @@ class Switching:
                 world.agenda.put("solar/reconnect", at_ns, self._reconnect)
 
     def watch_solar(self) -> None:
-        """Tell of a roof that frequency begins, or ceases, to hold back."""
-        solar = self._world.solar
+        """Tell of a roof that begins, or ceases, to be held back by frequency, and to give an island more than it takes."""
+        solar, inverter = self._world.solar, self._world.inverter
+        surplus = inverter.mode == "forming" and inverter.power_w < 0.0
+        if surplus != self.surplus:
+            self.surplus = surplus
+            self._world.tell("solar.surplus" if surplus else "solar.no_surplus", power_w=-inverter.power_w)
         free_w = min(solar.available_w, solar.rated_w) if solar.connected else 0.0
         curtailed = solar.power_w < 0.98 * free_w
         if curtailed != self._curtailed:

@@ -446,6 +446,8 @@ class Verbs:
             if not solar.connected:
                 solar.connected = True
                 world.tell("solar.connected")
+        # One that was there before counts from now on.
+        world.switching.surplus = False
         world.react()
 
         def undo() -> None:
