@@ -80,14 +80,10 @@ def run(arguments: argparse.Namespace) -> int:
     notifier.stopping()
     running.stop()
     handed_over = running.owner.lane.handed_over
-    ended_how = (
-        "ended after a defect"
-        if failed
-        else "ended: another owner goes on"
-        if handed_over
-        else "ended orderly"
-    )
-    log.say(ended_how, logging.CRITICAL if failed else logging.INFO)
+    if failed:
+        log.say("ended after a defect", logging.CRITICAL)
+    else:
+        log.say("ended: another owner goes on" if handed_over else "ended orderly")
     log.close()
     return 1 if failed or handed_over else 0
 

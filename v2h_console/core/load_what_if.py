@@ -153,8 +153,10 @@ def _fed(settings: Settings, start: StartConditions, flowing: PathsVa, now_ns: i
 def _car(start: StartConditions, source: Source, flowing: PathsVa, now_ns: int) -> CarStatus | None:
     """What the car would say with this on it: at rest, less what its resistance takes. Volt-amperes count as watts."""
     status, car = start.status, source.car
-    if status is None or car is None or not status.dc_voltage_v:
-        return status if status is None else replace(status, at_ns=now_ns)
+    if status is None:
+        return None
+    if car is None or not status.dc_voltage_v:
+        return replace(status, at_ns=now_ns)
     ohm = car.pack.resistance_ohm if car.pack.resistance_ohm is not None else load_energy.USUAL_OHM
     rest_v = status.dc_voltage_v + ohm * (status.dc_current_a or 0.0)
     amps = (flowing[0] + flowing[1]) / source.units / rest_v
