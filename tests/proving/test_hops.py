@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from v2h_console.proving.course import JudgedSite
@@ -46,6 +48,18 @@ def test_inverters_that_come_in_phase_join_when_they_would_without_hops() -> Non
     hopping, fixed = JudgedSite(scenario, 3).play(), JudgedSite(scenario, 3, fixed=True).play()
     assert hopping.run.steps < fixed.run.steps, "nothing was passed over: the comparison proves nothing"
     assert [event for event in hopping.run.events if event.code == "INVERTER_JOINED"]
+    assert hopping.run.truths == fixed.run.truths
+    assert hopping.run.events == fixed.run.events
+
+
+def test_a_hot_house_gets_its_power_back_when_it_would_without_hops() -> None:
+    scenario = Scenario(
+        "a hot day", 60.0, Start(enter_service_s=15.0, ambient_c=48.5), (Step(40.0, "grid.loss"),)
+    )
+    hopping, fixed = JudgedSite(scenario, 3).play(), JudgedSite(scenario, 3, fixed=True).play()
+    assert hopping.run.steps < fixed.run.steps / 2, "nothing was passed over: the comparison proves nothing"
+    limits_w = [float(t.detail["power_w"]) for t in fixed.run.truths if t.truth == "inverter.limit"]
+    assert [b for a, b in pairwise(limits_w) if b > a], "no limit ever rose"
     assert hopping.run.truths == fixed.run.truths
     assert hopping.run.events == fixed.run.events
 

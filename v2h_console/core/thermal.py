@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from v2h_console.core import efficiency, heat_balance, still_sensor
@@ -17,6 +18,9 @@ from v2h_drivers.capabilities import InverterMode, Temperatures
 BLIND_LIMIT_W = 1_000.0
 #: A derated limit rises again by no more than this, so that it doesn't hunt around the threshold.
 RELAX_W_PER_S = 50.0
+#: Derating goes by the temperature in such steps, rounded up. It comes down only when a whole step more has gone:
+#: the sensor's noise never pulls the limit down behind itself.
+STEP_K = 0.5
 #: A fan that was told to turn has this long to reach a speed worth the name (fault class 24).
 FAN_START_NS = 10 * NS_PER_S
 FAN_TURNS_RPM = 300.0
@@ -32,12 +36,16 @@ START_GRACE_NS = NS_PER_S // 2
 class ThermalState:
     """``limit_w``: most power that heat allows now; ``fan_on``: what is asked of the fan.
 
+    ``judged_c``: the heatsink's temperature as derating counts it, in steps. ``rises_since_ns``: since when the limit
+    has been rising from ``rises_from_w`` to what this temperature allows; ``None`` = it is there.
     ``fan_still_since_ns``: since when it was told to turn and does not, or does not say that it does.
     """
 
     fan_on: bool = False
     limit_w: float | None = None
-    relaxed_at_ns: int = 0
+    judged_c: float | None = None
+    rises_from_w: float = 0.0
+    rises_since_ns: int | None = None
     blind: bool = False
     stopped: bool = False
     fan_still_since_ns: int | None = None
@@ -73,26 +81,63 @@ def update(
     if reading is None or known_c is None or state.still.stuck:
         if senses.temperatures is None and now_ns - started_ns < START_GRACE_NS:
             return state
-        return replace(state, fan_on=True, limit_w=BLIND_LIMIT_W, blind=True, relaxed_at_ns=now_ns)
+        return replace(
+            state, fan_on=True, limit_w=BLIND_LIMIT_W, judged_c=None, rises_since_ns=None, blind=True
+        )
     still_since_ns, tachometer_still = _fan(state, reading)
     fan_dead = tachometer_still or state.balance.no_air
     heatsink_c = known_c
-    fan_on = heatsink_c > settings.fan_on_c or (state.fan_on and heatsink_c > settings.fan_off_c)
-    target_w = allowed_w(settings, inverter, heatsink_c, NO_FAN_EARLIER_K if fan_dead else 0.0)
-    limit_w = state.limit_w
-    if limit_w is None or target_w <= limit_w or state.blind:
-        limit_w = target_w
-    else:
-        limit_w = min(target_w, limit_w + RELAX_W_PER_S * (now_ns - state.relaxed_at_ns) / NS_PER_S)
+    fan_on = _fan_on(settings, state, heatsink_c)
+    stopped = heatsink_c >= settings.stop_c
+    judged_c = _judged_c(state.judged_c, heatsink_c)
+    earlier_k = NO_FAN_EARLIER_K if fan_dead else 0.0
+    target_w = 0.0 if stopped else allowed_w(settings, inverter, judged_c + earlier_k)
     return replace(
-        state,
+        _towards(state, target_w, now_ns),
         fan_on=fan_on,
-        limit_w=limit_w,
-        relaxed_at_ns=now_ns,
+        judged_c=judged_c,
         blind=False,
-        stopped=heatsink_c >= settings.stop_c,
+        stopped=stopped,
         fan_still_since_ns=still_since_ns,
         tachometer_still=tachometer_still,
+    )
+
+
+def turns(settings: ThermalSettings, state: ThermalState, reading: Temperatures) -> bool:
+    """Whether this reading, by itself, would change what heat allows or what is asked of the fan."""
+    heatsink_c = reading.heatsink_c
+    if heatsink_c is None or state.judged_c is None:
+        return state.judged_c is not None
+    return (
+        _judged_c(state.judged_c, heatsink_c) != state.judged_c
+        or _fan_on(settings, state, heatsink_c) != state.fan_on
+        or (heatsink_c >= settings.stop_c) != state.stopped
+    )
+
+
+def _fan_on(settings: ThermalSettings, state: ThermalState, heatsink_c: float) -> bool:
+    return heatsink_c > settings.fan_on_c or (state.fan_on and heatsink_c > settings.fan_off_c)
+
+
+def _judged_c(before_c: float | None, heatsink_c: float) -> float:
+    """The temperature in whole steps, never below the measured one and never more than two above it."""
+    if before_c is not None and before_c - 2.0 * STEP_K <= heatsink_c <= before_c:
+        return before_c
+    return math.ceil(heatsink_c / STEP_K) * STEP_K
+
+
+def _towards(state: ThermalState, target_w: float, now_ns: int) -> ThermalState:
+    """Down at once, up slowly: by the time since the rise began, however often anybody asked in between."""
+    if target_w == state.limit_w and state.rises_since_ns is None:
+        return state
+    if state.limit_w is None or state.blind or target_w <= state.limit_w:
+        return replace(state, limit_w=target_w, rises_since_ns=None)
+    if state.rises_since_ns is None:
+        return replace(state, rises_from_w=state.limit_w, rises_since_ns=now_ns)
+    risen_w = RELAX_W_PER_S * (now_ns - state.rises_since_ns) / NS_PER_S
+    limit_w = min(target_w, state.rises_from_w + risen_w)
+    return replace(
+        state, limit_w=limit_w, rises_since_ns=None if limit_w == target_w else state.rises_since_ns
     )
 
 
@@ -129,11 +174,7 @@ def _implausible(reading: Temperatures) -> bool:
     return ambient_c is not None and heatsink_c < ambient_c - 10.0
 
 
-def allowed_w(
-    settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float, earlier_k: float = 0.0
-) -> float:
-    """Power that the heatsink's temperature allows: rated below the derating point, nothing from the stop."""
-    if heatsink_c >= settings.stop_c:
-        return 0.0
-    over_k = max(0.0, heatsink_c + earlier_k - settings.derate_from_c)
+def allowed_w(settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float) -> float:
+    """Power that a heatsink so hot allows: rated up to the derating point, from there on less with each kelvin."""
+    over_k = max(0.0, heatsink_c - settings.derate_from_c)
     return max(0.0, inverter.rated_w * (1.0 - settings.derate_per_k * over_k))

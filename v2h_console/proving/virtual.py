@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
-from v2h_console.core import load_state
+from v2h_console.core import load_state, thermal
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, Kept, LatchReceipt, Observation, OrderKind
@@ -30,7 +30,7 @@ from v2h_console.proving.memory import Memory
 from v2h_console.proving.modbus_lane import ModbusLane
 from v2h_console.runtime.urgency import TICK_NS, matters, tick_of, turn_of
 from v2h_console.twin.faces import lc_frames
-from v2h_console.twin.faces.logic_controller import LogicController
+from v2h_console.twin.faces.logic_controller import SLOW_NOISE_NS, LogicController
 from v2h_console.twin.house import House
 from v2h_console.twin.physics.streams import uniform
 from v2h_console.twin.scenario import OWNER_VERBS, SITE_FAULTS, Params
@@ -45,6 +45,7 @@ from v2h_drivers.capabilities import (
     SlowRequest,
     SolarPermitRequest,
     StorageState,
+    Temperatures,
     WallClock,
 )
 
@@ -429,7 +430,8 @@ class VirtualSite:
     def _hop(self, to_ns: int) -> bool:
         """Pass over time in which nothing happens; False when something would, or the way is too short."""
         world, now_ns = self.world, self.world.now_ns
-        end_ns = min(to_ns, world.next_event_ns(), now_ns + self._hop_ns)
+        slot_ns = now_ns - now_ns % SLOW_NOISE_NS + SLOW_NOISE_NS
+        end_ns = min(to_ns, world.next_event_ns(), now_ns + self._hop_ns, slot_ns)
         if not self.owner_runs:
             end_ns -= end_ns % TICK_NS
             if end_ns - now_ns < LEAST_HOP_NS:
@@ -483,6 +485,10 @@ class VirtualSite:
         heard, polled, poll_ns, health_ns = self._heard.copy(), self._polled, self._poll_ns, self._health_ns
         for due_ns, arbitration_id, data in self.controller.newest_before(end_ns):
             self._hear(arbitration_id, data, due_ns + BUS_NS)
+        turns = any(
+            isinstance(one, Temperatures) and thermal.turns(self.settings.thermal, self.state.thermal, one)
+            for _, one in self._heard
+        )
         voice = self._newest_voice(end_ns)
         if self._poll_ns <= end_ns:
             self._poll_ns += (end_ns - self._poll_ns) // POLL_NS * POLL_NS
@@ -494,10 +500,11 @@ class VirtualSite:
         observation = self._observe(end_ns, everything=True)
         result = self._step(self.settings, self.state, observation, end_ns)
         if (
-            result.events
+            turns
+            or result.events
             or result.commands != self._commands
             or result.state.islanding.mode is not self.state.islanding.mode
-            or _in_phase(result.state) != _in_phase(self.state)
+            or _begun(result.state) != _begun(self.state)
         ):
             memory.restore()
             self._heard, self._polled, self._poll_ns, self._health_ns = heard, polled, poll_ns, health_ns
@@ -729,9 +736,9 @@ def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
     return (0.05, 0.25, 0.5, 0.88, 0.9, window.v_lo_pu, window.v_hi_pu, *trips)
 
 
-def _in_phase(state: State) -> tuple[int | None, ...]:
-    """Since when each inverter that waits to join has had its angle: that must not begin somewhere in a hop."""
-    return tuple(unit.in_phase_since_ns for unit in state.parallel.units)
+def _begun(state: State) -> tuple[int | float | None, ...]:
+    """What must not begin somewhere in a hop: an inverter that waits to join has its angle, heat allows more or less."""
+    return (state.thermal.judged_c, *(unit.in_phase_since_ns for unit in state.parallel.units))
 
 
 def _settled(settings: Settings, state: State, now_ns: int) -> State:

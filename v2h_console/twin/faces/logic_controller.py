@@ -315,7 +315,7 @@ class LogicController:
     def newest_before(self, to_ns: int) -> list[tuple[int, int, bytes]]:
         """The newest frame of each kind that is due before ``to_ns``: (due, id, frame), in order of time.
 
-        Changes nothing but the instant that the world is looked at; true only while nothing happens until ``to_ns``.
+        Of the temperatures also the first: between the two they only drift, one way. Changes nothing but the instant that the world is looked at; true only while nothing happens until ``to_ns``.
         """
         if self._world.supply.dead:
             return []
@@ -323,7 +323,10 @@ class LogicController:
         for arbitration_id, due_ns in self._due_ns.items():
             if due_ns < to_ns and not self._is_silent(arbitration_id):
                 period = self._periods_ns[arbitration_id]
-                found.append((due_ns + (to_ns - 1 - due_ns) // period * period, arbitration_id))
+                newest_ns = due_ns + (to_ns - 1 - due_ns) // period * period
+                if arbitration_id == frames.TEMPS and newest_ns > due_ns:
+                    found.append((due_ns, arbitration_id))
+                found.append((newest_ns, arbitration_id))
         found.sort()
         newest: list[tuple[int, int, bytes]] = []
         for due_ns, arbitration_id in found:
