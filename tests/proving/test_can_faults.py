@@ -45,4 +45,4 @@ def test_frames_of_one_id_that_stop_break_nothing(frame: str) -> None:
 def test_frames_lost_by_chance_are_counted_and_break_nothing(how: str) -> None:
     course = _course({"fault": "can.frames_lost", "how": how})
     assert not course.violations
-    assert course.site.link.statistics.lost > 50
+    assert course.site.owner.link.statistics.lost > 50

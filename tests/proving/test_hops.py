@@ -67,7 +67,7 @@ def test_a_hot_house_gets_its_power_back_when_it_would_without_hops() -> None:
 def test_a_look_ahead_that_comes_to_nothing_leaves_no_mark_on_the_link() -> None:
     site = VirtualSite(demo_site.settings(15.0), House(), booting=False)
     site.advance(2 * S)
-    link = site.link
+    link = site.owner.link
     before = {name: repr(value) for name, value in vars(link).items()}
     memory = Memory(link)
     for at_ns, arbitration_id, data in site.controller.newest_before(site.world.now_ns + 1):
@@ -79,6 +79,25 @@ def test_a_look_ahead_that_comes_to_nothing_leaves_no_mark_on_the_link() -> None
     assert {name: repr(value) for name, value in vars(link).items()} != before
     memory.restore()
     assert {name: repr(value) for name, value in vars(link).items()} == before
+
+
+def test_a_look_ahead_that_comes_to_nothing_leaves_no_mark_on_the_owner() -> None:
+    site = VirtualSite(demo_site.settings(15.0), House(), booting=False)
+    site.advance(2 * S)
+    owner = site.owner
+
+    def known() -> dict[str, str]:
+        return {name: repr(value) for name, value in vars(owner).items() if name != "link"}
+
+    before, memory = known(), Memory(owner)
+    for at_ns, arbitration_id, data in site.controller.newest_before(3 * S):
+        owner.hear(arbitration_id, data, at_ns)
+    owner.polled.extend(site.poll(3 * S))
+    owner.follow(owner.step(owner.observe(3 * S, everything=True), 3 * S), 3 * S)
+    owner.stall(4 * S)
+    assert known() != before
+    memory.restore()
+    assert known() == before
 
 
 def test_every_kind_of_state_is_remembered() -> None:

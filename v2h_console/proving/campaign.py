@@ -20,7 +20,7 @@ from v2h_console.proving.judge.judging import Violation
 from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
-from v2h_console.proving.virtual import StepFunction
+from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.twin.scenario import ScenarioError
 from v2h_console.twin.scene import Scene, scene
 

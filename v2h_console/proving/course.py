@@ -13,9 +13,11 @@ from v2h_console.core.settings import ParallelSettings, Settings, UnitSettings
 from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving import modbus_faults
+from v2h_console.proving.hops import Hops
 from v2h_console.proving.judge.judging import Judge, Violation
 from v2h_console.proving.plans import Ambush
-from v2h_console.proving.virtual import MS, STALL_S, Run, StepFunction, VirtualSite
+from v2h_console.proving.virtual import MS, STALL_S, Run, VirtualSite
+from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.site import demo_site
 from v2h_console.twin import scenario as scenarios
 from v2h_console.twin.house import House
@@ -178,7 +180,6 @@ class JudgedSite:
             seed=seed,
             booting=scenario.start.boot,
             local_hour=scenario.start.local_hour,
-            fixed=fixed,
             record=record,
             modbus_links=modbus_faults.links(scenario.steps) if modbus_links is None else modbus_links,
             step_function=step_function,
@@ -187,6 +188,8 @@ class JudgedSite:
         self._looked_ns = 0
         #: Somebody else who looks at the house after every instant.
         self.also: Callable[[], None] | None = None
+        if not fixed:
+            self.site.pass_over = Hops(self.site).pass_over
         self.site.after = self._look
         self.judge.look(scene(self.site.world))
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from v2h_console.core.step import step
-from v2h_console.proving.virtual import StepFunction
+from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.runtime.incident_file import Incident, commands_bytes
 
 
