@@ -15,6 +15,8 @@ _MS = 1_000_000
 _SECOND = 1_000_000_000
 #: Coil to contact of a load switch.
 _CONTACTOR_MS = (6.0, 15.0)
+#: Less than this into the car is no surplus: its own electronics and the sensors' error take as much.
+_SURPLUS_W = 150.0
 
 
 class Switching:
@@ -98,7 +100,7 @@ class Switching:
     def watch_solar(self) -> None:
         """Tell of a roof that begins, or ceases, to be held back by frequency, and to give an island more than it takes."""
         solar, inverter = self._world.solar, self._world.inverter
-        surplus = inverter.mode == "forming" and inverter.power_w < 0.0
+        surplus = inverter.mode == "forming" and inverter.power_w < -_SURPLUS_W
         if surplus != self.surplus:
             self.surplus = surplus
             self._world.tell("solar.surplus" if surplus else "solar.no_surplus", power_w=-inverter.power_w)
