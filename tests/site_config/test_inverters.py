@@ -39,7 +39,10 @@ def test_a_list_is_as_many_by_rank_each_with_a_name(tmp_path: Path) -> None:
         (ONE * 1 + "unit = 300\n", "unit"),
         (MANY + "power = 3\n", "allowed are host, port, unit, name"),
         ('[[inverter]]\nhost = "a"\nname = "X"\n' * 2, "'X' stands twice"),
-        ('[[inverter]]\nhost = "a"\n' * 9, "length <= 8"),
+        (
+            '[[inverter]]\nhost = "a"\n' * 9,
+            "inverter is a list of 9: allowed is one table [inverter], or [[inverter]] once for each of up to 8",
+        ),
         ("", "inverter"),
     ],
 )

@@ -10,6 +10,7 @@ import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2h_console.site import toml_place
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import Mqtt
 
@@ -82,11 +83,11 @@ def complaint(root: Path, comm_path: Path, text: str, mqtt: Mqtt) -> str:
     try:
         password(below(root, mqtt.password_file))
     except ConfigError as error:
-        return f"{comm_path}, line {_line_of(text, 'password_file')}: mqtt.{error}"
+        return f"{toml_place.at(comm_path, text, 'mqtt.password_file')}: mqtt.{error}"
     try:
         trust(tls=mqtt.tls, ca_file=below(root, mqtt.ca_file))
     except ConfigError as error:
-        return f"{comm_path}, line {_line_of(text, 'ca_file')}: mqtt.{error}"
+        return f"{toml_place.at(comm_path, text, 'mqtt.ca_file')}: mqtt.{error}"
     return ""
 
 
@@ -132,9 +133,3 @@ def _content(path: Path, most: int) -> bytes:
     if found.st_size > most:
         raise OSError(f"{found.st_size} bytes long, at most {most}")
     return path.read_bytes()
-
-
-def _line_of(text: str, key: str) -> int:
-    """Where the key stands; [mqtt] alone has one of that name."""
-    lines = text.splitlines()
-    return next((n for n, line in enumerate(lines, 1) if line.split("=")[0].strip() == key), 1)

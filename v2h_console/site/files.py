@@ -16,6 +16,20 @@ MOST_INVERTERS = 8
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
 Name = Annotated[str, Meta(min_length=1, max_length=40)]
+Topic = Annotated[
+    str,
+    Meta(
+        pattern="^[A-Za-z0-9_/-]{1,64}$",
+        description="a text of 1 to 64 letters from A to Z, digits, and _ / -",
+    ),
+]
+CircuitId = Annotated[
+    str,
+    Meta(
+        pattern="^[a-z][a-z0-9_]{0,23}$",
+        description="a text of 1 to 24 small letters, digits and _, a letter first",
+    ),
+]
 
 
 class Controller(Struct, frozen=True, forbid_unknown_fields=True):
@@ -111,8 +125,14 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
     password_file: str = ""
     tls: bool = False
     ca_file: str = ""
-    topic_prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,64}$")] = "v2h"
-    discovery_prefix: Annotated[str, Meta(pattern="^[A-Za-z0-9_/-]{1,64}$")] = "homeassistant"
+    topic_prefix: Topic = "v2h"
+    discovery_prefix: Topic = "homeassistant"
+
+
+Inverters = Annotated[
+    ModbusTcp | Annotated[list[ModbusTcp], Meta(min_length=1, max_length=MOST_INVERTERS)],
+    Meta(description=f"one table [inverter], or [[inverter]] once for each of up to {MOST_INVERTERS}"),
+]
 
 
 class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
@@ -120,7 +140,7 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
 
     controller: Controller
     #: ``[inverter]``, or ``[[inverter]]`` once for each of two to eight that run in parallel, by rank.
-    inverter: ModbusTcp | Annotated[list[ModbusTcp], Meta(min_length=1, max_length=MOST_INVERTERS)]
+    inverter: Inverters
     site: Name = "unnamed site"
     solar: ModbusTcp | None = None
     load_centre: LoadCentre | None = None
@@ -154,7 +174,7 @@ class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):
 class CircuitEntry(Struct, frozen=True, forbid_unknown_fields=True):
     """One circuit of loads.conf; its place in the file is its bit in SHED and LOAD_FB."""
 
-    id: Annotated[str, Meta(pattern="^[a-z][a-z0-9_]{0,23}$")]
+    id: CircuitId
     name: Name
     legs: Literal["L1", "L2", "L12"]
     tier: Annotated[int, Meta(ge=1, le=4)]

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from v2h_console.core.grid_code import TRIP_RANGES, TRIP_TABLES, UTILITY_DELAYS_S, Category, TripElement
 from v2h_console.core.settings import FAST, STEADY, EnterService, GridSettings, Separation
+from v2h_console.site import toml_place
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import Grid
 
@@ -42,20 +43,8 @@ def _element(grid: Grid, default: TripElement, category: Category, path: Path, t
     ):
         if not low <= value <= high:
             only = f"only {low:g}" if low == high else f"{low:g} to {high:g}"
+            where = f"grid.trips.{name}.{key}"
             raise ConfigError(
-                f"{path}{_line(text, name, key)}: grid.trips.{name}.{key} is {value:g}: category {category.value} "
-                f"allows {only}"
+                f"{toml_place.at(path, text, where)}: {where} is {value:g}: category {category.value} allows {only}"
             )
     return TripElement(default.name, default.quantity, default.over, entry.limit, entry.clearing_s)
-
-
-def _line(text: str, table: str, key: str) -> str:
-    """ ", line N" of the key below its table."""
-    inside = False
-    for number, line in enumerate(text.splitlines(), start=1):
-        said = line.strip()
-        if said.startswith("["):
-            inside = said.replace(" ", "") == f"[grid.trips.{table}]"
-        elif inside and said.split("=")[0].strip() == key:
-            return f", line {number}"
-    return ""

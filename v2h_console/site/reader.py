@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeVar
 
 import msgspec
 
@@ -22,7 +22,8 @@ from v2h_console.core.settings import (
     Settings,
     UnitSettings,
 )
-from v2h_console.site import grid_profile, schedule
+from v2h_console.site import grid_profile, schedule, toml_place
+from v2h_console.site.complaints import explain, one_line, shown
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack, LimitsFile, LoadsFile, ModbusTcp
 from v2h_console.site.schedule import ScheduleFile
@@ -77,7 +78,7 @@ def site_of(root: Path, texts: Texts) -> Site:
     comm = parse(str(comm_path), comm_text, CommStack)
     limits = _parse_optional(root, texts, "limits.conf", LimitsFile)
     loads = _parse_optional(root, texts, "loads.conf", LoadsFile)
-    _check_together(root, comm, limits, loads)
+    _check_together(root, texts, comm, limits, loads)
     grid = grid_profile.settings_of(comm.grid, comm_path, comm_text)
     settings = settings_of(comm, limits, loads, grid)
     plan_path = config_path(root, "schedule.conf")
@@ -133,93 +134,42 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         # "end of document": the file stops where something was still to come.
         number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
         place = f"{path}, line {number}"
-        raise ConfigError(f"{place}: not valid TOML: {_one_line(said)}") from None
+        raise ConfigError(f"{place}: not valid TOML: {one_line(said)}") from None
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(_explain(path, text, kind, str(error))) from None
+        raise ConfigError(explain(path, text, kind, data, str(error))) from None
 
 
-def _explain(path: str, text: str, kind: type[msgspec.Struct], message: str) -> str:
-    """msgspec names the key as `$.a.b`; say the line in which it stands, and what is allowed there."""
-    what, _, place = message.partition(" - at ")
-    where = place.strip("`").removeprefix("$").lstrip(".")
-    unknown = re.search(r"unknown field `([^`]*)`", what)
-    if unknown:
-        allowed = ", ".join(_keys_at(kind, where))
-        key = unknown.group(1)
-        said = f"unknown key {key!r}{f' in [{where}]' if where else ''}: allowed are {allowed}"
-    else:
-        key = where.rsplit(".", 1)[-1]
-        said = f"{where}: {what[:1].lower()}{what[1:]}" if where else what
-        if what.startswith("Invalid enum value"):
-            table = where.rsplit(".", 1)[0] if "." in where else ""
-            said += f": allowed are {', '.join(map(str, _choices_at(kind, table, key)))}"
-    line = _line_of(text, key)
-    return f"{path}{f', line {line}' if line else ''}: {_one_line(said)}"
+def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> None:
+    def wrong(name: str, where: str, said: str) -> ConfigError:
+        return ConfigError(f"{toml_place.at(config_path(root, name), texts.get(name) or '', where)}: {said}")
 
-
-def _table_at(kind: type[msgspec.Struct], where: str) -> type[msgspec.Struct]:
-    """The kind of the table at ``where`` ("" = the file, "inverter", "circuit[2]")."""
-    for part in filter(None, (re.sub(r"\[.*", "", part) for part in where.split("."))):
-        hint = next(field.type for field in msgspec.structs.fields(kind) if field.name == part)
-        inside = [hint, *get_args(hint), *(deeper for one in get_args(hint) for deeper in get_args(one))]
-        kind = next(one for one in inside if isinstance(one, type) and issubclass(one, msgspec.Struct))
-    return kind
-
-
-def _keys_at(kind: type[msgspec.Struct], where: str) -> tuple[str, ...]:
-    return tuple(field.name for field in msgspec.structs.fields(_table_at(kind, where)))
-
-
-def _choices_at(kind: type[msgspec.Struct], where: str, key: str) -> tuple[object, ...]:
-    name = re.sub(r"\[.*", "", key)
-    field = next(field for field in msgspec.structs.fields(_table_at(kind, where)) if field.name == name)
-    choices: tuple[object, ...] = get_args(field.type)
-    # A list of choices, maybe with its length checked: the choices lie deeper.
-    while choices and not isinstance(choices[0], str | int):
-        choices = get_args(choices[0])
-    return choices
-
-
-def _line_of(text: str, key: str) -> int | None:
-    bare = re.sub(r"\[.*", "", key)
-    if not bare:
-        return None
-    for number, line in enumerate(text.splitlines(), start=1):
-        if re.match(rf"\s*(\[+\s*)?{re.escape(bare)}\b", line):
-            return number
-    return None
-
-
-def _one_line(text: str) -> str:
-    return " ".join(text.split())[:300]
-
-
-def _check_together(root: Path, comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> None:
     ids = [circuit.id for circuit in loads.circuit]
-    for index, name in enumerate(ids):
-        if name in ids[:index]:
-            raise ConfigError(f"{config_path(root, 'loads.conf')}: circuit id {name!r} stands twice")
-    if limits.max_discharge_power_kw > limits.rated_power_kw:
-        raise ConfigError(
-            f"{config_path(root, 'limits.conf')}: max_discharge_power_kw {limits.max_discharge_power_kw:g} is over "
-            f"rated_power_kw {limits.rated_power_kw:g}"
+    if (nth := _second(ids)) is not None:
+        raise wrong(
+            "loads.conf", f"circuit[{nth}].id", f"circuit id {ids[nth]!r} stands twice: each needs its own"
         )
+    most_kw, rated_kw = limits.max_discharge_power_kw, limits.rated_power_kw
+    if most_kw > rated_kw:
+        said = f"max_discharge_power_kw {most_kw:g} is over rated_power_kw: allowed is at most {rated_kw:g}"
+        # Either may have been left at its default.
+        key = "max_discharge_power_kw" if most_kw != LimitsFile().max_discharge_power_kw else "rated_power_kw"
+        raise wrong("limits.conf", key, said)
     names = [one.name for one in comm.inverters()]
-    for index, name in enumerate(names):
-        if name in names[:index]:
-            raise ConfigError(
-                f"{config_path(root, 'comm_stack.conf')}: inverter name {name!r} stands twice: "
-                "each needs a name of its own"
-            )
+    if (nth := _second(names)) is not None:
+        said = f"inverter name {names[nth]!r} stands twice: each needs a name of its own"
+        raise wrong("comm_stack.conf", f"inverter[{nth}].name", said)
     for name in comm.load_centre.meters if comm.load_centre else ():
         if name not in ids:
             known = ", ".join(ids) or "none"
-            raise ConfigError(
-                f"{config_path(root, 'comm_stack.conf')}: load_centre.meters names {name!r}, "
-                f"which is no circuit of loads.conf (there are: {known})"
-            )
+            said = f"load_centre.meters names {shown(name)}, which is no circuit of loads.conf (there are: {known})"
+            raise wrong("comm_stack.conf", f"load_centre.meters.{name}", said)
+
+
+def _second(names: list[str]) -> int | None:
+    """The first that has stood before."""
+    return next((nth for nth, name in enumerate(names) if name in names[:nth]), None)
 
 
 def _parallel(inverters: tuple[ModbusTcp, ...], rated_w: float) -> ParallelSettings:

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 from msgspec import Meta, Struct, field
 
 from v2h_console.core.settings import TariffSettings, TariffWindow
+from v2h_console.site import toml_place
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import Name
 
@@ -45,11 +46,11 @@ def settings_of(path: str, text: str, file: ScheduleFile, floor_soc_pct: float) 
         said = (
             f"zone: {file.zone!r} is no time zone of this machine: allowed are names like 'America/New_York'"
         )
-        raise _wrong(path, text, "zone", 0, said) from None
+        raise _wrong(path, text, "zone", said) from None
     least_pct = floor_soc_pct + ABOVE_FLOOR_PCT
     if file.disengage_at_soc < least_pct:
         said = f"disengage_at_soc: {file.disengage_at_soc:g} is under {least_pct:g}: allowed are {least_pct:g} to 95"
-        raise _wrong(path, text, "disengage_at_soc", 0, said)
+        raise _wrong(path, text, "disengage_at_soc", said)
     return TariffSettings(
         windows=tuple(_window(path, text, nth, one) for nth, one in enumerate(file.high_tariff)),
         most_w=None if file.power_kw is None else file.power_kw * 1000.0,
@@ -62,7 +63,7 @@ def _window(path: str, text: str, nth: int, entry: HighTariff) -> TariffWindow:
     ends_min = 1440 if entry.ends == "24:00" else _minutes(path, text, nth, "ends", entry.ends)
     if begins_min == ends_min:
         said = f"high_tariff: begins and ends at {entry.ends}: allowed are two times, a whole day is 00:00 to 24:00"
-        raise _wrong(path, text, "ends", nth, said)
+        raise _wrong(path, text, f"high_tariff[{nth}].ends", said)
     return TariffWindow(tuple(sorted({DAYS.index(day) for day in entry.days})), begins_min, ends_min)
 
 
@@ -71,12 +72,9 @@ def _minutes(path: str, text: str, nth: int, key: str, value: str) -> int:
     if time is None:
         most = "24:00" if key == "ends" else "23:59"
         said = f"{key}: {value[:20]!r} is no time of day: allowed are 00:00 to {most}"
-        raise _wrong(path, text, key, nth, said)
+        raise _wrong(path, text, f"high_tariff[{nth}].{key}", said)
     return int(time[1]) * 60 + int(time[2])
 
 
-def _wrong(path: str, text: str, key: str, nth: int, said: str) -> ConfigError:
-    """With the line of the ``nth`` such key: each window has its own."""
-    lines = [n for n, line in enumerate(text.splitlines(), 1) if re.match(rf"\s*{key}\s*=", line)]
-    place = f", line {lines[nth]}" if nth < len(lines) else ""
-    return ConfigError(f"{path}{place}: {said}")
+def _wrong(path: str, text: str, where: str, said: str) -> ConfigError:
+    return ConfigError(f"{toml_place.at(path, text, where)}: {said}")

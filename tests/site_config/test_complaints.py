@@ -1,0 +1,155 @@
+"""What a technician reads when a file is wrong: the place, the value, and what it may be."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from v2h_console.site import reader, toml_place
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.files import CommStack, LimitsFile, LoadsFile
+
+BASE = '[controller]\nchannel = "can0"\n[inverter]\nhost = "h"\n'
+CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunning_va = {va}\n'
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "said"),
+    [
+        (CommStack, "site = 3\n" + BASE, "line 1: site is 3: allowed is a text in quotes, 1 to 40 characters"),
+        (CommStack, BASE + "port = 0\n", "line 5: inverter.port is 0: allowed is a whole number from 1 to 65535"),
+        (CommStack, BASE + "port = 1.5\n", "line 5: inverter.port is 1.5: allowed is a whole number from 1 to 65535"),
+        (CommStack, "controller = 3\n", "line 1: controller is 3: allowed is a table"),
+        (CommStack, "[controller]\n", ": inverter is missing: allowed is one table [inverter], or [[inverter]]"),
+        (CommStack, "twin = 1\n" + BASE, "line 1: twin is 1: allowed is true or false"),
+        (
+            CommStack,
+            '[controller]\n[[inverter]]\nhost = "a"\nport = 502\n[[inverter]]\nhost = "b"\nport = "x"\n',
+            "line 7: inverter[1].port is 'x': allowed is a whole number from 1 to 65535",
+        ),
+        (
+            CommStack,
+            '[controller]\n[[inverter]]\nhost = "a"\n[[inverter]]\nunit = 2\n',
+            "line 4: inverter[1].host is missing: allowed is a text in quotes, 1 to 40 characters",
+        ),
+        (
+            CommStack,
+            BASE + '[mqtt]\nhost = "a"\ntopic_prefix = "a b"\n',
+            "line 7: mqtt.topic_prefix is 'a b': allowed is a text of 1 to 64 letters from A to Z, digits, and _ / -",
+        ),
+        (
+            CommStack,
+            BASE + '[load_centre]\ntty = "a"\n[load_centre.meters]\nwell = 300\n',
+            "line 7: load_centre.meters[*]: allowed is a whole number from 1 to 247",
+        ),
+        (LimitsFile, "floor_soc_pct = nan\n", "line 1: floor_soc_pct is nan: allowed is a number from 20 to 80"),
+        (LimitsFile, "rated_power_kw = 0\n", "rated_power_kw is 0: allowed is a number above 0, at most 100"),
+        (
+            LoadsFile,
+            CIRCUIT.format(id="a", legs='"L1"', va=3) + CIRCUIT.format(id="b", legs="[3]", va=3),
+            "line 10: circuit[1].legs is a list of 1: allowed are L1, L2, L12",
+        ),
+        (
+            LoadsFile,
+            CIRCUIT.format(id="a", legs='"L1"', va=3) + CIRCUIT.format(id="b", legs='"L1"', va=-1),
+            "line 12: circuit[1].running_va is -1: allowed is a number from 0 to 50000",
+        ),
+        (
+            LoadsFile,
+            CIRCUIT.format(id="B", legs='"L1"', va=3),
+            "line 2: circuit[0].id is 'B': allowed is a text of 1 to 24 small letters, digits and _, a letter first",
+        ),
+    ],
+)  # fmt: skip
+def test_a_value_that_is_not_allowed(kind: type[msgspec.Struct], text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", text, kind)
+    assert str(raised.value).startswith("site.conf")
+    assert said in str(raised.value)
+
+
+def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", 'site = "\\u001b]0;owned\\u0007' + "x" * 500 + '"\n' + BASE, CommStack)
+    said = str(raised.value)
+    assert said.isprintable()
+    assert len(said) < 200
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "said"),
+    [
+        (
+            "loads.conf",
+            CIRCUIT.format(id="a", legs='"L1"', va=3) * 2,
+            "loads.conf, line 8: circuit id 'a' stands twice",
+        ),
+        (
+            "limits.conf",
+            "rated_power_kw = 5\nmax_discharge_power_kw = 6\n",
+            "limits.conf, line 2: max_discharge_power_kw 6 is over rated_power_kw: allowed is at most 5",
+        ),
+        (
+            "limits.conf",
+            "rated_power_kw = 5\n",
+            "limits.conf, line 1: max_discharge_power_kw 7.6 is over rated_power_kw: allowed is at most 5",
+        ),
+        (
+            "comm_stack.conf",
+            BASE + '[load_centre]\ntty = "a"\n[load_centre.meters]\nwell = 3\n',
+            "comm_stack.conf, line 8: load_centre.meters names 'well', which is no circuit of loads.conf",
+        ),
+        (
+            "comm_stack.conf",
+            BASE + "[grid.trips.uv1]\nlimit = 0.5\nclearing_s = 900\n",
+            "comm_stack.conf, line 7: grid.trips.uv1.clearing_s is 900: category III allows",
+        ),
+    ],
+)
+def test_what_does_not_go_together_has_its_line_too(tmp_path: Path, name: str, text: str, said: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.site_of(tmp_path, {"comm_stack.conf": BASE, name: text})
+    assert said in str(raised.value)
+
+
+NAMES = st.sampled_from(("a", "b", "c-d", "e_1"))
+
+
+@st.composite
+def files(draw: st.DrawFn) -> tuple[str, dict[str, int]]:
+    """A file of tables and lists of tables, and the line of each key in it."""
+    lines: list[str] = []
+    places: dict[str, int] = {}
+    counts: dict[str, int] = {}
+    for table in draw(st.lists(NAMES, min_size=1, max_size=6)):
+        lists = table in ("a", "b")
+        if not lists and table in counts:
+            continue
+        counts[table] = counts.get(table, -1) + 1
+        where = f"{table}[{counts[table]}]" if lists else table
+        lines.append(f"[[ {table} ]]  # said" if lists else f"[{table}]")
+        for key in draw(st.lists(NAMES, unique=True, max_size=3)):
+            lines.extend(["", "# c = 3"] if draw(st.booleans()) else [])
+            lines.append(f'  "{key}" = [1, 2]' if draw(st.booleans()) else f"{key}={{ x = 1 }}")
+            places[f"{where}.{key}"] = len(lines)
+    return "\n".join(lines), places
+
+
+@given(file=files())
+def test_every_key_is_found_on_its_line(file: tuple[str, dict[str, int]]) -> None:
+    text, places = file
+    tomllib.loads(text)
+    for where, line in places.items():
+        assert toml_place.line_of(text, where) == line
+        assert toml_place.line_of(text, f"{where}[0]") == line
+        assert toml_place.line_of(text, f"{where}.x") == line
+
+
+def test_a_key_that_is_not_there_stands_at_its_table_s_head() -> None:
+    assert toml_place.line_of("[[a]]\nx = 1\n[[a]]\n", "a[1].x") == 3
+    assert toml_place.line_of("x = 1\n", "y") is None
