@@ -15,6 +15,11 @@ import pytest
 
 from tests.live.terminals import MAIN
 from tests.live.test_twin import until
+from v2h_console.runtime import hand_over
+from v2h_console.runtime.desk import HAND_OVER
+from v2h_console.session.orders import Order
+from v2h_console.session.remote import RemoteSession
+from v2h_console.site import reader
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring.demo_site import write_demo_site
 from v2h_drivers.can.bus import open_bus
@@ -108,6 +113,33 @@ def test_the_next_owner_goes_on_and_the_house_stays_lit(twin: TwinProcess, tmp_p
             owner.kill()
             owner.wait()
         ear.close()
+
+
+def test_where_the_next_owner_dies_with_the_core_in_its_hands_a_start_lights_the_house_again(
+    twin: TwinProcess, tmp_path: Path
+) -> None:
+    write_demo_site(tmp_path, twin.addresses, 600.0)
+    owners = [manager(tmp_path)]
+    try:
+        until(lambda: mode(tmp_path) == "islanded", "the island")
+        session = RemoteSession(tmp_path)
+        shape = hand_over.shape(reader.read_site(tmp_path).settings)
+        session.ask(Order("nonce", HAND_OVER, {"shape": shape}, confirmed=True))
+        # It exits with a failure, on which the service manager starts it anew: nobody commands the house now.
+        assert owners[0].wait(20) == 1, owners[0].stderr
+        session.close()
+        assert (tmp_path / "run/v2h/hand-over").exists(), "nobody has taken it"
+        until(
+            lambda: any(truth["truth"] == "gate.off" for truth in twin.drain()),
+            "the controller's own time-out",
+        )
+        owners.append(manager(tmp_path))
+        until(lambda: mode(tmp_path) == "islanded", "the island again")
+        assert "coil.on" not in {truth["truth"] for truth in twin.drain()}
+    finally:
+        for owner in owners:
+            owner.kill()
+            owner.wait()
 
 
 def test_another_house_is_refused_before_anything_ends(twin: TwinProcess, tmp_path: Path) -> None:
