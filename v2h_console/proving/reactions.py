@@ -53,7 +53,9 @@ def _held_closed(scene: Scene) -> bool:
 
 
 def _islanded(scene: Scene) -> bool:
-    return scene.mode == "forming" and not any(scene.poles) and min(scene.house_pu) > 0.8
+    # A contact that bounces as it closes is open now and then, and the street's all the same.
+    touching = scene.coil_on and not scene.contacts_open
+    return scene.mode == "forming" and not any(scene.poles) and not touching and min(scene.house_pu) > 0.8
 
 
 def _on_its_own(scene: Scene) -> bool:
