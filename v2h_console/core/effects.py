@@ -8,7 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import black_start, grid_monitor, load_manager, relay_times, street_side, transfer
+from v2h_console.core import (
+    black_start,
+    grid_monitor,
+    load_manager,
+    relay_times,
+    street_side,
+    synchronism,
+    transfer,
+)
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
@@ -205,6 +213,11 @@ def _syncing(view: View, state: State) -> Outcome:
     return Outcome(replace(state, sync=replace(state.sync, ok_since_ns=None)), (event,))
 
 
+def _close_in_phase(view: View, state: State) -> Outcome:
+    aim = synchronism.aim(view.settings, view.state.senses, view.now_ns)
+    return _close(view, replace(state, sync=replace(state.sync, aim=aim)))
+
+
 def _close(_view: View, state: State) -> Outcome:
     # A token counts once, and a restart must not use the last one again: every close follows a clearing of the latch,
     # and the records' numbers go on across restarts.
@@ -372,7 +385,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("not_formed", Mode.DARK): _form_failed,
     ("source_lost", Mode.DARK): _island_lost,
     ("requalified", Mode.SYNCING): _syncing,
-    ("in_phase", Mode.CLOSING_SYNC): _close,
+    ("in_phase", Mode.CLOSING_SYNC): _close_in_phase,
     ("close_dead", Mode.CLOSING_DEAD): _close,
     ("not_closed", Mode.ISLANDED): _close_failed,
     ("not_closed", Mode.OPENING): _close_dead_failed,

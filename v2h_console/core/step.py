@@ -336,8 +336,11 @@ def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, t
 
 def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Command, ...]:
     """The levels in force: given every step, so that the driver knows that the core lives."""
-    if state.islanding.mode is Mode.SYNCING or state.islanding.mode is Mode.CLOSING_SYNC:
-        setpoint = synchronism.steer(settings.sync, settings.inverter, state.senses, now_ns)
+    if state.islanding.mode is Mode.CLOSING_SYNC and state.sync.aim is not None:
+        # The contact was foretold for this course: nothing that the street does meanwhile may turn the house from it.
+        setpoint = state.sync.aim
+    elif state.islanding.mode in (Mode.SYNCING, Mode.CLOSING_SYNC):
+        setpoint = synchronism.aim(settings, state.senses, now_ns)
     else:
         raised_hz = settings.inverter.nominal_hz + state.solar.raised_hz
         # Only beside the grid does the inverter obey a power; in the island it gives what the loads take.
