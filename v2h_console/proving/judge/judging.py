@@ -254,7 +254,7 @@ class Judge:
 
     def _judge_replay(self, what: str, scene: Scene) -> None:
         """I13: nothing takes effect that nobody commands any more."""
-        if self._around.away_for(scene.at_ns) > GATE_WITHOUT_OWNER_NS:
+        if self._around.silent_for(scene.at_ns) > GATE_WITHOUT_OWNER_NS:
             self._violate("I13", scene.at_ns, f"{what} came on with nobody to command it")
 
     # ------------------------------------------------------------ I2
@@ -324,7 +324,7 @@ class Judge:
     def _check_owner(self, scene: Scene) -> None:
         """I5, I6, and I3's open start."""
         now_ns = scene.at_ns
-        gone_ns = self._around.away_for(now_ns)
+        gone_ns = self._around.silent_for(now_ns)
         obeys = not self._around.ever & DISOBEDIENT
         if gone_ns > GATE_WITHOUT_OWNER_NS and scene.gate_on:
             self._violate("I6", now_ns, f"the gate is on {gone_ns / MS:.0f} ms after the last command")
@@ -332,7 +332,7 @@ class Judge:
             self._violate("I5", now_ns, f"the MID is closed {gone_ns / MS:.0f} ms after the heartbeat ended")
         if not any(scene.poles):
             self._boot_open = True
-        if self._commanded_close or not any(scene.poles) or not obeys or gone_ns:
+        if self._commanded_close or not any(scene.poles) or not obeys or self._around.away_for(now_ns):
             return
         if self._boot_ns is not None and not self._boot_open and now_ns - self._boot_ns > OPEN_AT_START_NS:
             self._violate("I3", now_ns, f"still closed {(now_ns - self._boot_ns) / MS:.0f} ms after a start")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from v2h_console.proving.judge.limits import STILL_NS
 from v2h_console.twin.truth import Truth
 
+SECOND_MASTER = "control.second_master"
+
 
 @dataclass(slots=True)
 class Since:
@@ -32,6 +34,8 @@ class Circumstances:
     ever: set[str] = field(default_factory=set)
     away_ns: int | None = None
     back_ns: int | None = None
+    #: Until when somebody else's commands reached the controller.
+    spoken_ns: int = 0
 
     def injected(self, truth: Truth) -> None:
         """A fault begins; a sense that stands still at a value that could be true is a lie from the time when it can be known."""
@@ -42,16 +46,26 @@ class Circumstances:
 
     def cleared(self, truth: Truth) -> None:
         """A fault ends."""
-        self.faults.pop(str(truth.detail.get("fault")), None)
+        fault = str(truth.detail.get("fault"))
+        self.faults.pop(fault, None)
+        if fault == SECOND_MASTER:
+            self.spoken_ns = truth.at_ns
 
     def away_for(self, now_ns: int) -> int:
-        """For how long no command has reached the controller; 0 = they do."""
+        """For how long no command of the owner's has reached the controller; 0 = they do."""
         away: list[int] = []
         if self.away_ns is not None and not (self.back_ns is not None and now_ns >= self.back_ns):
             away.append(self.away_ns)
         if "can.bus_off" in self.faults:
             away.append(self.faults["can.bus_off"])
         return now_ns - min(away) if away else 0
+
+    def silent_for(self, now_ns: int) -> int:
+        """For how long no command of anybody's has reached it: another master's are obeyed like the owner's."""
+        away_ns = self.away_for(now_ns)
+        if "can.bus_off" in self.faults:
+            return away_ns
+        return 0 if SECOND_MASTER in self.faults else max(0, min(away_ns, now_ns - self.spoken_ns))
 
     def lied_for(self, now_ns: int, *faults: str) -> int:
         """For how long one of these faults has been there."""
