@@ -170,6 +170,9 @@ def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
         for at_ns in (now_ns - 2 * NS_PER_S, now_ns):
             state = load_manager.update_island(SETTINGS, state, _senses(at_ns, 80.0, 1.0), LIMIT_W, 0, at_ns)
         until_ns = state.circuits[FRIDGE].until_ns
+        # It is off, and the rest is within what the inverter carries.
+        gone_ns = now_ns + 100_000_000
+        state = load_manager.update_island(SETTINGS, state, _senses(gone_ns, 5.0, 1.0), LIMIT_W, 0, gone_ns)
         waits.append(None if until_ns is None else (until_ns - now_ns) // NS_PER_S)
     assert waits == [60, 120, None]
     assert state.circuits[FRIDGE].culprit

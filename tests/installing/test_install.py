@@ -43,7 +43,7 @@ def test_without_yes_nothing_changes(tmp_path: Path) -> None:
     assert actions(report)["etc/sysusers.d/v2h.conf"] is Action.CREATE
     (changed,) = (step for step in report.steps if step.path == UNIT)
     assert "-ExecStart=/usr/local/bin/old\n" in changed.diff
-    assert "+ExecStart=/opt/v2h/bin/v2h-manager\n" in changed.diff
+    assert "+ExecStart=/opt/v2h/bin/v2h-manager --wait\n" in changed.diff
 
 
 def test_what_was_said_is_what_is_done(tmp_path: Path) -> None:

@@ -42,11 +42,10 @@ def root(tmp_path: Path) -> Iterator[Path]:
     twin.stop()
 
 
-def started(root: Path, **environ: str) -> subprocess.Popen[str]:
+def started(root: Path, *options: str, **environ: str) -> subprocess.Popen[str]:
     """The manager on that root."""
-    return subprocess.Popen(
-        [*MANAGER, "--root", str(root)], env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True
-    )
+    command = [*MANAGER, "--root", str(root), *options]
+    return subprocess.Popen(command, env={**os.environ, **environ}, stderr=subprocess.PIPE, text=True)
 
 
 def test_it_says_ready_feeds_the_watchdog_logs_and_ends_orderly(root: Path, line: socket.socket) -> None:
@@ -86,6 +85,37 @@ def test_stop_ends_it_and_a_second_one_is_refused(root: Path) -> None:
     finally:
         process.kill()
         process.wait()
+
+
+def test_one_that_waits_is_ready_says_so_once_and_has_the_house_after_the_other(
+    root: Path, line: socket.socket
+) -> None:
+    log = root / "var/log/v2h/init.log"
+    owner = started(root)
+    waits: subprocess.Popen[str] | None = None
+    try:
+        until(lambda: (root / "dev/shm/energy_state").exists(), "energy_state")
+        waits = started(root, "--wait", NOTIFY_SOCKET=str(root / "notify"), WATCHDOG_USEC="1000000")
+        assert line.recv(400).startswith(b"READY=1\nSTATUS=waits")
+        for _ in range(4):
+            assert line.recv(400) == b"WATCHDOG=1"
+        assert log.read_text().count("waiting: ") == 1
+        owner.kill()
+        until(lambda: f"v2h-manager {waits.pid} owns" in log.read_text(), "the next owner")
+        attach = [*MAIN, "attach", "--json", "--for", "0.5", "--root", str(root)]
+        done = subprocess.run(attach, capture_output=True, text=True, check=False, timeout=20)
+        assert json.loads(done.stdout)["mode"] in ("dark", "forming", "islanded", "boot_open")
+        idle = started(root, "--wait")
+        until(lambda: log.read_text().count("waiting: ") == 2, "the line of the third")
+        idle.terminate()
+        assert idle.wait(10) == 0
+        waits.terminate()
+        assert waits.wait(10) == 0
+    finally:
+        for process in (owner, waits):
+            if process is not None:
+                process.kill()
+                process.wait()
 
 
 def test_a_site_that_is_broken_or_missing_is_one_line(tmp_path: Path) -> None:

@@ -59,6 +59,23 @@ def test_a_car_at_minus_twenty_gives_half_and_is_named_as_what_binds() -> None:
     assert not [truth for truth in course.run.truths if truth.truth == "car.stopped"]
 
 
+def test_a_load_that_cannot_be_shed_is_let_go_before_the_car_opens_its_contactors_on_it() -> None:
+    course = played(
+        200.0,
+        inject(5.0, "load.switch_stuck", load="hvac"),
+        inject(60.0, "ev.limit_drops", kw=0.5),
+        Step(75.0, "fault.clear", {"fault": "load.switch_stuck"}),
+    )
+    truths = [(truth.at_ns / S, truth.truth) for truth in course.run.truths]
+    assert not [one for one in truths if one[1] == "car.stopped"]
+    (dark_s,) = [at_s for at_s, truth in truths if truth == "gate.off" and at_s > 60.0]
+    assert 61.0 < dark_s < 62.0, "a start may pass, and the car bears two seconds"
+    (said,) = [event.text for event in course.run.events if event.code == "HOUSE_DARK"]
+    assert "nothing is left to shed" in said
+    lit_s = [at_s for at_s, truth in truths if truth == "house.restored" and at_s > 60.0]
+    assert 75.0 < lit_s[0] < 90.0, "the session lives: the house is lit as soon as the load can be held off"
+
+
 def test_a_precharge_that_fails_is_said_and_the_house_lights_up_once_it_matches() -> None:
     course = played(
         90.0, inject(20.0, "precharge.fails"), Step(45.0, "fault.clear", {"fault": "precharge.fails"})

@@ -15,9 +15,15 @@ import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from v2h_console.cli.console import Refusal
 from v2h_console.cli.main import OneLineParser, guarded
+
+if TYPE_CHECKING:
+    from v2h_console.runtime.lock import OwnerLock
+    from v2h_console.runtime.logs import EventLog
+    from v2h_console.runtime.service_notify import ServiceNotifier
 
 #: How often events are logged and the watchdog is looked after.
 LOOK_S = 0.25
@@ -31,6 +37,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         "--take-over",
         action="store_true",
         help="go on from the owner that runs now: the house stays as it is; refused where there is none",
+    )
+    parser.add_argument(
+        "--wait",
+        action="store_true",
+        help="where an owner runs already, wait for its end and own the site then; for the service",
     )
     return guarded("v2h-manager", lambda: run(parser.parse_args(argv)))
 
@@ -50,16 +61,20 @@ def run(arguments: argparse.Namespace) -> int:
 
     root: Path = arguments.root
     log = EventLog(root)
+    ended = threading.Event()
+    signals.SignalThread({signal.SIGTERM: ended.set}).start()
+    notifier = ServiceNotifier(os.environ)
     try:
-        running = take_over(root) if arguments.take_over else start_site(root)
+        lock = _lock_when_free(root, ended, notifier, log) if arguments.wait else None
+        if ended.is_set():
+            log.say("ended before it owned anything")
+            return 0
+        running = take_over(root) if arguments.take_over else start_site(root, lock)
     except (ConfigError, StartFailed) as error:
         log.say(f"not started: {error}", logging.ERROR)
         raise Refusal(str(error)) from None
     garbage.take_over()
-    ended = threading.Event()
     running.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    signals.SignalThread({signal.SIGTERM: ended.set}).start()
-    notifier = ServiceNotifier(os.environ)
     session = running.session()
     notifier.ready("owner runs")
     log.failed = lambda failure: running.owner.report_storage("log", failure)
@@ -86,6 +101,28 @@ def run(arguments: argparse.Namespace) -> int:
         log.say("ended: another owner goes on" if handed_over else "ended orderly")
     log.close()
     return 1 if failed or handed_over else 0
+
+
+def _lock_when_free(
+    root: Path, ended: threading.Event, notifier: ServiceNotifier, log: EventLog
+) -> OwnerLock | None:
+    """The owner's lock, as soon as nobody has it; ``None``: asked to end before. Raises StartFailed."""
+    from v2h_console.wiring import building
+    from v2h_console.wiring.running import OwnerRuns
+
+    waits = False
+    while True:
+        try:
+            return building.lock(root)
+        except OwnerRuns as error:
+            if not waits:
+                waits = True
+                log.say(f"waiting: {error}")
+                notifier.ready("waits for the owner that runs")
+        if ended.wait(LOOK_S):
+            return None
+        # Nothing depends on this process yet: that it lives is all there is to say.
+        notifier.feed(lambda: 0.0)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_manager
+from v2h_console.core import load_manager, overdraw
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S, Settings
@@ -57,7 +57,7 @@ def failed(settings: Settings, state: State, now_ns: int) -> Failure:
 def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) -> Failure:
     """A lit island went dark after ``stood_ns``; gates are off already."""
     soft = soft_cause(settings, state)
-    why = soft or "the inverter stopped"
+    why = soft or overdraw.reason(state.loads, state.senses, now_ns) or "the inverter stopped"
     event = Event(now_ns, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
     if stood_ns >= FORGET_TRIES_S * NS_PER_S:
         state = replace(state, islanding=replace(state.islanding, form_tries=0))

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, street_side
+from v2h_console.core import guards, overdraw, street_side
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
@@ -108,6 +108,8 @@ def _source_lost(view: View) -> bool:
     """The island cannot go on: its source is gone, its neutral, or its voltage."""
     state = view.state
     if _source_gone(view) or guards.neutral_lost(state, view.now_ns):
+        return True
+    if overdraw.reason(state.loads, state.senses, view.now_ns):
         return True
     inverter = view.state.senses.inverter_fast
     settled = view.elapsed_ms() >= HOUSE_LOST_MS
@@ -257,7 +259,7 @@ TABLE: tuple[Edge, ...] = (
         lambda v: _source_gone(v) or guards.neutral_lost_in_the_rise(v.state, v.now_ns),
         Mode.DARK,
     ),
-    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat, neutral", _source_lost, Mode.DARK),
+    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat, neutral, overdraw", _source_lost, Mode.DARK),
     Edge(
         (Mode.CLOSING_SYNC, Mode.HANDBACK),
         "source_lost",

@@ -88,7 +88,12 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
     return replace(
-        state, circuits=circuits, next_admission_ns=now_ns + hold_ns, over_since_ns=None, lit_ns=now_ns
+        state,
+        circuits=circuits,
+        next_admission_ns=now_ns + hold_ns,
+        over_since_ns=None,
+        helpless_since_ns=None,
+        lit_ns=now_ns,
     )
 
 

@@ -52,9 +52,7 @@ def shed(
             return _shed_spare(state, now_ns)
     bounds = continuous_va(settings, limit_w, units)
     if not _over(loads_va, bounds):
-        if state.over_since_ns is None:
-            return state
-        return replace(state, over_since_ns=None, surge_since_ns=None)
+        return replace(state, over_since_ns=None, surge_since_ns=None, helpless_since_ns=None)
     rows = limits(settings, limit_w / units, units=units).planned_va
     share = settings.loads.planning_share
     peak, surge = (_over(loads_va, (row[0] / share, row[1] / share, row[2] / share)) for row in rows[:2])
@@ -70,11 +68,15 @@ def shed(
         or now_ns - over_since_ns >= hold_ns
         or (surge_since_ns is not None and now_ns - surge_since_ns >= SURGE_HOLD_NS)
     )
+    helpless_ns = state.helpless_since_ns
     if due and now_ns - state.shed_at_ns >= SURGE_HOLD_NS:
-        return shed_excess(settings, state, senses, loads_va, bounds, now_ns)
-    if over_since_ns == state.over_since_ns and surge_since_ns == state.surge_since_ns:
-        return state
-    return replace(state, over_since_ns=over_since_ns, surge_since_ns=surge_since_ns)
+        following = shed_excess(settings, state, senses, loads_va, bounds, now_ns)
+        if following is not state:
+            return following
+        helpless_ns = now_ns if helpless_ns is None else helpless_ns
+    return replace(
+        state, over_since_ns=over_since_ns, surge_since_ns=surge_since_ns, helpless_since_ns=helpless_ns
+    )
 
 
 def _over(va: PathsVa, limit_va: PathsVa) -> bool:
@@ -99,7 +101,10 @@ def shed_excess(
     bounds: PathsVa,
     now_ns: int,
 ) -> LoadState:
-    """Shed what brings every path under what it carries for ever, in one command; the waits double."""
+    """Shed what brings every path under what it carries for ever, in one command; the waits double.
+
+    Since when it has been too much stays: what is still over after this shed has taken effect has had its time.
+    """
     circuits = list(state.circuits)
     for index, path in excess(settings, state, senses, loads_va, bounds, now_ns):
         reason = f"{PATHS[path]} was over its {bounds[path]:.0f} VA"
@@ -110,8 +115,7 @@ def shed_excess(
         state,
         circuits=tuple(circuits),
         start=None,
-        over_since_ns=None,
-        surge_since_ns=None,
+        helpless_since_ns=None,
         shed_at_ns=now_ns,
     )
 
@@ -221,5 +225,6 @@ def _shed_spare(state: LoadState, now_ns: int) -> LoadState:
         spare_mask=0,
         over_since_ns=None,
         surge_since_ns=None,
+        helpless_since_ns=None,
         shed_at_ns=now_ns,
     )

@@ -46,7 +46,8 @@ class Start:
 @dataclass(frozen=True, slots=True)
 class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
-    when a path has been over its continuous and its 10 s limit; ``limit_w`` and ``units``: limit and
+    when a path has been over its continuous and its 10 s limit; ``helpless_since_ns``: since when it has been with
+    nothing left to shed; ``limit_w`` and ``units``: limit and
     inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
     switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
     island was lit; ``start_w``: what the inverter may give where it is to light the house, ``None`` = its setting."""
@@ -58,6 +59,7 @@ class LoadState:
     blind: bool = False
     start: Start | None = None
     surge_since_ns: int | None = None
+    helpless_since_ns: int | None = None
     shed_at_ns: int = 0
     limit_w: float = 0.0
     units: int = 1

@@ -13,7 +13,7 @@ from v2h_console.runtime.precedence import before_others
 from v2h_console.site.reader import Site
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring.devices import open_fast, slow_devices
-from v2h_console.wiring.running import StartFailed
+from v2h_console.wiring.running import OwnerRuns, StartFailed
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
 
@@ -23,11 +23,11 @@ LATCH_FILE = "mid_latch.json"
 
 
 def lock(root: Path) -> OwnerLock:
-    """One owner below a root. Raises StartFailed."""
+    """One owner below a root. Raises OwnerRuns, StartFailed."""
     try:
         return OwnerLock(root)
     except Held as error:
-        raise StartFailed(str(error)) from None
+        raise OwnerRuns(str(error)) from None
     except OSError as error:
         raise StartFailed(
             f"{error.filename or root}: the owner's lock cannot be made: {error.strerror}"

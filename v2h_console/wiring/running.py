@@ -23,6 +23,10 @@ class StartFailed(Exception):
     """The owner could not be started. ``str()`` is one line for the person."""
 
 
+class OwnerRuns(StartFailed):
+    """Because another one runs already."""
+
+
 @dataclass(slots=True)
 class Running:
     """A started owner and, in the demo, its twin."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from v2h_console.runtime.config_keeper import ConfigKeeper
+from v2h_console.runtime.lock import OwnerLock
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring import building
 from v2h_console.wiring.demo_site import write_demo_site
@@ -12,12 +13,14 @@ from v2h_console.wiring.running import Running
 from v2h_console.wiring.serving import serve
 
 
-def start_site(root: Path) -> Running:
-    """The owner on a real site. Raises ConfigError or StartFailed."""
-    config = ConfigKeeper(root)
-    loaded = config.load()
-    lock = building.lock(root)
+def start_site(root: Path, lock: OwnerLock | None = None) -> Running:
+    """The owner on a real site; ``lock``: one that is held already. Raises ConfigError or StartFailed."""
+    if lock is None:
+        lock = building.lock(root)
     try:
+        # Read by whoever owns it: the one before may have changed it until its end.
+        config = ConfigKeeper(root)
+        loaded = config.load()
         owner = building.start_owner(root, loaded.site, None)
     except BaseException:
         lock.release()
