@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.houses import House
 from v2h_console.core import car_reserve, discharge_limit, pack, soc
-from v2h_console.core.car_reserve import CarState
+from v2h_console.core.car_reserve import IDLE, CarState, Use
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings, Settings
@@ -25,9 +25,13 @@ def message(at_s: float, soc_pct: float, *, volts: float = 400.0, amps: float = 
 
 def judged(*messages: CarStatus) -> CarState:
     """The car after these messages, each heard at once."""
-    state = CarState()
+    return judged_from(CarState(), *messages)
+
+
+def judged_from(state: CarState, *messages: CarStatus, use: Use = IDLE) -> CarState:
+    """And from a state on."""
     for one in messages:
-        state = car_reserve.update(CarSettings(), state, Senses(car=one), one.at_ns)
+        state = car_reserve.update(CarSettings(), state, Senses(car=one), one.at_ns, use)
     return state
 
 
@@ -43,10 +47,35 @@ def test_a_leap_upwards_under_load_is_never_believed_however_long_it_stands() ->
     assert state.known_soc_pct == pytest.approx(40.0 - 100 * 4_000 * 60 / 3_600 / 60_000, abs=0.01)
 
 
-def test_a_leap_upwards_at_rest_is_believed_after_thirty_seconds() -> None:
+def test_a_leap_upwards_at_rest_on_the_grid_is_believed_after_thirty_seconds() -> None:
     rest = [message(at, 60.0, amps=0.0) for at in range(1, 32)]
-    assert judged(message(0, 40.0, amps=0.0), *rest[:-1]).known_soc_pct == 40.0
-    assert judged(message(0, 40.0, amps=0.0), *rest).known_soc_pct == 60.0
+    before = judged(message(0, 40.0, amps=0.0))
+    assert judged_from(before, *rest[:-1], use=Use(tied=True)).known_soc_pct == 40.0
+    assert judged_from(before, *rest, use=Use(tied=True)).known_soc_pct == 60.0
+
+
+def test_a_house_that_was_emptied_under_a_report_that_leapt_does_not_believe_it_in_the_dark() -> None:
+    state = judged(message(0, 21.02), *(message(at, 33.0) for at in range(1, 61)))
+    assert state.stop
+    dark = [message(at, 33.0, amps=0.0) for at in range(61, 400)]
+    assert judged_from(state, *dark).stop
+    assert judged_from(state, *dark).refusal
+
+
+def test_thirty_seconds_of_rest_count_from_the_end_of_the_discharge() -> None:
+    state = judged(message(0, 40.0), *(message(at, 60.0) for at in range(1, 61)))
+    rest = [message(at, 60.0, amps=0.0) for at in range(61, 93)]
+    assert judged_from(state, *rest[:-3], use=Use(tied=True)).soc.doubted_since_ns is not None
+    assert judged_from(state, *rest, use=Use(tied=True)).known_soc_pct == 60.0
+
+
+def test_a_doubt_outlives_the_process() -> None:
+    doubted = judged(message(0, 40.0), *(message(at, 60.0) for at in range(1, 11)))
+    assert doubted.doubted_pct == 39
+    anew = car_reserve.with_doubt(CarState(), doubted.doubted_pct)
+    assert judged_from(anew, message(20, 60.0)).known_soc_pct == 39.0
+    assert judged_from(anew, message(20, 35.0), message(21, 35.0)).doubted_pct is None
+    assert judged_from(car_reserve.with_doubt(CarState(), None), message(20, 60.0)).known_soc_pct == 60.0
 
 
 def test_a_leap_below_the_reserve_stops_at_once() -> None:
@@ -95,7 +124,7 @@ def test_the_same_message_changes_nothing() -> None:
     one = message(0, 40.0)
     state = judged(one)
     assert car_reserve.update(CarSettings(), state, Senses(car=one), one.at_ns + S // 2) is state
-    assert soc.update(state.soc, one, 40.0) is state.soc
+    assert soc.update(state.soc, one, 40.0, tied=False) is state.soc
 
 
 def test_a_current_limit_binds_by_name_and_falls_to_the_lowest_voltage_when_that_is_unknown() -> None:

@@ -92,11 +92,23 @@ class CarState:
         return self.shed_from == 2
 
     @property
+    def doubted_pct(self) -> int | None:
+        """Whole per cents that a doubted charge is taken for; ``None`` = it is not doubted."""
+        return None if self.soc.doubted_since_ns is None else int(self.soc.believed_pct)
+
+    @property
     def fullest_pct(self) -> float | None:
         """The charge that matters where a full car is the danger: the higher of report and count."""
         if self.known_soc_pct is None or self.soc.doubted_since_ns is None:
             return self.known_soc_pct
         return max(self.known_soc_pct, self.soc.reported_pct)
+
+
+def with_doubt(state: CarState, doubted_pct: int | None) -> CarState:
+    """With the doubt that the last run left behind: its newest message is judged anew."""
+    if doubted_pct is None:
+        return state
+    return replace(state, soc=soc.remembered(float(doubted_pct)), judged_at_ns=None)
 
 
 def _fresh_ms(settings: CarSettings, heard: CarStatus | None, patience_ms: float) -> float:
@@ -146,7 +158,7 @@ def _unknown(state: CarState, refusal: str, judged_at_ns: int | None) -> CarStat
 def _judge(
     settings: CarSettings, state: CarState, car: CarStatus, reported_pct: float, senses: Senses, use: Use
 ) -> CarState:
-    doubt = soc.update(state.soc, car, reported_pct)
+    doubt = soc.update(state.soc, car, reported_pct, tied=use.tied)
     soc_pct = doubt.believed_pct
     behind = pack.update(state.pack, car, soc_pct)
     link = senses.car_session

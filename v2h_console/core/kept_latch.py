@@ -2,13 +2,14 @@
 
 A lockout and an MID that a person opened outlive the process: else a restart would close what a line worker opened.
 So do a circuit that overloaded the island again and again and a switch that does not open: else the first outage after
-a restart would find them out anew, with the house.
+a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
+the report that had emptied the car.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
 from __future__ import annotations
 
-from v2h_console.core import guards, latch, street_side
+from v2h_console.core import car_reserve, guards, latch, street_side
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
@@ -48,7 +49,8 @@ def take_receipts(
     if wanted.durable_sequence:
         wanted = replace(wanted, wanted_kept=kept)
     loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
-    state = replace(state, islanding=islanding, latch=wanted, loads=loads)
+    car = car_reserve.with_doubt(state.car, kept.doubted_soc_pct)
+    state = replace(state, islanding=islanding, latch=wanted, loads=loads, car=car)
     said = _said(settings, replace(kept, culprits=(), doubted=()), loads)
     if not said:
         # All of it was about circuits that the load table no longer has.
@@ -61,6 +63,7 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
         ", ".join(circuit.name for circuit in settings.loads.circuits if circuit.id in ids)
         for ids in remembered(settings, loads)
     )
+    soc_pct = kept.doubted_soc_pct
     return "; ".join(
         text
         for text in (
@@ -69,6 +72,9 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             "the MID was opened by hand" if kept.held_open else "",
             culprits and f"off while islanded for their overloads: {culprits} (R resets)",
             doubted and f"switches that did not open: {doubted}",
+            ""
+            if soc_pct is None
+            else f"the car's charge is doubted, and counts as {soc_pct} % until it has settled on the grid",
         )
         if text
     )
@@ -83,6 +89,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         islanding.lk_close or cause,
         islanding.operator_hold,
         *remembered(settings, state.loads),
+        state.car.doubted_pct,
     )
 
 

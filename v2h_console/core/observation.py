@@ -38,13 +38,15 @@ class CoreOrder:
 @dataclass(frozen=True, slots=True)
 class Kept:
     """What no restart ends: the lockouts, an MID that was opened by hand, and by their ids the circuits that overloaded
-    the island too often and those whose switch did not follow. The last only their switch ends, the others a person."""
+    the island too often and those whose switch did not follow. The last only their switch ends, the others a person.
+    ``doubted_soc_pct``: what the car's charge was taken for when its report was doubted, ``None`` = it was not."""
 
     lk_form: str = ""
     lk_close: str = ""
     held_open: bool = False
     culprits: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    doubted_soc_pct: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,8 @@
 
 A charge moves with the energy that leaves the pack, a few thousandths of a per cent a second. A report that leaps is
 held against the count of what was drawn, and the lower of both counts until they agree or the report has settled.
+A higher report settles only on the grid and at rest: a house that was emptied down to its reserve and stands dark has
+nothing that could have charged the car, and the report that leapt is the one that emptied it.
 """
 
 from __future__ import annotations
@@ -25,20 +27,30 @@ DISCHARGING_W = 50.0
 @dataclass(frozen=True, slots=True)
 class SocState:
     """``believed_pct``: what the reserve is judged by. ``lowest_pct``: lowest report of this discharge.
-    ``doubted_since_ns``: when the report last leapt, while it is doubted."""
+    ``doubted_since_ns``: when the report last leapt, while it is doubted; ``rests_since_ns``: since when the grid has
+    been there and nothing drawn from the car."""
 
     at_ns: int | None = None
     reported_pct: float = 0.0
     believed_pct: float = 0.0
     lowest_pct: float = 0.0
     doubted_since_ns: int | None = None
+    rests_since_ns: int | None = None
 
 
-def update(state: SocState, car: CarStatus, reported_pct: float) -> SocState:
-    """Take one message of the car; the same message twice changes nothing."""
+def remembered(doubted_pct: float) -> SocState:
+    """Nothing heard yet, and a doubt from before the start: more than this is not believed."""
+    return SocState(believed_pct=doubted_pct, doubted_since_ns=0)
+
+
+def update(state: SocState, car: CarStatus, reported_pct: float, *, tied: bool) -> SocState:
+    """Take one message of the car; the same message twice changes nothing. ``tied``: the house is on the grid."""
     at_ns = car.at_ns
     if state.at_ns == at_ns:
         return state
+    if state.at_ns is None and state.doubted_since_ns is not None:
+        lower_pct = min(reported_pct, state.believed_pct)
+        return SocState(at_ns, reported_pct, lower_pct, lower_pct, at_ns)
     if state.at_ns is None or at_ns - state.at_ns > GAP_NS:
         return SocState(at_ns, reported_pct, reported_pct, reported_pct)
     elapsed_s = (at_ns - state.at_ns) / 1e9
@@ -55,9 +67,14 @@ def update(state: SocState, car: CarStatus, reported_pct: float) -> SocState:
     from_pct = min(state.believed_pct, state.lowest_pct) if rose else state.believed_pct
     counted_pct = from_pct - _drawn_pct(car, elapsed_s)
     higher = reported_pct > counted_pct
-    settled = at_ns - since_ns >= SETTLE_NS
-    # A higher report is believed only at rest: under load nothing but an error lifts a charge.
-    if abs(reported_pct - counted_pct) <= ROUNDING_PCT or (settled and not (higher and discharging)):
+    rests_since_ns = None
+    if tied and not discharging:
+        rests_since_ns = at_ns if state.rests_since_ns is None else state.rests_since_ns
+    settles_ns = since_ns
+    if higher:
+        # Under load, and without the grid, nothing but an error lifts a charge.
+        settles_ns = at_ns if rests_since_ns is None else max(since_ns, rests_since_ns)
+    if abs(reported_pct - counted_pct) <= ROUNDING_PCT or at_ns - settles_ns >= SETTLE_NS:
         return SocState(at_ns, reported_pct, reported_pct, reported_pct)
     return SocState(
         at_ns,
@@ -65,6 +82,7 @@ def update(state: SocState, car: CarStatus, reported_pct: float) -> SocState:
         max(0.0, min(counted_pct, reported_pct)),
         state.lowest_pct if higher else lowest_pct,
         since_ns,
+        rests_since_ns,
     )
 
 

@@ -12,6 +12,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
 
@@ -32,6 +33,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     held_open: bool
     culprits: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
+    doubted_soc_pct: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -49,7 +51,14 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
         record = msgspec.convert(found, _Record)
         if crc != _crc(found):
             return DAMAGED
-        kept = Kept(record.lk_form, record.lk_close, record.held_open, record.culprits, record.doubted)
+        kept = Kept(
+            record.lk_form,
+            record.lk_close,
+            record.held_open,
+            record.culprits,
+            record.doubted,
+            record.doubted_soc_pct,
+        )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
         return LatchReceipt(0, locked=True)
@@ -70,6 +79,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.held_open,
             kept.culprits,
             kept.doubted,
+            kept.doubted_soc_pct,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)
