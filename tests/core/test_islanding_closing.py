@@ -17,6 +17,7 @@ from v2h_drivers.capabilities import (
     GridFast,
     HouseFast,
     InverterFast,
+    MidState,
     Sync,
 )
 
@@ -279,13 +280,20 @@ def test_a_grid_lost_during_the_hand_back_opens_the_mid() -> None:
     assert opened_and_dark(house)
 
 
-@takes(Mode.HANDBACK, "source_lost", Mode.OPENING)
-def test_an_inverter_lost_during_the_hand_back_opens_the_mid() -> None:
+@takes(Mode.HANDBACK, "source_lost", Mode.TIED)
+@pytest.mark.parametrize("how", ["it reports a fault", "it falls silent"])
+def test_an_inverter_lost_during_the_hand_back_is_gated_off_and_the_house_stays_on_the_grid(how: str) -> None:
     house = handback()
-    house.plant.silent = frozenset({InverterFast})
-    house.run_ms(65)
-    house.must_be(Mode.OPENING)
-    assert opened_and_dark(house)
+    if how == "it falls silent":
+        house.plant.silent = frozenset({InverterFast})
+        house.run_ms(65)
+    else:
+        house.plant.twist[InverterFast] = lambda reading: changed(reading, fault=True)
+        house.tick(after_ms=2)
+    house.must_be(Mode.TIED)
+    assert not house.control.gate
+    assert not house.control.open_mid
+    assert "INVERTER_LOST_AT_CLOSE" in house.codes()
 
 
 # ------------------------------------------------------------------------------------------------ onto a dead bus
@@ -345,6 +353,38 @@ def test_a_mid_that_does_not_close_onto_the_dead_bus_is_opened_and_waits_30_s() 
     house.run_ms(100)
     assert opened_and_dark(house)
     assert house.state.islanding.close_not_before_ns - house.now_ns == 30 * NS_PER_S
+
+
+@takes(Mode.CLOSING_DEAD, "house_lives", Mode.OPENING)
+def test_a_house_that_comes_alive_while_the_relay_travels_onto_it_stops_the_close() -> None:
+    house = closing_dead()
+    house.plant.will_not_close = True
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.3, l2_pu=0.3)
+    house.tick(after_ms=5)
+    assert opened_and_dark(house)
+    assert "HOUSE_LIVE_AT_CLOSE" in house.codes()
+    assert house.state.islanding.close_tries == 0, "no fault of the relay's"
+
+
+@pytest.mark.parametrize("how", ["a person", "the grid"])
+def test_a_close_that_is_taken_back_before_its_contact_moved_is_not_unbidden_when_it_still_meets(
+    how: str,
+) -> None:
+    house = closing_dead()
+    if how == "a person":
+        house.tick(OrderKind.OPEN_MID, after_ms=25)
+    else:
+        house.plant.grid_falls(house.now_ns + 16 * NS_PER_MS)
+        house.run_ms(25, tick_ms=1)
+    assert opened_and_dark(house)
+    house.plant.twist[MidState] = lambda reading: changed(
+        reading, nc_mirror_closed=False, no_contact_closed=True
+    )
+    house.run_ms(15, tick_ms=1)
+    house.plant.twist.clear()
+    house.run_ms(300)
+    assert house.state.islanding.mode is not Mode.FAULT_OPEN
+    assert not house.state.islanding.lk_close
 
 
 @takes(Mode.CLOSING_DEAD, "operator", Mode.OPENING)

@@ -28,7 +28,8 @@ from v2h_drivers.capabilities import (
 def test_a_start_with_an_open_mid_goes_dark_then_lights_the_house() -> None:
     house = House.booting()
     house.plant.grid_falls(START_NS)
-    house.until(Mode.ISLANDED, within_ms=100)
+    assert house.until(Mode.FORMING, within_ms=300) >= 200, "a contact of the last run's may be on its way"
+    house.until(Mode.ISLANDED, within_ms=50)
 
 
 @takes(Mode.BOOT_OPEN, "boot_overdue", Mode.FAULT_OPEN)
@@ -288,12 +289,22 @@ def test_forming_is_enabled_in_the_step_that_proves_the_mid_open() -> None:
 def test_the_house_is_back_with_both_legs_at_90_percent(leg_pu: float, expected: Mode) -> None:
     house = House.tied()
     house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING, tick_ms=1)
     house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=1.0, l2_pu=leg_pu)
-    house.until(Mode.FORMING, tick_ms=1) if expected is Mode.FORMING else house.until(Mode.ISLANDED)
-    house.tick()
+    house.run_ms(20)
     house.must_be(expected)
     house.plant.twist.clear()
     house.until(Mode.ISLANDED) if expected is Mode.FORMING else None
+
+
+def test_a_voltage_from_before_the_gate_was_on_is_no_house_of_ours() -> None:
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.plant.twist[HouseFast] = lambda reading: changed(reading, l1_pu=0.97, l2_pu=0.97)
+    house.run_ms(700)
+    house.must_be(Mode.DARK)
+    assert "ISLANDED" not in house.codes()
+    assert "HOUSE_BUS_FED" in house.codes()
 
 
 @takes(Mode.FORMING, "not_formed", Mode.DARK)

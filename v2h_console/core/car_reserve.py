@@ -46,7 +46,8 @@ class CarState:
 
     ``known_soc_pct`` is the charge that is believed, not always the one reported. ``runtime_s`` is the time to the
     end named by ``ends_by`` at the present load, ``planned_s`` with all that waits; ``ended_pct``: the charge at which
-    the pack's end stopped the island, until it is charged or the grid is back.
+    the pack's end stopped the island, until it is charged or the grid is back. ``spared``: at the stop, and until it is a
+    clear 1 % above: nothing is drawn from it, not even for the inverter beside the grid.
     """
 
     own_refusal: str = "the car has not been heard"
@@ -54,6 +55,7 @@ class CarState:
     low: bool = False
     short_of_charge: bool = False
     below_stop: bool = False
+    spared: bool = False
     rung: Rung = Rung()
     ended_pct: float | None = None
     runtime_s: float | None = None
@@ -181,6 +183,7 @@ def _judge(
         short_of_charge=soc_pct <= settings.shed_soc_pct
         or (state.short_of_charge and soc_pct <= settings.shed_soc_pct + 1),
         below_stop=soc_pct < settings.stop_soc_pct,
+        spared=soc_pct < settings.stop_soc_pct or (state.spared and soc_pct <= settings.stop_soc_pct + 1),
         rung=rung,
         ended_pct=ended_pct,
         runtime_s=end.runtime_s,

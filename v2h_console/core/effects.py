@@ -21,17 +21,15 @@ from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
 from v2h_console.core.grid_monitor import GridCondition
-from v2h_console.core.islanding import Edge, View
+from v2h_console.core.islanding import CLOSING, Edge, View
 from v2h_console.core.mid_proof import Position
-from v2h_console.core.settings import NS_PER_MS, NS_PER_S
-from v2h_console.core.state import FaultCause, Mode, State
+from v2h_console.core.settings import NS_PER_S
+from v2h_console.core.state import CONTACT_RESTS_NS, FaultCause, Mode, State
 from v2h_console.core.transfer import Transfer
 
 #: Waits between tries to close; after three failures LK_CLOSE.
 CLOSE_RETRY_S = 30
 CLOSE_TRIES = 3
-#: A MID told to open after a failed close is given this long before its contact counts as unbidden.
-REOPEN_GRACE_MS = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,12 +70,16 @@ def _opening(view: View, state: State) -> Outcome:
             now_ns,
         )
     record = Transfer(kind, cause, fell_ns, now_ns) if view.state.islanding.mode is Mode.TIED else None
+    # A close that is taken back before its contact has moved: it may meet for a moment yet, bidden as it was. Nothing
+    # forms before it has come to rest, and nobody calls it unbidden.
+    travels = view.state.islanding.mode in CLOSING and state.proof.position is Position.OPEN
+    rests_ns = now_ns + CONTACT_RESTS_NS if travels else 0
     islanding = replace(
         state.islanding,
         operator_hold=state.islanding.operator_hold or view.open_ordered,
         form_tries=0,
-        form_not_before_ns=0,
-        contact_grace_until_ns=0,
+        form_not_before_ns=rests_ns,
+        contact_grace_until_ns=rests_ns,
     )
     if state.proof.position is Position.CLOSED:
         state = replace(state, relay=relay_times.told_to_open(state.relay, now_ns))
@@ -247,19 +249,22 @@ def _close_failed(view: View, state: State) -> Outcome:
             Severity.ALARM,
             f"The MID did not close (try {tries} of {CLOSE_TRIES}). Next in {CLOSE_RETRY_S} s.",
         )
-    islanding = replace(islanding, contact_grace_until_ns=view.now_ns + REOPEN_GRACE_MS * NS_PER_MS)
+    islanding = replace(islanding, contact_grace_until_ns=view.now_ns + CONTACT_RESTS_NS)
     return Outcome(replace(state, islanding=islanding), (event,))
 
 
 def _slipped(view: View, state: State) -> Outcome:
     """The street's phase jumped while the relay travelled. No fault of the relay's: the delay is served anew, that is all."""
-    opened = _opening(view, state)
-    # Contacts on their way may meet for a moment yet: nothing forms before they have come to rest.
-    rests_ns = view.now_ns + REOPEN_GRACE_MS * NS_PER_MS
-    islanding = replace(opened.state.islanding, form_not_before_ns=rests_ns, contact_grace_until_ns=rests_ns)
     text = "The grid's phase jumped while the MID closed. MID told to open, gate off."
-    event = _event(view, "PHASE_JUMPED_AT_CLOSE", Severity.WARNING, text)
-    return Outcome(replace(opened.state, islanding=islanding), (event,))
+    return Outcome(
+        _opening(view, state).state, (_event(view, "PHASE_JUMPED_AT_CLOSE", Severity.WARNING, text),)
+    )
+
+
+def _house_lives(view: View, state: State) -> Outcome:
+    """A house that was dead when the close was commanded is so no longer, and nobody knows in which phase."""
+    text = "The house bus came alive while the MID closed onto it. MID told to open."
+    return Outcome(_opening(view, state).state, (_event(view, "HOUSE_LIVE_AT_CLOSE", Severity.ALARM, text),))
 
 
 def _half_closed(view: View, state: State) -> Outcome:
@@ -303,7 +308,8 @@ def _tied(view: View, state: State) -> Outcome:
         state.islanding,
         close_tries=0,
         form_tries=0,
-        gate_in_tied=True,
+        # What stands by meanwhile stays where it is: a second master, a DC side that a person must look at.
+        gate_in_tied=not state.parallel.second_master and not state.car.session.lock(view.now_ns),
         contact_grace_until_ns=0,
         emptied=False,
     )
@@ -314,16 +320,16 @@ def _tied(view: View, state: State) -> Outcome:
     )
 
 
-def _tied_without_inverter(view: View, state: State) -> Outcome:
-    outcome = _tied(view, state)
-    islanding = replace(outcome.state.islanding, gate_in_tied=False)
-    event = _event(
-        view,
-        "INVERTER_DID_NOT_FOLLOW",
-        Severity.ALARM,
-        "The inverter did not follow the grid within 100 ms: gate off.",
-    )
-    return Outcome(replace(outcome.state, islanding=islanding), (*outcome.events, event))
+def _tied_without(code: str, text: str) -> Effect:
+    """On the grid, and the inverter's gate off."""
+
+    def effect(view: View, state: State) -> Outcome:
+        outcome = _tied(view, state)
+        islanding = replace(outcome.state.islanding, gate_in_tied=False)
+        event = _event(view, code, Severity.ALARM, text)
+        return Outcome(replace(outcome.state, islanding=islanding), (*outcome.events, event))
+
+    return effect
 
 
 Effect = Callable[[View, State], Outcome]
@@ -391,9 +397,15 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("not_closed", Mode.OPENING): _close_dead_failed,
     ("half_closed", Mode.OPENING): _half_closed,
     ("slipped", Mode.OPENING): _slipped,
+    ("house_lives", Mode.OPENING): _house_lives,
     ("closed", Mode.HANDBACK): _closed,
     ("closed", Mode.TIED): _closed_dead,
     ("chatter", Mode.OPENING): _chatter,
     ("following", Mode.TIED): _tied,
-    ("not_following", Mode.TIED): _tied_without_inverter,
+    ("not_following", Mode.TIED): _tied_without(
+        "INVERTER_DID_NOT_FOLLOW", "The inverter did not follow the grid within 100 ms: gate off."
+    ),
+    ("source_lost", Mode.TIED): _tied_without(
+        "INVERTER_LOST_AT_CLOSE", "The inverter failed as it handed the house over to the grid: gate off."
+    ),
 }

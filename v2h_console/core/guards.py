@@ -88,7 +88,9 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     if house is None or house.l1_pu is None or house.l2_pu is None:
         return "the house side's voltage is unknown"
-    if max(house.l1_pu, house.l2_pu) >= RESIDUAL_PU and not settings.inverter.flying_start:
+    # Motors that run down may be caught as they fly; what holds the house's full voltage is no motor.
+    most_pu = LIT_PU if settings.inverter.flying_start else RESIDUAL_PU
+    if max(house.l1_pu, house.l2_pu) >= most_pu:
         return "something still feeds the house bus"
     return ""
 
@@ -144,7 +146,7 @@ def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return f"next try to close in {(islanding.close_not_before_ns - now_ns) / NS_PER_S:.0f} s"
     if fresh(state.senses.mid, now_ns, MID_LIMIT_MS) is None:
         return "the MID is not heard"
-    return ""
+    return solar.PARTS_FIRST if state.solar.parts_first(now_ns) else ""
 
 
 def grid_is_fresh(settings: Settings, state: State, now_ns: int) -> bool:
@@ -200,6 +202,19 @@ def house_formed(state: State, now_ns: int) -> bool:
         and house.l1_pu is not None
         and house.l2_pu is not None
         and min(house.l1_pu, house.l2_pu) >= FORMED_PU
+    )
+
+
+def formed(state: State, now_ns: int) -> bool:
+    """The same by what was measured since the inverter was told to form, and with its gate on: a voltage from before is
+    somebody else's."""
+    house = state.senses.house_fast
+    since_ns = state.islanding.since_ns
+    return (
+        house is not None
+        and house.at_ns > since_ns
+        and house_formed(state, now_ns)
+        and gate_is_on(state, now_ns)
     )
 
 

@@ -16,7 +16,7 @@ from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import FaultCause, IslandingState, Mode, State
+from v2h_console.core.state import FaultCause, Mode, State
 from v2h_drivers.capabilities import ControlRequest, InverterMode
 
 OPENING_DEADLINE_MS = 100
@@ -186,7 +186,8 @@ def _ordered_open(view: View) -> bool:
 
 
 _LIT = (Mode.ISLANDED, Mode.SYNCING)
-_CLOSING = (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD)
+#: The relay travels.
+CLOSING = (Mode.CLOSING_SYNC, Mode.CLOSING_DEAD)
 
 #: design: from | event [guard] | to. Order matters: opening first, then faults, then progress.
 TABLE: tuple[Edge, ...] = (
@@ -200,10 +201,10 @@ TABLE: tuple[Edge, ...] = (
         Mode.OPENING,
     ),
     Edge((Mode.TIED,), "seen_open", "contacts open 20 ms unbidden", _seen_open, Mode.OPENING),
-    Edge((*_CLOSING, Mode.HANDBACK), "operator", "a person orders it", _ordered_open, Mode.OPENING),
-    Edge((*_CLOSING, Mode.HANDBACK), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
+    Edge((*CLOSING, Mode.HANDBACK), "operator", "a person orders it", _ordered_open, Mode.OPENING),
+    Edge((*CLOSING, Mode.HANDBACK), "loss", "grid lost, tripped, or not sensed", _grid_lost, Mode.OPENING),
     Edge(
-        (Mode.TIED, *_CLOSING, Mode.HANDBACK),
+        (Mode.TIED, *CLOSING, Mode.HANDBACK),
         "supply",
         "the controller's supply fails",
         lambda v: v.state.supply.stop,
@@ -248,7 +249,7 @@ TABLE: tuple[Edge, ...] = (
         (Mode.FORMING,),
         "formed",
         "both legs at 0.9 pu",
-        lambda v: guards.house_formed(v.state, v.now_ns),
+        lambda v: guards.formed(v.state, v.now_ns),
         Mode.ISLANDED,
     ),
     Edge((Mode.FORMING,), "not_formed", "200 ms", _after(FORMING_DEADLINE_MS), Mode.DARK),
@@ -261,12 +262,14 @@ TABLE: tuple[Edge, ...] = (
     ),
     Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat, neutral, overdraw", _source_lost, Mode.DARK),
     Edge(
-        (Mode.CLOSING_SYNC, Mode.HANDBACK),
+        (Mode.CLOSING_SYNC,),
         "source_lost",
-        "inverter fault",
-        lambda v: _inverter_fault(v),
+        "inverter fault before the contacts are closed",
+        lambda v: _inverter_fault(v) and v.state.proof.position is not Position.CLOSED,
         Mode.OPENING,
     ),
+    # Closed in phase, the house is the street's already: it needs no inverter.
+    Edge((Mode.HANDBACK,), "source_lost", "inverter fault", lambda v: _inverter_fault(v), Mode.TIED),
     Edge((Mode.ISLANDED,), "requalified", "delay served, clear durable", _may_close, Mode.SYNCING),
     Edge((Mode.SYNCING,), "window_left", "the grid leaves its window", _left_window, Mode.ISLANDED),
     Edge((Mode.SYNCING,), "held_off", "closing refused", lambda v: not _may_close(v), Mode.ISLANDED),
@@ -329,6 +332,13 @@ TABLE: tuple[Edge, ...] = (
         lambda v: guards.contacts_closed(v.state),
         Mode.TIED,
     ),
+    Edge(
+        (Mode.CLOSING_DEAD,),
+        "house_lives",
+        "the house is no longer dead, before the contacts meet",
+        lambda v: v.state.proof.position is Position.OPEN and v.state.islanding.dead_since_ns is None,
+        Mode.OPENING,
+    ),
     Edge((Mode.CLOSING_DEAD,), "not_closed", "100 ms", _after(CLOSING_DEADLINE_MS), Mode.OPENING),
     Edge((Mode.HANDBACK,), "following", "the inverter follows", _follows, Mode.TIED),
     Edge((Mode.HANDBACK,), "not_following", "100 ms", _after(HANDBACK_DEADLINE_MS), Mode.TIED),
@@ -377,7 +387,7 @@ def observe(state: State, now_ns: int) -> State:
     in_fault = islanding.mode is Mode.FAULT_OPEN and state.proof.proven
     heard = position is not Position.UNKNOWN
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
-    stays = inverter is not None and inverter.gate_on and not _mode_request(islanding).gate
+    stays = inverter is not None and inverter.gate_on and not _mode_request(state).gate
     kept = replace(
         islanding,
         closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
@@ -397,17 +407,24 @@ def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
 
 def control_request(state: State) -> ControlRequest:
     """What the mode commands, of the units that may run."""
-    request = _mode_request(state.islanding)
+    request = _mode_request(state)
     units = state.parallel
     if not units.units:
         return request
     return replace(request, inverter_mask=units.mask, primary=units.primary)
 
 
-def _mode_request(islanding: IslandingState) -> ControlRequest:
+def follows_in_tied(state: State) -> bool:
+    """Whether the inverter runs beside the grid: not while it stands by, and not from a car that is at its stop, which its
+    own loss would go on emptying."""
+    return state.islanding.gate_in_tied and not state.car.spared
+
+
+def _mode_request(state: State) -> ControlRequest:
+    islanding = state.islanding
     match islanding.mode:
         case Mode.TIED:
-            return ControlRequest(open_mid=False, close_mid=False, gate=islanding.gate_in_tied, form=False)
+            return ControlRequest(open_mid=False, close_mid=False, gate=follows_in_tied(state), form=False)
         case Mode.FORMING | Mode.ISLANDED | Mode.SYNCING:
             return ControlRequest(open_mid=True, close_mid=False, gate=True, form=True)
         case Mode.CLOSING_SYNC:

@@ -33,7 +33,7 @@ def gate_stays(state: State, now_ns: int) -> bool:
 def second_master(state: State) -> State:
     """Two that command, or two that make a frequency, are one too many (I14): ours stands by until a person decides."""
     why, islanding = state.parallel.second_master, state.islanding
-    if not why or islanding.lk_form == why:
+    if not why or (islanding.lk_form == why and not islanding.gate_in_tied):
         return state
     return replace(state, islanding=replace(islanding, lk_form=why, lk_close=why, gate_in_tied=False))
 

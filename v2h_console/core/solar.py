@@ -28,6 +28,10 @@ RELAX_HZ = 0.05
 #: A roof that still gives this much, so long after it was told to leave, did not obey.
 LEFT_W = 50.0
 LEAVE_NS = 5 * NS_PER_S
+#: A roof that is held back by frequency is sent off before the house is brought in phase, where nothing holds it back;
+#: one that does not go is waited for no longer than this.
+PART_NS = 10 * NS_PER_S
+PARTS_FIRST = "the roof is held back by frequency, and told to leave first"
 #: Volts that nothing of ours explains: from here on, for so long. Motors that run down are gone by then.
 FOREIGN_PU = 0.25
 FOREIGN_NS = 500 * NS_PER_MS
@@ -51,6 +55,10 @@ class SolarState:
         """Frequency holds the roof back now."""
         return self.raised_hz > 0.0
 
+    def parts_first(self, now_ns: int) -> bool:
+        """Whether the close waits for the roof to leave."""
+        return self.curtailed and not (self.kept_off and now_ns - self.kept_off_since_ns >= PART_NS)
+
 
 def update(
     settings: SolarSettings,
@@ -61,11 +69,19 @@ def update(
     lit: bool,
     tied: bool,
     dark: bool,
+    parting: bool = False,
     now_ns: int,
 ) -> SolarState:
-    """Follow surplus while ``lit``, unexplained volts while ``dark``; forget both on the grid (``tied``)."""
+    """Follow surplus while ``lit``, unexplained volts while ``dark``; forget both on the grid (``tied``).
+
+    ``parting``: a close waits for a roof that is held back.
+    """
     if dark:
+        # The next start is made at the nominal frequency.
+        state = replace(state, raised_hz=0.0, surplus_w=None, surplus_since_ns=None)
         return _watch_bus(state, senses, now_ns)
+    if parting and not state.kept_off:
+        state = replace(state, kept_off=True, kept_off_since_ns=now_ns)
     if state.foreign_since_ns is not None:
         state = replace(state, foreign_since_ns=None, foreign_pu=None)
     if tied:
@@ -80,7 +96,9 @@ def update(
     over_w = charging_w - limit_w
     if over_w <= DEADBAND_W:
         raised_hz = state.raised_hz
-        if over_w < -SLACK_W:
+        if state.kept_off and _has_left(senses, now_ns):
+            raised_hz = 0.0
+        elif over_w < -SLACK_W:
             raised_hz = max(0.0, raised_hz - RELAX_HZ)
         kept_off = state.kept_off and not _welcome_again(settings, soc_pct)
         return replace(
@@ -141,7 +159,7 @@ def _watch_bus(state: SolarState, senses: Senses, now_ns: int) -> SolarState:
         return replace(state, foreign_since_ns=None, foreign_pu=None)
     since_ns = state.foreign_since_ns if state.foreign_since_ns is not None else now_ns
     shown = round(pu, 2) if now_ns - since_ns >= FOREIGN_NS else None
-    return replace(state, foreign_since_ns=since_ns, foreign_pu=shown, raised_hz=0.0)
+    return replace(state, foreign_since_ns=since_ns, foreign_pu=shown)
 
 
 def refusal(state: SolarState) -> str:
@@ -163,5 +181,10 @@ def will_not_leave(state: SolarState, senses: Senses, now_ns: int) -> bool:
     """Told to leave, and it still gives (I13): what a person must see to."""
     if not state.kept_off or now_ns - state.kept_off_since_ns < LEAVE_NS:
         return False
+    return fresh(senses.solar, now_ns, STATUS_LIMIT_MS) is not None and not _has_left(senses, now_ns)
+
+
+def _has_left(senses: Senses, now_ns: int) -> bool:
+    """Whether the roof says itself that it gives nothing."""
     roof = fresh(senses.solar, now_ns, STATUS_LIMIT_MS)
-    return roof is not None and (roof.power_w is None or roof.power_w > LEFT_W)
+    return roof is not None and roof.power_w is not None and roof.power_w <= LEFT_W

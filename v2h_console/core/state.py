@@ -20,7 +20,7 @@ from v2h_console.core.parallel import initial as no_units
 from v2h_console.core.relay_times import RelayTimes
 from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import Senses
-from v2h_console.core.settings import Settings
+from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.solar import SolarState
 from v2h_console.core.supply import SupplyState
 from v2h_console.core.synchronism import SyncState
@@ -131,11 +131,23 @@ class State:
     alarms: tuple[Alarm, ...] = ()
 
 
+#: A contact that was commanded has come to rest after this, wherever it was then told to go.
+CONTACT_RESTS_NS = 100 * NS_PER_MS
+#: One whose owner is gone: the controller lets go of it 100 ms after the last command.
+ORPHAN_RESTS_NS = 100 * NS_PER_MS + CONTACT_RESTS_NS
+
+
 def boot(settings: Settings, now_ns: int) -> State:
-    """Every start is open, with every timer at zero (I3), heavy loads held off: an inverter may still be forming."""
+    """Every start is open, with every timer at zero (I3), heavy loads held off: an inverter may still be forming.
+
+    So may a contact be on its way that the last run commanded: it is not unbidden, and nothing forms before it rests.
+    """
+    rests_ns = now_ns + ORPHAN_RESTS_NS
     return State(
         started_ns=now_ns,
         loads=drop_for_forming(settings, initial(settings), False, now_ns),
-        islanding=IslandingState(since_ns=now_ns),
+        islanding=IslandingState(
+            since_ns=now_ns, form_not_before_ns=rests_ns, contact_grace_until_ns=rests_ns
+        ),
         parallel=no_units(settings.parallel),
     )

@@ -209,7 +209,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     )
     exported = export.update(state.export, senses, now_ns) if tied else export.ExportState()
     followed = follower.update(
-        state.follower, senses, tied=tied and state.islanding.gate_in_tied, now_ns=now_ns
+        state.follower, senses, tied=tied and islanding.follows_in_tied(state), now_ns=now_ns
     )
     seen = grid_monitor.Seen(senses, plausibility, exported, followed.gave_up_ns, tied=mode is Mode.TIED)
     return replace(
@@ -318,6 +318,11 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
 def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
     """Follow the roof's surplus; tell it to leave, or that it may come back, once for each change."""
     mode = state.islanding.mode
+    parting = (
+        mode in _ISLAND_MODES
+        and state.solar.curtailed
+        and guards.closing_refusal(settings, state, now_ns) == solar.PARTS_FIRST
+    )
     followed = solar.update(
         settings.solar,
         state.solar,
@@ -326,6 +331,7 @@ def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, t
         lit=mode in _ISLAND_MODES,
         tied=mode is Mode.TIED,
         dark=mode is Mode.DARK,
+        parting=parting,
         now_ns=now_ns,
     )
     permitted = not followed.kept_off

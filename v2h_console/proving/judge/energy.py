@@ -60,7 +60,7 @@ class EnergyJudge:
     def _check_reserve(self, scene: Scene) -> None:
         """I7 on the true charge."""
         now_ns = scene.at_ns
-        discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.5
+        discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.1
         low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
         if self._below_floor.update(low, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"discharging at {scene.soc_pct:.2f} %")

@@ -238,7 +238,7 @@ class Judge:
             return
         dead = self._dead.at_ns is not None and scene.at_ns - self._dead.at_ns >= DEAD_HOLD_NS
         # The house bus takes the street's voltage with the contact itself; before it, it was dead.
-        if dead or scene.phase_deg is None or scene.mode != "forming":
+        if dead or scene.phase_deg is None:
             return
         if self._jumped_ns is not None and scene.at_ns - self._jumped_ns < UNSTOPPABLE_NS:
             return
