@@ -135,3 +135,16 @@ def test_a_circuit_that_the_load_table_no_longer_has_is_passed_over_and_forgotte
 
 def _last_kept(house: House) -> str:
     return [event.text for event in house.events if event.code == "LATCH_KEPT"][-1]
+
+
+def test_numbers_begin_elsewhere_where_no_record_is_found() -> None:
+    """The controller may remember the close tokens of a record that is lost with its disk."""
+    house = House.booting()
+    house.receipts = [LatchReceipt(0, locked=True)]
+    house.tick()
+    assert house.state.latch.sequence == house.state.started_ns // NS_PER_MS % 255
+    assert house.state.latch.lock_is_durable
+    kept = House.booting()
+    kept.receipts = [LatchReceipt(77, locked=True)]
+    kept.tick()
+    assert kept.state.latch.sequence == 77

@@ -65,6 +65,11 @@ def test_inverter_tool_sets_the_limit_and_reads_it_back(lit: tuple[Demo, str]) -
     assert document["limit_kw"] == 5.0
     assert document["binding_limit"] == "operator"
     assert document["backup_ready"] is True
+    for wanted, shown in (("3kW", 3.0), ("6kW", 6.0), ("99kW", None)):
+        done = tool("inverter_tool", "--set-max-discharge", wanted, "--root", lit[1], "--json")
+        assert (done.returncode, json.loads(done.stdout)["limit_kw"] if shown else None) == (
+            (0, shown) if shown else (2, None)
+        ), "a limit that is raised is not held by the lower one from before"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +77,7 @@ def test_inverter_tool_sets_the_limit_and_reads_it_back(lit: tuple[Demo, str]) -
     [
         ("inverter_tool", ["--set-max-discharge", "70kW"], "0 to 10 kW"),
         ("inverter_tool", ["--set-max-discharge", "lots"], "7.6kW"),
+        ("inverter_tool", ["--set-max-discharge", "7.6"], "with its unit"),
         ("inverter_tool", [], "nothing to do"),
         ("inverter_tool", ["--set-mode", "grid-eating"], "grid-forming"),
         ("check_sync", ["--source", "moon"], "internal"),

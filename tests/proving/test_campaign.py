@@ -129,14 +129,14 @@ def test_a_failure_is_shrunk_to_what_brings_it_about() -> None:
         Step(3.0, "load.on", {"load": "lights"}),
         Step(5.0, "load.off", {"load": "lights"}),
     )
-    start = Start(soc_pct=19.0, ambient_c=20.0, enter_service_s=15.0)
-    planned = Plan(1, Scenario("too much", 9.0, start, lines), ())
+    start = Start(soc_pct=20.5, ambient_c=20.0, enter_service_s=15.0)
+    planned = Plan(1, Scenario("too much", 30.0, start, lines), ())
     outcome, _ = run_plan(planned, step_function=_believes_in_a_full_car)
     assert {violation.invariant for violation in outcome.violations} == {"I7"}
     small = campaign.shrink(planned, _believes_in_a_full_car)
     assert [line.do for line in small.scenario.steps] == ["grid.loss"]
-    assert small.scenario.start == Start(soc_pct=19.0, enter_service_s=15.0)
-    assert small.scenario.duration_s < 9.0
+    assert small.scenario.start == Start(soc_pct=20.5, enter_service_s=15.0)
+    assert small.scenario.duration_s < 30.0
     assert run_plan(small, step_function=_believes_in_a_full_car)[0].violations
     again = scenarios.parse(shrink.toml(small), "shrunk.toml")
     assert again == small.scenario

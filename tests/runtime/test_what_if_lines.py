@@ -72,3 +72,10 @@ def test_the_lines_are_worked_out_once_a_minute_and_at_a_change_of_mode() -> Non
     assert kept.lines(house.settings, house.state, (), house.now_ns + RENEW_NS - 1) is first
     lit = House.islanded()
     assert kept.lines(lit.settings, lit.state, _loads(lit), house.now_ns + 1) != first
+
+
+def test_without_a_car_nothing_is_promised() -> None:
+    house = House.tied(_site())
+    house.plant.silent = frozenset({CarStatus})
+    house.run_ms(3_000)
+    assert _lines(house) == ("No backup: the car's link is silent. Nothing would be lit.",)

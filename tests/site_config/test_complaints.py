@@ -21,7 +21,7 @@ CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunnin
 @pytest.mark.parametrize(
     ("kind", "text", "said"),
     [
-        (CommStack, "site = 3\n" + BASE, "line 1: site is 3: allowed is a text in quotes, 1 to 40 characters"),
+        (CommStack, "site = 3\n" + BASE, "line 1: site is 3: allowed is a text in quotes, 1 to 40 characters, no control characters"),
         (CommStack, BASE + "port = 0\n", "line 5: inverter.port is 0: allowed is a whole number from 1 to 65535"),
         (CommStack, BASE + "port = 1.5\n", "line 5: inverter.port is 1.5: allowed is a whole number from 1 to 65535"),
         (CommStack, "controller = 3\n", "line 1: controller is 3: allowed is a table"),
@@ -35,7 +35,7 @@ CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunnin
         (
             CommStack,
             '[controller]\n[[inverter]]\nhost = "a"\n[[inverter]]\nunit = 2\n',
-            "line 4: inverter[1].host is missing: allowed is a text in quotes, 1 to 40 characters",
+            "line 4: inverter[1].host is missing: allowed is a text in quotes, 1 to 40 characters, no control characters",
         ),
         (
             CommStack,
@@ -73,6 +73,34 @@ def test_a_value_that_is_not_allowed(kind: type[msgspec.Struct], text: str, said
     assert said in str(raised.value)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        BASE + '[[inverter]]\nhost = "b"\n',
+        "[circuit]\n[circuit]\n",
+        "twin = true\ntwin = false\n",
+    ],
+)
+def test_what_stands_twice_is_said_in_words(text: str) -> None:
+    with pytest.raises(
+        ConfigError, match=r"line \d+: this stands twice: of several alike each begins with \[\["
+    ):
+        reader.parse("site.conf", text, CommStack)
+
+
+def test_a_name_that_would_move_the_cursor_is_refused() -> None:
+    with pytest.raises(ConfigError, match=r"line 1: site is .* no control characters") as raised:
+        reader.parse("site.conf", 'site = "a\\u001b[2Jb"\n' + BASE, CommStack)
+    assert str(raised.value).isprintable()
+
+
+def test_a_text_that_begins_with_its_encoding_s_mark_is_read(tmp_path: Path) -> None:
+    path = reader.config_path(tmp_path, "comm_stack.conf")
+    path.parent.mkdir(parents=True)
+    path.write_bytes(b"\xef\xbb\xbf" + BASE.encode())
+    assert reader.read_site(tmp_path).comm.controller.channel == "can0"
+
+
 def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
     with pytest.raises(ConfigError) as raised:
         reader.parse("site.conf", 'site = "\\u001b]0;owned\\u0007' + "x" * 500 + '"\n' + BASE, CommStack)
@@ -103,6 +131,21 @@ def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
             "comm_stack.conf",
             BASE + '[load_centre]\ntty = "a"\n[load_centre.meters]\nwell = 3\n',
             "comm_stack.conf, line 8: load_centre.meters names 'well', which is no circuit of loads.conf",
+        ),
+        (
+            "comm_stack.conf",
+            '[controller]\n[[inverter]]\nhost = "h"\n[[inverter]]\nname = "B"\nhost = "h"\n',
+            "comm_stack.conf, line 6: unit 1 at 'h', port 502, stands twice: one device would count as two",
+        ),
+        (
+            "comm_stack.conf",
+            BASE + '[solar]\nhost = "h"\n',
+            "comm_stack.conf, line 6: unit 1 at 'h', port 502, stands twice",
+        ),
+        (
+            "comm_stack.conf",
+            BASE + '[load_centre]\ntty = "a"\nrelays_unit = 3\n[load_centre.meters]\nwell = 3\n',
+            "comm_stack.conf, line 9: unit 3 stands twice on the serial line: relays_unit has it already",
         ),
         (
             "comm_stack.conf",

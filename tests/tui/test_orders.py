@@ -119,14 +119,24 @@ async def test_closing_needs_the_word_typed(app: ConsoleApp, session: FakeSessio
 
 async def test_a_pasted_word_does_not_count(app: ConsoleApp, session: FakeSession) -> None:
     async with app.run_test(size=(80, 24)) as pilot:
-        await pilot.press("R")
+        await pilot.press("c")
         await pilot.pause()
-        app.screen.query_one(Input).post_message(events.Paste("RESET"))
+        app.screen.query_one(Input).post_message(events.Paste("CLOSE"))
         await pilot.pause()
-        app.copy_to_clipboard("RESET")
+        app.copy_to_clipboard("CLOSE")
         await pilot.press("ctrl+v", "enter")
         await pilot.pause()
         assert app.screen.query_one(Input).value == ""
+        assert session.orders == []
+
+
+async def test_where_no_lockout_stands_there_is_nothing_to_reset(
+    app: ConsoleApp, session: FakeSession
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("R")
+        await pilot.pause()
+        assert not app.screen.query(Input)
         assert session.orders == []
 
 

@@ -38,6 +38,7 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.commissioning import gateway
     from v2h_console.commissioning.machine import Verdict
     from v2h_console.site import reader
+    from v2h_console.tui.inert import clean
 
     root: Path = getattr(arguments, "root", Path("/"))
     if not reader.is_configured(root):
@@ -62,9 +63,11 @@ def run(arguments: argparse.Namespace) -> int:
         print()
     else:
         for finding in findings:
-            print(f"{finding.verdict.value:<8} {finding.title:<22} {finding.found}")
+            # What a device or a file says is never markup.
+            print(f"{finding.verdict.value:<8} {finding.title:<22} {clean(finding.found)}")
             if finding.verdict is not Verdict.PASS:
-                print(f"{'':<31} wanted: {finding.wanted}" + (f". {finding.fix}" if finding.fix else ""))
+                fix = f". {clean(finding.fix)}" if finding.fix else ""
+                print(f"{'':<31} wanted: {clean(finding.wanted)}{fix}")
     return 1 if failed else 0
 
 

@@ -52,8 +52,9 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target != MAIN_BUS:
         raise Refusal(f"--target takes main_bus, not {arguments.target[:60]!r}")
     target: Side = []
+    left_out: list[str] = []
     if recorded:
-        rate_hz, own = _recording(Path(source))
+        rate_hz, own, left_out = _recording(Path(source))
     else:
         waves = _waves(arguments.root)
         rate_hz = waves.rate_hz
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
         rows, spectra = quality(own, rate_hz, limits)
     except NotAVoltage as error:
         raise Refusal(f"{source}: {error}") from None
-    rows += difference(spectra, target, rate_hz, limits) if target else []
+    rows += difference(spectra, target, rate_hz, limits) if target else [_alone(left_out)]
     failed = [row for row in rows if row.verdict is Verdict.FAIL]
     if arguments.json:
         document = {
@@ -82,14 +83,26 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _recording(path: Path) -> tuple[float, Side]:
+def _alone(left_out: Sequence[str]) -> Row:
+    """A recording is one side: there is nothing that it could be compared with."""
+    from v2h_console.signals.sync_check import Row, Verdict
+
+    note = "a recording's first two voltages are judged alone"
+    if left_out:
+        note += f"; left out: {', '.join(left_out)}"
+    return Row("difference", "", None, 0.0, "", Verdict.NOT_COMPARED, note)
+
+
+def _recording(path: Path) -> tuple[float, Side, list[str]]:
+    """Rate, the first two voltages, and the names of the others. Raises Refusal."""
     from v2h_console.signals.comtrade_file import RecordingError, read
 
     try:
         recording = read(path)
     except RecordingError as error:
         raise Refusal(str(error)) from None
-    return recording.rate_hz, list(recording.channels[:LEGS])
+    left_out = [name for name, _ in recording.channels[LEGS:]]
+    return recording.rate_hz, list(recording.channels[:LEGS]), left_out
 
 
 def _waves(root: Path) -> Waves:
@@ -130,6 +143,7 @@ def _row(row: Row) -> dict[str, Any]:
         "what": row.what,
         "leg": row.leg,
         "measured": None if row.measured is None else round(row.measured, 4),
+        "nominal": row.nominal,
         "limit": row.limit,
         "unit": row.unit,
         "verdict": row.verdict.value,
@@ -138,12 +152,13 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _say(rows: Sequence[Row]) -> None:
-    print(f"{'':<12} {'leg':<8} {'measured':>10} {'limit':>8} {'':<4} verdict")
+    print(f"{'':<12} {'leg':<8} {'measured':>10} {'limit':>10} {'':<4} verdict")
     for row in rows:
         measured = "--" if row.measured is None else f"{row.measured:.3f}"
-        limit = f"{row.limit:g}" if row.unit else ""
+        around = "" if row.nominal is None else f"{row.nominal:g}±"
+        limit = f"{around}{row.limit:g}" if row.unit else ""
         print(
-            f"{row.what:<12} {row.leg[:8]:<8} {measured:>10} {limit:>8} {row.unit:<4} {row.verdict.value} {row.note}"
+            f"{row.what:<12} {row.leg[:8]:<8} {measured:>10} {limit:>10} {row.unit:<4} {row.verdict.value} {row.note}"
         )
 
 

@@ -31,6 +31,8 @@ ANSWER_S = 3.0
 #: A limit is written, read back and published within two polls of the inverter.
 CONFIRM_S = 5.0
 TOLERANCE_W = 60.0
+#: What binds until the new limit does: an older order, and an inverter that has not taken the new one yet.
+OWN_LIMITS = ("operator", "inverter")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -66,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
             snapshot = _set_limit(session, wanted_w)
     finally:
         session.close()
-    holds = wanted_w is None or snapshot.inverter.set_w <= wanted_w + TOLERANCE_W
+    holds = wanted_w is None or in_force(snapshot, wanted_w)
     backup = _backup_refusal(snapshot)
     document = _document(snapshot, backup)
     if arguments.json:
@@ -85,12 +87,22 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def watts(text: str) -> float:
-    """ "7.6kW", "7600 W" or "7600" as watts. Raises Refusal."""
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*(kw|w)?\s*", text.lower())
+    """ "7.6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
+    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*(kw|w)\s*", text.lower())
     if match is None:
-        raise Refusal(f"--set-max-discharge takes a power such as 7.6kW or 7600W, not {text[:40]!r}")
+        raise Refusal(
+            f"--set-max-discharge takes a power with its unit, such as 7.6kW or 7600W, not {text[:40]!r}"
+        )
     number = float(match.group(1).replace(",", "."))
     return number * (1000.0 if match.group(2) == "kw" else 1.0)
+
+
+def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
+    """Whether the limit is what was wanted, or a lower one that something else binds."""
+    inverter = snapshot.inverter
+    if abs(inverter.set_w - wanted_w) <= TOLERANCE_W:
+        return True
+    return inverter.set_w < wanted_w and inverter.binding_limit not in OWN_LIMITS
 
 
 def _first(session: RemoteSession) -> Snapshot:
@@ -120,7 +132,7 @@ def _set_limit(session: RemoteSession, wanted_w: float) -> Snapshot:
     ends_s = time.monotonic() + CONFIRM_S
     while time.monotonic() < ends_s:
         snapshot = session.watch()
-        if snapshot.inverter.set_w <= wanted_w + TOLERANCE_W:
+        if in_force(snapshot, wanted_w):
             return snapshot
         time.sleep(0.05)
     return session.watch()
@@ -133,7 +145,7 @@ def _backup_refusal(snapshot: Snapshot) -> str:
     if snapshot.mode in ("islanded", "syncing", "forming"):
         return ""
     for alarm in snapshot.alarms:
-        if alarm.severity in ("alarm", "lockout") or alarm.code == "CAR_NOT_READY":
+        if alarm.severity in ("alarm", "lockout") or alarm.code in ("CAR_NOT_READY", "NO_POWER_ALLOWED"):
             return alarm.text.rstrip(".")
     return ""
 

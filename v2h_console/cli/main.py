@@ -6,6 +6,8 @@ Command modules import what they need when they run, so that the screen's first 
 from __future__ import annotations
 
 import argparse
+import io
+import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -63,8 +65,15 @@ def guarded(program: str, run: Callable[[], int]) -> int:
     """Run a command. Exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
     # A console blocks its signals, and what it starts inherits that.
     signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
+    if sys.stdout is None or sys.stderr is None:
+        return 2  # nobody would hear why
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # A terminal that knows fewer characters gets a mark in their place.
+        sys.stdout.reconfigure(errors="replace")
     try:
-        return run()
+        status = run()
+        sys.stdout.flush()
+        return status
     except console.Refusal as refusal:
         print(f"{program}: {refusal}", file=sys.stderr)
         return 2
@@ -74,6 +83,16 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         # Whoever read us has gone: nothing more can be said to them.
         sys.stderr.close()
         return 1
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else "what it says cannot be written: "
+        print(f"{program}: {where}{error.strerror or error}", file=sys.stderr)
+        _give_up_stdout()
+        return 2
+
+
+def _give_up_stdout() -> None:
+    """The interpreter's own flush at its end must not fail once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

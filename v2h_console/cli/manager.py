@@ -22,7 +22,6 @@ from v2h_console.cli.main import OneLineParser, guarded
 
 if TYPE_CHECKING:
     from v2h_console.runtime.lock import OwnerLock
-    from v2h_console.runtime.logs import EventLog
     from v2h_console.runtime.service_notify import ServiceNotifier
 
 #: How often events are logged and the watchdog is looked after.
@@ -60,15 +59,17 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.wiring.succession import take_over
 
     root: Path = arguments.root
-    log = EventLog(root)
     ended = threading.Event()
     signals.SignalThread({signal.SIGTERM: ended.set}).start()
     notifier = ServiceNotifier(os.environ)
     try:
-        lock = _lock_when_free(root, ended, notifier, log) if arguments.wait else None
-        if ended.is_set():
-            log.say("ended before it owned anything")
-            return 0
+        lock = _lock_when_free(root, ended, notifier) if arguments.wait else None
+    except StartFailed as error:
+        raise Refusal(str(error)) from None
+    if ended.is_set():
+        return 0
+    log = EventLog(root)
+    try:
         running = take_over(root) if arguments.take_over else start_site(root, lock)
     except (ConfigError, StartFailed) as error:
         log.say(f"not started: {error}", logging.ERROR)
@@ -103,10 +104,11 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed or handed_over else 0
 
 
-def _lock_when_free(
-    root: Path, ended: threading.Event, notifier: ServiceNotifier, log: EventLog
-) -> OwnerLock | None:
-    """The owner's lock, as soon as nobody has it; ``None``: asked to end before. Raises StartFailed."""
+def _lock_when_free(root: Path, ended: threading.Event, notifier: ServiceNotifier) -> OwnerLock | None:
+    """The owner's lock, as soon as nobody has it; ``None``: asked to end before. Raises StartFailed.
+
+    The log files are the owner's that runs: until then the journal hears of it, and `systemctl status`.
+    """
     from v2h_console.wiring import building
     from v2h_console.wiring.running import OwnerRuns
 
@@ -117,7 +119,7 @@ def _lock_when_free(
         except OwnerRuns as error:
             if not waits:
                 waits = True
-                log.say(f"waiting: {error}")
+                print(f"v2h-manager: waits: {error}", file=sys.stderr)
                 notifier.ready("waits for the owner that runs")
         if ended.wait(LOOK_S):
             return None

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import lockouts, peak_shaving, relay_times, solar, storage
+from v2h_console.core import discharge_limit, lockouts, peak_shaving, relay_times, solar, storage
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.car_session import LEAKS, LEAST_OHM_PER_V
@@ -141,6 +141,8 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
     car = state.car
     if settled and car.refusal and not car.stop:
         yield "CAR_NOT_READY", Severity.WARNING, f"No backup: {car.refusal}."
+    elif settled and (refusal := discharge_limit.refusal(settings, state)):
+        yield "NO_POWER_ALLOWED", Severity.WARNING, f"No backup: {refusal}."
     if car.soc.doubted_since_ns is not None:
         text = "The car's charge leapt or rose under load: the lower of report and count is taken."
         yield "SOC_IMPLAUSIBLE", Severity.WARNING, text

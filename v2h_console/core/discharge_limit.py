@@ -19,6 +19,8 @@ RETRY_AFTER_NS = (2 * NS_PER_S, 10 * NS_PER_S, 60 * NS_PER_S)
 SHOWN_WITHIN_W, SHOWN_WITHIN = 100.0, 0.02
 EFFECT_WITHIN_W, EFFECT_WITHIN = 240.0, 0.03
 _OWN = "inverter"
+#: With less than this no house is formed: it is what the inverter itself takes.
+LEAST_W = 100.0
 
 
 def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
@@ -49,6 +51,12 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
 def allowed_power_w(settings: Settings, state: State) -> tuple[float, str]:
     """Most power that the inverter may give now, and the limit that binds."""
     return min(limits_w(settings, state))
+
+
+def refusal(settings: Settings, state: State) -> str:
+    """Why no house can be fed under the limit that binds; "" = one can."""
+    limit_w, name = allowed_power_w(settings, state)
+    return "" if limit_w >= LEAST_W else f"the discharge limit is {limit_w / 1000:.1f} kW ({name})"
 
 
 def watch(state: State, now_ns: int) -> State:

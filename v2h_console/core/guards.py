@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import black_start, parallel, solar, storage, supply
+from v2h_console.core import black_start, discharge_limit, parallel, solar, storage, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_switches import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
@@ -64,7 +64,7 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return spent
     if state.thermal.stopped:
         return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
-    unready = _inverter_refusal(state, now_ns)
+    unready = discharge_limit.refusal(settings, state) or _inverter_refusal(state, now_ns)
     if unready:
         return unready
     inverter = state.senses.inverter_fast

@@ -15,7 +15,7 @@ from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_state import LoadState, remembered, with_remembered
 from v2h_console.core.observation import Kept, LatchReceipt
-from v2h_console.core.settings import Settings
+from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import FaultCause, Mode, State
 
 #: Causes of FAULT_OPEN that a person must look into, and what a later run says of them.
@@ -34,6 +34,12 @@ def take_receipts(
         return state, ()
     first = not state.latch.found
     state = replace(state, latch=latch.take_receipts(state.latch, receipts))
+    readable = bool(state.latch.durable_sequence)
+    if first and not readable:
+        # The close tokens hang on these numbers, and the controller may remember those of a record that is lost: anywhere
+        # in the circle is as good as at its beginning, and not where the last one began.
+        begins_at = state.started_ns // NS_PER_MS % latch.NUMBERS
+        state = replace(state, latch=replace(state.latch, sequence=begins_at, durable_sequence=begins_at))
     kept = state.latch.durable_kept
     if not first or kept == Kept():
         return state, ()
@@ -46,7 +52,7 @@ def take_receipts(
     # What was found is what is wanted until something changes it: nothing has to be written for it. A record that could
     # not be read is replaced by one that can, so that the next start knows of it too.
     wanted = state.latch
-    if wanted.durable_sequence:
+    if readable:
         wanted = replace(wanted, wanted_kept=kept)
     loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
     car = car_reserve.with_doubt(state.car, kept.doubted_soc_pct)

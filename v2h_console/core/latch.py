@@ -17,6 +17,9 @@ from v2h_console.core.commands import PersistLatch
 from v2h_console.core.frozen import replace
 from v2h_console.core.observation import Kept, LatchReceipt
 
+#: So many close tokens there are.
+NUMBERS = 255
+
 
 @dataclass(frozen=True, slots=True)
 class LatchState:

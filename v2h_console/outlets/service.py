@@ -5,6 +5,7 @@ has a deadline. A defect or a failure in one outlet is shown and tried again; co
 from __future__ import annotations
 
 import asyncio
+import errno
 import threading
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
@@ -103,7 +104,8 @@ async def _keep(outlet: Outlet) -> None:
         except asyncio.CancelledError:
             raise
         except OSError as error:
-            outlet.health.failing(error.strerror or str(error))
+            taken = error.errno == errno.EADDRINUSE
+            outlet.health.failing("the port is taken" if taken else error.strerror or str(error))
         except Exception as error:  # noqa: BLE001  (a defect in one outlet must not end the others; it is shown)
             outlet.health.failing(f"{type(error).__name__}: {error}")
         await asyncio.sleep(RETRY_S)

@@ -91,6 +91,7 @@ class Attendance:
         self._signs: dict[Sitter, int] = {}
         self._counted: dict[str, float] = {}
         self._ended = False
+        self._before_ended = kept.ended
 
     def took(self, event: EventView) -> None:
         """Something happened; numbered anew, because the owner's own numbers begin again with each owner."""
@@ -187,7 +188,10 @@ class Attendance:
         return Mark(self._wall(), self._count, dict(self._tally), how, place, key_wall_s, now_ns)
 
     def _remember(self, person: str, mark: Mark) -> None:
-        self._marks.pop(person, None)
+        known = self._marks.pop(person, None)
+        if known is not None and known.count > mark.count:
+            # A screen on which nobody looked at what was missed ends after one on which somebody did.
+            mark = known
         self._marks[person] = mark
         while len(self._marks) > PEOPLE_KEPT:
             self._marks.pop(next(iter(self._marks)))
@@ -204,16 +208,18 @@ class Attendance:
         told = most_telling(missed, EVENTS_TOLD)
         # That the owner then ended is told beside other things; alone it is what this person did or will see.
         news = until - before.count - sum(event.code == "OWNER_ENDED" for event in missed)
+        killed = started and not self._before_ended
         return Absence(
             since_wall_s=before.wall_s,
             away_s=away_s,
             how=how,
             place=before.place,
             key_wall_s=before.key_wall_s,
-            happened=news > 0 and away_s * 1e9 >= BLINK_NS,
+            happened=(news > 0 or killed) and away_s * 1e9 >= BLINK_NS,
             tally={name: tally[name] - before.tally.get(name, 0) for name in KINDS},
             events=tuple(told),
             more=max(0, until - before.count - len(told)),
+            owner="killed" if killed else "started" if started else "",
         )
 
 

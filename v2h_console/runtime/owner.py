@@ -54,10 +54,13 @@ class Owner:
         incidents: Path | None = None,
         audit: AuditWriter | None = None,
         helm: str = "",
+        twin: bool = False,
     ) -> None:
         self._settings = settings
         self._bus = bus
         self._trainer = trainer
+        #: The devices are simulated: every picture and record says so.
+        self._twin = twin or trainer is not None
         self._helm = helm
         self._what_if = WhatIfLines()
         self._inbox = Inbox()
@@ -174,7 +177,7 @@ class Owner:
                 self._sequence,
                 now_ns,
                 wall_s,
-                self._trainer is not None,
+                self._twin,
                 self._helm,
                 self._lane_view(),
                 tuple(self._events),

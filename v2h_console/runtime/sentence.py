@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import guards
+from v2h_console.core import discharge_limit, guards
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
@@ -16,8 +16,8 @@ def sentence(settings: Settings, state: State, now_ns: int) -> str:
     islanding = state.islanding
     match islanding.mode:
         case Mode.TIED:
-            if state.car.refusal:
-                return f"On the grid. No backup: {state.car.refusal}."
+            if no_backup := state.car.refusal or discharge_limit.refusal(settings, state):
+                return f"On the grid. No backup: {no_backup}."
             if state.tariff.window and state.tariff.refusal:
                 return f"On the grid. Backup ready. No peak shaving: {state.tariff.refusal}."
             return "On the grid. Backup ready."

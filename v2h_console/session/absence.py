@@ -43,6 +43,8 @@ class Absence(msgspec.Struct, frozen=True):
     ``how`` the last one ended: lost (its line), left (by the person), ended (from outside, or with its owner), idle (it is still attached,
     and nobody pressed a key). ``key_wall_s``: the last key there, 0 = none. ``place``: where it stood. ``happened``:
     whether there is anything to tell. ``events``: the most telling, oldest first; ``more`` others there were.
+    ``owner``: "" = the same owner, or one after the other; "started" = it started with this screen, after an orderly
+    end; "killed" = after one that did not end orderly.
     """
 
     since_wall_s: float
@@ -54,6 +56,7 @@ class Absence(msgspec.Struct, frozen=True):
     tally: dict[str, int] = {}
     events: tuple[EventView, ...] = ()
     more: int = 0
+    owner: str = ""
 
 
 def kind(event: EventView) -> str:

@@ -5,7 +5,7 @@ Pure: windows in, rows out. Limits are the site's; their defaults say where they
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from v2h_console.signals.spectrum import NotAVoltage, Samples, Spectrum, analyse, frequency_hz, wrapped_deg
@@ -13,6 +13,8 @@ from v2h_console.signals.spectrum import NotAVoltage, Samples, Spectrum, analyse
 NOMINAL_V = 120.0
 #: Under this share of the nominal voltage a side is dead.
 DEAD_PU = 0.05
+#: A split phase.
+LEGS_APART_DEG = 180.0
 
 
 class Verdict(str, Enum):
@@ -41,7 +43,7 @@ class SyncLimits:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One line of the result. ``measured`` ``None`` = nothing to measure."""
+    """One line of the result. ``measured`` ``None`` = nothing to measure; ``nominal``: what ``limit`` lies around."""
 
     what: str
     leg: str
@@ -50,6 +52,7 @@ class Row:
     unit: str
     verdict: Verdict
     note: str = ""
+    nominal: float | None = None
 
 
 #: One side: a leg's name and its samples in volts.
@@ -70,14 +73,29 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
         spectra.append(found)
         off = abs(found.frequency_hz - limits.nominal_hz)
         rows += [
-            _row("frequency", leg, found.frequency_hz, limits.frequency_hz, "Hz", off <= limits.frequency_hz),
+            replace(
+                _row(
+                    "frequency",
+                    leg,
+                    found.frequency_hz,
+                    limits.frequency_hz,
+                    "Hz",
+                    off <= limits.frequency_hz,
+                ),
+                nominal=limits.nominal_hz,
+            ),
             _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz),
             _row("THD", leg, found.thd_pct, limits.thd_pct, "%", found.thd_pct < limits.thd_pct),
         ]
     if len(spectra) == 2:
         apart = abs(wrapped_deg(spectra[1].phase_rad - spectra[0].phase_rad))
+        holds = abs(apart - LEGS_APART_DEG) <= limits.legs_deg
+        legs = _row("legs apart", "L1-L2", apart, limits.legs_deg, "deg", holds)
+        rows.append(replace(legs, nominal=LEGS_APART_DEG))
+    else:
+        note = "one voltage alone: the legs cannot be compared"
         rows.append(
-            _row("legs apart", "L1-L2", apart, limits.legs_deg, "deg", abs(apart - 180.0) <= limits.legs_deg)
+            Row("legs apart", "L1-L2", None, limits.legs_deg, "deg", Verdict.FAIL, note, LEGS_APART_DEG)
         )
     return rows, spectra
 

@@ -15,7 +15,13 @@ MOST_INVERTERS = 8
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
-Name = Annotated[str, Meta(min_length=1, max_length=40)]
+Name = Annotated[
+    str,
+    Meta(
+        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,40}$",
+        description="a text in quotes, 1 to 40 characters, no control characters",
+    ),
+]
 Topic = Annotated[
     str,
     Meta(

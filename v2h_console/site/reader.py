@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeVar
@@ -118,7 +118,8 @@ def _text(path: Path) -> str | None:
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
     try:
-        return raw.decode("utf-8")
+        # Some editors begin a text with a mark of its encoding.
+        return raw.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: not UTF-8 text") from None
@@ -133,12 +134,18 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         line_found = re.match(r"line (\d+)", at)
         # "end of document": the file stops where something was still to come.
         number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
-        place = f"{path}, line {number}"
-        raise ConfigError(f"{place}: not valid TOML: {one_line(said)}") from None
+        raise ConfigError(f"{path}, line {number}: {_plain(said)}") from None
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
         raise ConfigError(explain(path, text, kind, data, str(error))) from None
+
+
+def _plain(said: str) -> str:
+    """What the parser says, in words where it is the common mistake."""
+    if said.startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate")):
+        return "this stands twice: of several alike each begins with [[...]], the first one too"
+    return f"not valid TOML: {one_line(said)}"
 
 
 def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFile, loads: LoadsFile) -> None:
@@ -160,6 +167,20 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
     if (nth := _second(names)) is not None:
         said = f"inverter name {names[nth]!r} stands twice: each needs a name of its own"
         raise wrong("comm_stack.conf", f"inverter[{nth}].name", said)
+    lists = not isinstance(comm.inverter, ModbusTcp)
+    places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
+    if (nth := _second(places)) is not None:
+        host, port, unit = places[nth]
+        said = f"unit {unit} at {shown(host)}, port {port}, stands twice: one device would count as two"
+        where = f"inverter[{nth}].host" if lists and nth < len(comm.inverters()) else "solar.host"
+        raise wrong("comm_stack.conf", where, said)
+    if comm.load_centre is not None:
+        taken = {comm.load_centre.relays_unit: "relays_unit"}
+        for name, unit in comm.load_centre.meters.items():
+            if unit in taken:
+                said = f"unit {unit} stands twice on the serial line: {taken[unit]} has it already"
+                raise wrong("comm_stack.conf", f"load_centre.meters.{name}", said)
+            taken[unit] = shown(name)
     for name in comm.load_centre.meters if comm.load_centre else ():
         if name not in ids:
             known = ", ".join(ids) or "none"
@@ -167,9 +188,9 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
             raise wrong("comm_stack.conf", f"load_centre.meters.{name}", said)
 
 
-def _second(names: list[str]) -> int | None:
+def _second(all_of_them: Sequence[object]) -> int | None:
     """The first that has stood before."""
-    return next((nth for nth, name in enumerate(names) if name in names[:nth]), None)
+    return next((nth for nth, one in enumerate(all_of_them) if one in all_of_them[:nth]), None)
 
 
 def _parallel(inverters: tuple[ModbusTcp, ...], rated_w: float) -> ParallelSettings:

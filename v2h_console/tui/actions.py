@@ -55,6 +55,10 @@ def close_mid(console: Console) -> None:
 
 def reset_lockout(console: Console) -> None:
     """Reset a lockout, after the word was typed."""
+    snapshot = console.snapshot
+    if not snapshot.locked_out and all(alarm.severity != "lockout" for alarm in snapshot.alarms):
+        console.tell("No lockout stands: there is nothing to reset.")
+        return
     console.ask_word(
         "RESET THE LOCKOUT",
         (

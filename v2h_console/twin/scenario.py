@@ -352,8 +352,10 @@ class _Reader:
                 table = f"[{key}]" if isinstance(self._data[key], dict) else ""
                 raise self._fail(f"unknown key {key!r}: allowed are {', '.join(allowed)}", table, 0, key)
         title = self._data.get("name")
-        if not isinstance(title, str) or not title.strip():
-            raise self._fail("name must be a text", key="name")
+        if title is None:
+            raise self._fail("name is missing: a text", key="name")
+        if not isinstance(title, str) or not title.strip() or not title.isprintable():
+            raise self._fail("name must be a text without control characters", key="name")
         duration_s = self._checked(
             Number(0.001, 31_536_000.0, "s"), self._data.get("duration_s"), "duration_s", "", 0
         )

@@ -71,4 +71,5 @@ def build(
         trainer=trainer,
         incidents=root / INCIDENTS_FOLDER,
         audit=AuditWriter(root / audit.FOLDER),
+        twin=site.comm.twin,
     )

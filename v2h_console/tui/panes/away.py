@@ -55,7 +55,7 @@ def how_it_ended(absence: Absence, now_s: float) -> str:
     """One sentence about the last screen."""
     since = moment(absence.since_wall_s, now_s)
     key = f" Your last key there: {moment(absence.key_wall_s, now_s)}." if absence.key_wall_s else ""
-    went_on = "" if absence.tally.get("restart") else "; the owner went on"
+    went_on = "" if absence.tally.get("restart") or absence.owner else "; the owner went on"
     return {
         "lost": f"Your screen went away {since}, its line was lost{went_on}.{key}",
         "left": f"You left your screen {since}{went_on}.",
@@ -70,6 +70,10 @@ def _head(absence: Absence, picture: Picture) -> list[Row]:
     if restarts:
         times = "once" if restarts == 1 else f"{restarts} times"
         title.right(80, f"the owner started anew {times}", "warn")
+    elif absence.owner == "killed":
+        title.right(80, "the owner died; this one started with your screen", "warn")
+    elif absence.owner:
+        title.right(80, "the owner started with your screen")
     elif picture.gone is None:
         title.right(80, "the owner never stopped")
     rows = [title]

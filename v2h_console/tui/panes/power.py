@@ -43,6 +43,7 @@ def power_block(picture: Picture) -> list[Row]:
             rows[3].at(18, late(solar) if known(solar) else age(solar.age_ms))
         derate, fan = inverter.derate_from_c, inverter.fan_on_above_c
         heatsink = inverter.heatsink_c.value if known(inverter.heatsink_c) else None
+        rows[3].at(_INVERTER, f"  0-{derate + _ABOVE_DERATE_C:.0f} °C")
         rows[3].at(_VALUE, gauge(heatsink, 0.0, derate + _ABOVE_DERATE_C, (fan, derate), 20), "mark")
     return rows
 
@@ -50,16 +51,17 @@ def power_block(picture: Picture) -> list[Row]:
 def _leg(row: Row, label: str, leg: LegView) -> None:
     now = leg.current_a
     row.at(1, label)
-    over = now.value is not None and known(now) and 0 < leg.limit_a < now.value
+    over = now.value is not None and known(now) and leg.limit_a < now.value
     shown = number(now.value, 1) if known(now) else "--"
     row.right(11, f"!{shown}" if over else shown, "alarm" if over else "value")
-    limit = number(leg.limit_a, 1) if leg.limit_a > 0 else "--"
+    # Nobody has told a limit yet; one of 0 A that stands beside a current has been told.
+    limit = number(leg.limit_a, 1) if leg.limit_a > 0 or known(now) else "--"
     row.at(11, " / ").right(18, limit).at(19, "A")
     aged = late(now) if known(now) else age(now.age_ms)
     end = _BAR + _BAR_CELLS
     if aged and aged != "0s" and aged != "1s":
         row.at(end + 1, aged, "warn", 4)
-    value = now.value if known(now) and leg.limit_a > 0 else None
+    value = now.value if known(now) else None
     row.at(_BAR, gauge(value, 0.0, max(leg.limit_a, 1.0), (), _BAR_CELLS), "warn" if over else "mark")
 
 

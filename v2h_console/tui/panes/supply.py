@@ -56,7 +56,7 @@ def _do(picture: Picture, todo: list[str]) -> list[Row]:
             for index, step in enumerate(todo):
                 rows[index // 2].at(left if index % 2 == 0 else right, step)
             return rows
-    lines = wrap("   ".join(todo), min(picture.width, 80) - _DO - 2)
+    lines = wrap("; ".join(step.rstrip(".") for step in todo) + ".", min(picture.width, 80) - _DO - 2)
     rows[0].at(left, lines[0])
     if len(lines) == 1:
         return rows[:1]
@@ -87,6 +87,9 @@ def _car(picture: Picture) -> Row:
         text = f"shaves {kilowatts(tariff.power_w)} kW, tariff {tariff.window}"
     elif not car.discharging:
         text = "not discharging"
+    elif picture.snapshot.mode == "tied":
+        # What the inverter takes beside the grid says nothing of how long the house would last.
+        text = f"on the grid; standby {kilowatts(car.power_w.value)} kW"
     elif car.runtime_s is None:
         text = f"discharging {kilowatts(car.power_w.value)} kW"
     else:
