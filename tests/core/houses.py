@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
+from v2h_console.core import load_manager
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
@@ -329,6 +330,11 @@ class House:
         """On the grid, settled."""
         return _tied(settings)._copy()
 
+    def rest(self) -> None:
+        """The compressors have rested."""
+        loads = load_manager.update_tied(self.state.loads, self.now_ns + 1_000 * NS_PER_S)
+        self.state = replace(self.state, loads=loads)
+
     @property
     def mode(self) -> Mode:
         """The islanding machine's state."""
@@ -412,6 +418,7 @@ def _islanded(settings: Settings) -> House:
 def _tied(settings: Settings) -> House:
     house = House.booting(settings)
     house.until(Mode.TIED)
+    house.rest()
     house.run_ms(200)
     assert house.mode is Mode.TIED
     return house

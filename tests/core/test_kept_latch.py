@@ -101,6 +101,7 @@ def test_a_switch_that_does_not_open_is_known_after_the_restart_so_that_the_next
     house.until(Mode.TIED, within_ms=400_000, tick_ms=50)
     house.restart()
     house.until(Mode.TIED)
+    house.rest()
     assert f"switches that did not open: {name.name}" in _last_kept(house)
     assert outage(house) <= waited_ms - 60.0
 

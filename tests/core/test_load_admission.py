@@ -18,6 +18,7 @@ from v2h_console.core.load_state import CircuitState, LoadState, Start
 from v2h_console.core.load_what_if import StartConditions, what_if
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_S, Circuit, Settings
+from v2h_console.core.state import Mode
 from v2h_drivers.capabilities import CircuitReading, LegCurrents, LoadFeedback
 
 LIMIT_W = 7_600.0
@@ -180,7 +181,7 @@ def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
     later_ns = 10**15
     quiet = _senses(later_ns, 0.0, 0.0)
     assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, 0, later_ns).circuits[FRIDGE].shed
-    tied = load_manager.release_all(state)
+    tied = load_manager.release_all(SETTINGS, state, later_ns)
     assert not tied.mask, "on the grid it may run"
     assert load_manager.drop_for_forming(SETTINGS, tied, False, later_ns).circuits[FRIDGE].shed
     reset = load_manager.reset_culprits(state, later_ns)
@@ -348,3 +349,26 @@ def test_what_the_car_cannot_start_now_waits_though_the_inverter_could() -> None
     assert known.mask == 0b10
     assert load_manager.drop_for_forming(site, known, False, 2 * NS_PER_S).mask == 0b10
     assert load_switches.look(site, known, Senses(), start_w=900.0, now_ns=2 * NS_PER_S) is known
+
+
+def test_a_compressor_rests_on_the_grid_too() -> None:
+    house = House.tied()
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.ISLANDED)
+    table = house.settings.loads.circuits
+    resting = [index for index, circuit in enumerate(table) if circuit.min_off_s > 0.0]
+    assert resting
+    off_ns = {index: house.state.loads.circuits[index].off_since_ns for index in resting}
+    house.plant.grid_returns()
+    house.until(Mode.TIED)
+    assert house.state.loads.mask == sum(1 << index for index in resting), "nothing else is held off"
+    house.run_ms(200_000, tick_ms=100)
+    house.must_be(Mode.TIED)
+    assert not house.state.loads.mask
+    returned = [event for event in house.events if event.code == "LOAD_RETURNED"]
+    assert len(returned) == len(resting)
+    for event, index in zip(returned, resting, strict=True):
+        since_ns = off_ns[index]
+        assert since_ns is not None
+        rest_s = (event.at_ns - since_ns) / NS_PER_S
+        assert rest_s == pytest.approx(table[index].min_off_s, abs=0.2)

@@ -18,6 +18,7 @@ def _outage(house: House, within_ms: float = 5_000.0) -> float:
 def _back(house: House) -> None:
     house.plant.grid_returns()
     house.until(Mode.TIED, 10_000.0)
+    house.rest()
     house.run_ms(500)
 
 

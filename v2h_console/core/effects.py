@@ -313,9 +313,10 @@ def _tied(view: View, state: State) -> Outcome:
         contact_grace_until_ns=0,
         emptied=False,
     )
+    loads = load_manager.release_all(view.settings, state.loads, view.now_ns)
     event = _event(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
     return Outcome(
-        replace(state, islanding=islanding, loads=load_manager.release_all(state.loads), transfer=None),
+        replace(state, islanding=islanding, loads=loads, transfer=None),
         (event,),
     )
 

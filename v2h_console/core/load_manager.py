@@ -27,6 +27,7 @@ SETTLE_LEAST_NS = NS_PER_S
 #: A circuit that draws this much more than the table says raises the table.
 LEARN_SHARE = 1.2
 RESERVE_IS_LOW = "the car's reserve is low"
+RESTS = "its compressor rests"
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,19 +98,44 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
     )
 
 
-def release_all(state: LoadState) -> LoadState:
-    """Back on the grid: nothing is held off, and only a culprit's trips still count; what was learned stays."""
+def release_all(settings: Settings, state: LoadState, now_ns: int) -> LoadState:
+    """Back on the grid: nothing is held off but a compressor that has not rested; only a culprit's trips still count, and
+    what was learned stays."""
+    circuits = tuple(
+        _released(circuit, held, now_ns)
+        for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
+    )
     return LoadState(
-        circuits=tuple(
-            CircuitState(
-                trips=one.trips if one.culprit else 0, learned_va=one.learned_va, doubted=one.doubted
-            )
-            for one in state.circuits
-        ),
+        circuits=circuits,
         blind=state.blind,
         peaks=Peaks(slots=state.peaks.slots, uncontrolled_va=state.peaks.uncontrolled_va),
         heard_since_ns=state.heard_since_ns,
     )
+
+
+def _released(circuit: Circuit, held: CircuitState, now_ns: int) -> CircuitState:
+    free = CircuitState(
+        trips=held.trips if held.culprit else 0, learned_va=held.learned_va, doubted=held.doubted
+    )
+    if not held.shed or held.stuck or held.off_since_ns is None:
+        return free
+    rested_ns = held.off_since_ns + int(circuit.min_off_s * NS_PER_S)
+    if rested_ns <= now_ns:
+        return free
+    return replace(free, shed=True, reason=RESTS, until_ns=rested_ns, off_since_ns=held.off_since_ns)
+
+
+def update_tied(state: LoadState, now_ns: int) -> LoadState:
+    """On the grid: a compressor that has rested may start again."""
+    if not state.mask:
+        return state
+    circuits = tuple(
+        replace(held, shed=False, reason="", until_ns=None, off_since_ns=None)
+        if held.shed and (held.until_ns is None or now_ns >= held.until_ns)
+        else held
+        for held in state.circuits
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
 
 
 def reset_culprits(state: LoadState, now_ns: int) -> LoadState:

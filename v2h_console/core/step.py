@@ -40,6 +40,7 @@ from v2h_console.core.commands import Command
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.islanding import View
+from v2h_console.core.load_state import LoadState
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import Observation
 from v2h_console.core.senses import absorb, screen
@@ -292,6 +293,8 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     looked = load_switches.look(settings, state.loads, state.senses, start_w=start_w, now_ns=now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)
+    if state.islanding.mode is Mode.TIED:
+        return _with_loads(settings, state, load_manager.update_tied(state.loads, now_ns), now_ns, events)
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, binding = discharge_limit.allowed_power_w(settings, state)
@@ -301,6 +304,13 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     loads = load_manager.update_island(
         settings, state.loads, state.senses, whole_w, state.car.shed_from, now_ns, source=source
     )
+    return _with_loads(settings, state, loads, now_ns, events)
+
+
+def _with_loads(
+    settings: Settings, state: State, loads: LoadState, now_ns: int, events: list[Event]
+) -> State:
+    """What was shed and what has returned is told."""
     if loads is state.loads:
         return state
     for circuit, before, after in zip(

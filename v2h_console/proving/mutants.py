@@ -102,8 +102,8 @@ def _everything_stays(_settings: Any, state: LoadState, *_args: Any, **_named: A
     return state
 
 
-def _admits_all(_settings: Any, state: LoadState, *_args: Any, **_options: Any) -> LoadState:
-    return load_manager.release_all(state)
+def _admits_all(settings: Any, state: LoadState, *_args: Any, **_options: Any) -> LoadState:
+    return load_manager.release_all(settings, state, 1 << 62)
 
 
 def _never_hot(_settings: Any, _inverter: Any, state: Any, *_args: Any) -> Any:
