@@ -138,6 +138,18 @@ def test_a_command_that_makes_no_sense_is_answered_and_changes_nothing(
     assert twin.alive()
 
 
+def test_without_anybody_at_its_stdin_it_lives_until_a_signal() -> None:
+    with subprocess.Popen(
+        [*MAIN, "twin"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
+    ) as alone:
+        assert alone.stdout is not None
+        assert json.loads(alone.stdout.readline())["twin"] is True
+        with pytest.raises(subprocess.TimeoutExpired):
+            alone.wait(1.0)
+        alone.terminate()
+        assert alone.wait(10) == 0
+
+
 def test_it_ends_with_its_stdin(twin: TwinProcess) -> None:
     process = twin._process
     assert process.stdin is not None

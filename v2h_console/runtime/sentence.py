@@ -11,8 +11,12 @@ from v2h_console.core.state import Mode, State
 def sentence(settings: Settings, state: State, now_ns: int) -> str:
     """What the system waits for, or the worst alarm, as one plain line."""
     for alarm in state.alarms:
-        if alarm.severity.value in ("alarm", "lockout") and not alarm.acknowledged:
-            return alarm.text
+        if alarm.severity.value not in ("alarm", "lockout") or alarm.acknowledged:
+            continue
+        if alarm.code == "INVERTER_FAULT" and state.car.session.refusal:
+            # An inverter without its car's voltage reports a fault: the cause is said, not what follows from it.
+            continue
+        return alarm.text
     islanding = state.islanding
     match islanding.mode:
         case Mode.TIED:

@@ -87,15 +87,16 @@ class TwinServer:
         self._bus: Bus = open_bus(options.can_interface, options.can_channel, port)
         self._faces = ModbusFaces(self._world, self._lock, port=options.modbus_port)
 
-    def run(self, commands: TextIO) -> None:
-        """Until stdin ends, a signal asks, or nobody listens to stdout any more."""
+    def run(self, commands: TextIO | None) -> None:
+        """Until ``commands`` ends, a signal asks, or nobody listens to stdout any more; ``None``: there are none."""
         if os.getpriority(os.PRIO_PROCESS, 0) > NICE:
             with suppress(PermissionError):
                 # All of it: a face that holds the interpreter's lock and is put aside would hold the bus up.
                 os.setpriority(os.PRIO_PROCESS, 0, NICE)
         self._faces.start()
         self._write({"twin": True, **self._addresses()})
-        threading.Thread(target=self._listen, args=(commands,), name="twin-stdin", daemon=True).start()
+        if commands is not None:
+            threading.Thread(target=self._listen, args=(commands,), name="twin-stdin", daemon=True).start()
         writer = threading.Thread(target=self._speak, name="twin-stdout", daemon=True)
         writer.start()
         sys.setswitchinterval(SWITCH_INTERVAL_S)
