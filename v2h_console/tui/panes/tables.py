@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from rich.cells import cell_len
+
 from v2h_console.session.snapshot import DeviceView, LoadView
-from v2h_console.tui.lines import Row, fit
+from v2h_console.tui.lines import Row, fit, wrap
 from v2h_console.tui.picture import Picture, entries
 from v2h_console.tui.words import age, clock, is_serious, known, late, minutes_seconds, number
 
@@ -97,18 +99,32 @@ def links_view(picture: Picture) -> list[Row]:
     ]
     counts = [f"{d.name} {d.bad} bad of {d.good + d.bad}" for d in devices if d.good or d.bad]
     if counts:
-        rows.append(
-            Row(picture.width).at(1, "REPLIES", "title").at(10, fit(" · ".join(counts), picture.width - 11))
-        )
+        rows += _labelled(picture, "REPLIES", counts)
     rows += _unit_rows(picture)
     lane = picture.snapshot.lane
-    text = (
-        f"late p99 {number(lane.lateness_p99_ms, 1)} ms, most {number(lane.lateness_max_ms, 1)} ms   "
-        f"missed {lane.missed}   step {number(lane.step_mean_us, 0)} us   lost frames {lane.frames_dropped}"
-    )
-    rows.append(Row(picture.width).at(1, "CONTROL", "title").at(10, fit(text, picture.width - 11)))
+    measures = [
+        f"late p99 {number(lane.lateness_p99_ms, 1)} ms, most {number(lane.lateness_max_ms, 1)} ms",
+        f"missed {lane.missed}",
+        f"step {number(lane.step_mean_us, 0)} us",
+        f"lost frames {lane.frames_dropped}",
+    ]
+    rows += _labelled(picture, "CONTROL", measures)
     rows += _outlet_rows(picture)
     return rows[: picture.height]
+
+
+def _labelled(picture: Picture, label: str, parts: list[str]) -> list[Row]:
+    """The parts beside their label, on as many lines as they need; none is cut in two."""
+    lines = [""]
+    for part in parts:
+        longer = f"{lines[-1]} · {part}" if lines[-1] else part
+        if cell_len(longer) <= picture.width - 11:
+            lines[-1] = longer
+        else:
+            lines.append(fit(part, picture.width - 11))
+    rows = [Row(picture.width).at(10, line) for line in lines]
+    rows[0].at(1, label, "title")
+    return rows
 
 
 def _unit_rows(picture: Picture) -> list[Row]:
@@ -132,10 +148,13 @@ def _outlet_rows(picture: Picture) -> list[Row]:
     rows = []
     for nth, outlet in enumerate(picture.snapshot.outlets):
         row = Row(picture.width).at(1, "READERS" if nth == 0 else "", "title")
-        row.at(10, fit(f"{outlet.name} {outlet.address}", 40))
+        column = 51 if picture.width < 100 else 71
+        row.at(10, fit(f"{outlet.name} {outlet.address}", column - 11))
         said = f"{outlet.state}: {outlet.reason}" if outlet.reason else outlet.state
-        row.at(51, fit(said, picture.width - 52), "ok" if outlet.state == "ok" else "warn")
-        rows.append(row)
+        first, *others = wrap(said, picture.width - column - 1)
+        role = "ok" if outlet.state == "ok" else "warn"
+        rows.append(row.at(column, first, role))
+        rows += [Row(picture.width).at(column, line, role) for line in others[:2]]
     return rows
 
 
