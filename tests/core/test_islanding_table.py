@@ -4,13 +4,25 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.core import test_islanding_closing, test_islanding_opening, test_islanding_source
+from tests.core import (
+    test_contacts,
+    test_islanding_closing,
+    test_islanding_opening,
+    test_islanding_source,
+    test_supply,
+)
 from tests.core.edges import COVERED, all_rows
-from v2h_console.core import effects, islanding
+from v2h_console.core import effects, islanding, islanding_document, mode_commands
 from v2h_console.core.state import IslandingState, Mode, State
 
 #: Importing them is what declares their rows, whatever part of the tests is run.
-DECLARING = (test_islanding_opening, test_islanding_source, test_islanding_closing)
+DECLARING = (
+    test_contacts,
+    test_islanding_opening,
+    test_islanding_source,
+    test_islanding_closing,
+    test_supply,
+)
 
 
 def test_every_edge_has_a_test() -> None:
@@ -37,7 +49,7 @@ def test_opening_is_the_first_thing_that_is_asked_in_every_mode_that_holds_the_m
 def test_what_the_modes_command() -> None:
     commanded = {}
     for mode in Mode:
-        control = islanding.control_request(State(islanding=IslandingState(mode=mode)))
+        control = mode_commands.request(State(islanding=IslandingState(mode=mode)))
         words = ("open_mid", "close_mid", "gate", "form")
         commanded[mode.value] = " ".join(word for word in words if getattr(control, word))
     assert commanded == {
@@ -58,4 +70,4 @@ def test_what_the_modes_command() -> None:
 
 def test_the_document_is_the_tables() -> None:
     path = Path(__file__).parents[2] / "docs" / "islanding.md"
-    assert path.read_text("utf-8") == islanding.document()
+    assert path.read_text("utf-8") == islanding_document.document()

@@ -2,7 +2,7 @@
 
 The first edge whose guard holds is taken; a step follows edges until none holds, so that a loss leads from TIED
 through OPENING in the same step. Outputs depend on the mode alone (a Moore machine): what is commanded can be read
-off ``control_request`` without knowing how one got there. Deadlines are guards on time in the mode.
+off ``mode_commands`` without knowing how one got there. Deadlines are guards on time in the mode.
 """
 
 from __future__ import annotations
@@ -10,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, overdraw, street_side
+from v2h_console.core import guards, mode_commands, overdraw, street_side
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import FaultCause, Mode, State
-from v2h_drivers.capabilities import ControlRequest, InverterMode
+from v2h_drivers.capabilities import InverterMode
 
 OPENING_DEADLINE_MS = 100
 PROVING_DEADLINE_MS = 100
@@ -387,7 +387,7 @@ def observe(state: State, now_ns: int) -> State:
     in_fault = islanding.mode is Mode.FAULT_OPEN and state.proof.proven
     heard = position is not Position.UNKNOWN
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
-    stays = inverter is not None and inverter.gate_on and not _mode_request(state).gate
+    stays = inverter is not None and inverter.gate_on and not mode_commands.of_mode(state).gate
     kept = replace(
         islanding,
         closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
@@ -405,42 +405,6 @@ def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
     return since_ns if since_ns is not None else now_ns
 
 
-def control_request(state: State) -> ControlRequest:
-    """What the mode commands, of the units that may run."""
-    request = _mode_request(state)
-    units = state.parallel
-    if not units.units:
-        return request
-    return replace(request, inverter_mask=units.mask, primary=units.primary)
-
-
-def follows_in_tied(state: State) -> bool:
-    """Whether the inverter runs beside the grid: not while it stands by, and not from a car that is at its stop, which its
-    own loss would go on emptying."""
-    return state.islanding.gate_in_tied and not state.car.spared
-
-
-def _mode_request(state: State) -> ControlRequest:
-    islanding = state.islanding
-    match islanding.mode:
-        case Mode.TIED:
-            return ControlRequest(open_mid=False, close_mid=False, gate=follows_in_tied(state), form=False)
-        case Mode.FORMING | Mode.ISLANDED | Mode.SYNCING:
-            return ControlRequest(open_mid=True, close_mid=False, gate=True, form=True)
-        case Mode.CLOSING_SYNC:
-            return ControlRequest(
-                open_mid=False, close_mid=True, gate=True, form=True, close_token=islanding.close_token
-            )
-        case Mode.HANDBACK:
-            return ControlRequest(open_mid=False, close_mid=False, gate=True, form=False)
-        case Mode.CLOSING_DEAD:
-            return ControlRequest(
-                open_mid=False, close_mid=True, gate=False, form=False, close_token=islanding.close_token
-            )
-        case _:
-            return ControlRequest(open_mid=True, close_mid=False, gate=False, form=False)
-
-
 def deadline_ns(settings: Settings, state: State) -> int | None:
     """When the present mode's time runs out; ``None`` where it has no deadline."""
     islanding = state.islanding
@@ -455,40 +419,3 @@ def deadline_ns(settings: Settings, state: State) -> int | None:
     }
     limit_ms = limits_ms.get(islanding.mode)
     return None if limit_ms is None else islanding.since_ns + int(limit_ms * NS_PER_MS)
-
-
-def diagram() -> str:
-    """The table as a Mermaid state diagram, for docs/islanding.md."""
-    lines = ["stateDiagram-v2", "    [*] --> BOOT_OPEN: start"]
-    for edge in TABLE:
-        lines.extend(
-            f"    {source.name} --> {edge.target.name}: {edge.event} [{edge.words}]"
-            for source in edge.sources
-        )
-    return "\n".join(lines) + "\n"
-
-
-def document() -> str:
-    """docs/islanding.md: the diagram and the table in words, in the order in which the edges are tried."""
-    rows = [
-        f"| {', '.join(source.name for source in edge.sources)} | {edge.event}: {edge.words} | {edge.target.name} |"
-        for edge in TABLE
-    ]
-    return "\n".join(
-        [
-            "# The islanding machine",
-            "",
-            "Written by `scripts/diagram` from the table in `v2h_console/core/islanding.py`; a test compares the two.",
-            "",
-            "```mermaid",
-            diagram().rstrip("\n"),
-            "```",
-            "",
-            "The first row whose condition holds is taken, top to bottom; a step follows rows until none holds.",
-            "",
-            "| from | event: condition | to |",
-            "|---|---|---|",
-            *rows,
-            "",
-        ]
-    )

@@ -24,6 +24,7 @@ from v2h_console.core import (
     load_switches,
     lockouts,
     mid_proof,
+    mode_commands,
     orders,
     parallel,
     peak_shaving,
@@ -210,7 +211,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     )
     exported = export.update(state.export, senses, now_ns) if tied else export.ExportState()
     followed = follower.update(
-        state.follower, senses, tied=tied and islanding.follows_in_tied(state), now_ns=now_ns
+        state.follower, senses, tied=tied and mode_commands.follows_in_tied(state), now_ns=now_ns
     )
     seen = grid_monitor.Seen(senses, plausibility, exported, followed.gave_up_ns, tied=mode is Mode.TIED)
     return replace(
@@ -363,7 +364,7 @@ def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Comma
         shaved_w = state.tariff.power_w if state.islanding.mode is Mode.TIED else 0.0
         setpoint = InverterSetpoint(raised_hz, settings.inverter.nominal_v, shaved_w)
     return (
-        islanding.control_request(state),
+        mode_commands.request(state),
         ShedRequest(state.loads.mask),
         setpoint,
         FanRequest(100 if state.thermal.fan_on else 0),

@@ -18,12 +18,12 @@ from v2h_console.core import (
     car_reserve,
     discharge_limit,
     guards,
-    islanding,
     kept_latch,
     latch,
     load_manager,
     load_overload,
     mid_proof,
+    mode_commands,
     parallel,
     synchronism,
     thermal,
@@ -119,7 +119,7 @@ def _any_phase(*_args: Any) -> bool:
 
 
 _true_proof = mid_proof.update
-_true_control = islanding.control_request
+_true_control = mode_commands.request
 
 
 def _at(at_s: float, do: str, **params: float | str | bool) -> Step:
@@ -208,7 +208,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "forms into the close",
         ("I2a", "I14"),
         (),
-        ((islanding, "control_request", _forms_into_the_close),),
+        ((mode_commands, "request", _forms_into_the_close),),
         (_at(5.0, "grid.loss"), _at(15.0, "grid.return")),
     ),
     Mutant("heavy loads stay on", ("I10",), (), ((load_manager, "drop_for_forming", _nothing_drops),)),
