@@ -154,7 +154,7 @@ def test_a_welded_mid_is_a_fault_at_100_ms_and_locks_closing_out() -> None:
 
 
 @pytest.mark.parametrize("silence", [True, False], ids=["silent", "bad"])
-@takes(Mode.OPENING, "not_open", Mode.FAULT_OPEN)
+@takes(Mode.OPENING, "unheard", Mode.FAULT_OPEN)
 def test_an_unheard_mid_never_counts_as_open(silence: bool) -> None:
     house = House.tied()
     if silence:
@@ -305,6 +305,21 @@ def test_a_voltage_from_before_the_gate_was_on_is_no_house_of_ours() -> None:
     house.must_be(Mode.DARK)
     assert "ISLANDED" not in house.codes()
     assert "HOUSE_BUS_FED" in house.codes()
+
+
+@takes(Mode.OPENING, "unheard", Mode.FAULT_OPEN)
+def test_a_silent_bus_is_no_slow_mid_and_ends_with_the_silence() -> None:
+    house = House.tied()
+    everything = frozenset(type(reading) for reading in house.plant.readings(house.now_ns))
+    house.plant.silent = everything
+    house.until(Mode.FAULT_OPEN, within_ms=1_000)
+    assert house.state.islanding.fault_cause is FaultCause.UNHEARD
+    assert not house.state.islanding.lk_close
+    assert "MID_DID_NOT_OPEN" not in house.codes()
+    house.plant.silent = frozenset()
+    house.run_ms(900)
+    house.must_be(Mode.FAULT_OPEN)
+    house.until(Mode.TIED, within_ms=10_000)
 
 
 @takes(Mode.FORMING, "not_formed", Mode.DARK)

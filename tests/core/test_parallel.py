@@ -59,8 +59,16 @@ class Group:
         self.angles: dict[int, float | None] = {2: 0.0, 3: 0.0}
         self.changes: dict[int, dict[str, object]] = {}
         self.silent: set[int] = set()
+        self.cars: dict[int, float] = {}
 
-    def tick(self, *, lit: bool = True, settled: bool = True, senses: Senses | None = None) -> None:
+    def tick(
+        self,
+        *,
+        lit: bool = True,
+        settled: bool = True,
+        senses: Senses | None = None,
+        started: bool = False,
+    ) -> None:
         self.now_ns += TICK_NS
         told: list[Reading] = [
             unit(
@@ -71,10 +79,21 @@ class Group:
             for number in (1, 2, 3)
             if number not in self.silent
         ]
-        told += [car(self.now_ns, one.name) for one in THREE.units]
+        told += [
+            replace(car(self.now_ns, one.name), soc_pct=self.cars.get(number, 64.0))
+            for number, one in enumerate(THREE.units, 1)
+        ]
         self.state, _ = parallel.sense(THREE, self.state, tuple(told))
         self.state = parallel.update(
-            THREE, self.state, senses or Senses(), lit=lit, tied=False, settled=settled, now_ns=self.now_ns
+            THREE,
+            CarSettings(),
+            self.state,
+            senses or Senses(),
+            lit=lit,
+            tied=False,
+            settled=settled,
+            started=started,
+            now_ns=self.now_ns,
         )
 
     def run(self, ticks: int) -> None:
@@ -230,7 +249,9 @@ def test_whatever_the_units_say_the_primary_is_in_the_mask_and_nobody_out_of_pha
         now_ns += TICK_NS
         said = unit(now_ns, number, phase_deg=phase_deg, mode=mode, quality=quality, fault=fault)
         state, _ = parallel.sense(THREE, state, (said,))
-        state = parallel.update(THREE, state, Senses(), lit=True, tied=False, settled=True, now_ns=now_ns)
+        state = parallel.update(
+            THREE, CarSettings(), state, Senses(), lit=True, tied=False, settled=True, now_ns=now_ns
+        )
         assert state.mask >> state.primary & 1
         for index, one in enumerate(state.units):
             if index != state.primary and state.mask >> index & 1:
@@ -242,7 +263,14 @@ def test_whatever_the_units_say_the_primary_is_in_the_mask_and_nobody_out_of_pha
 def test_one_inverter_costs_nothing_and_changes_nothing() -> None:
     state = ParallelState()
     kept = parallel.update(
-        ParallelSettings(), state, Senses(), lit=True, tied=False, settled=True, now_ns=START_NS
+        ParallelSettings(),
+        CarSettings(),
+        state,
+        Senses(),
+        lit=True,
+        tied=False,
+        settled=True,
+        now_ns=START_NS,
     )
     assert kept is state
     assert House.islanded().control.inverter_mask == 1
@@ -297,3 +325,27 @@ def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
     assert parallel.capacity_w(THREE, group.state, 7_600.0) == (3 * each_w, 2 * each_w)
     small = ParallelSettings((*THREE.units[:2], UnitSettings("Inverter 3", 4_000.0)))
     assert parallel.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)
+
+
+@pytest.mark.parametrize(
+    ("soc_pct", "joined_stays", "joins"), [(20.9, False, False), (21.5, True, False), (22.5, True, True)]
+)
+def test_each_secondary_s_own_car_keeps_its_reserve(soc_pct: float, joined_stays: bool, joins: bool) -> None:
+    group = joined()
+    group.cars[2] = soc_pct
+    group.run(20)
+    assert group.state.units[1].joined is joined_stays
+    assert group.state.units[1].drops == 0, "nothing that the inverter did"
+    apart = Group()
+    apart.cars[2] = soc_pct
+    apart.run(120)
+    assert apart.state.units[1].joined is joins
+
+
+def test_a_unit_that_the_last_run_had_chosen_may_form_while_the_core_begins() -> None:
+    group = Group()
+    group.changes[2] = {"mode": InverterMode.FORMING}
+    group.tick(started=True)
+    assert not group.state.second_master
+    group.tick()
+    assert "makes a frequency of its own" in group.state.second_master

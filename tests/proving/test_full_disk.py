@@ -6,7 +6,7 @@ import pytest
 
 from v2h_console.proving.course import JudgedSite
 from v2h_console.runtime.urgency import QUIET_TICK_NS
-from v2h_console.twin.scenario import Scenario, Start
+from v2h_console.twin.scenario import Scenario, Start, Step
 
 S = 1_000_000_000
 
@@ -50,3 +50,19 @@ def test_an_owner_that_starts_on_a_full_disk_tells_it_too() -> None:
     judged.do("owner.restart", {})
     site.advance(15 * S)
     assert any(alarm.code == "STORAGE_FAILED" for alarm in site.state.alarms)
+
+
+def test_what_a_person_opened_stays_open_though_the_disk_is_full_and_the_owner_starts_again() -> None:
+    steps = (
+        Step(5.0, "fault.inject", {"fault": "storage.full"}),
+        Step(6.0, "operator.open_mid"),
+        Step(30.0, "owner.restart"),
+        Step(40.0, "fault.clear", {"fault": "storage.full"}),
+        Step(50.0, "owner.restart"),
+    )
+    course = JudgedSite(Scenario("full", 120.0, Start(enter_service_s=15.0), steps), 0).play()
+    assert course.violations == []
+    assert course.site.state.islanding.operator_hold
+    assert not [
+        truth for truth in course.run.truths if truth.truth == "coil.on" and truth.at_ns > 6_000_000_000
+    ]

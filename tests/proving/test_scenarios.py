@@ -19,7 +19,7 @@ STORIES = {
     "cold-day": ("tied", "GRID_LOST"),
     "culprit": ("islanded", "LOAD_LOCKED_OUT_HVAC"),
     "dead-fan": ("islanded", "FAN_DEAD"),
-    "dead-supply": ("islanded", "CONTROLLER_SILENT"),
+    "dead-supply": ("tied", "CONTROLLER_SILENT"),
     "depleted-car": ("tied", "SOC_STOP"),
     "dying-supply": ("tied", "AUX_SUPPLY_STOP"),
     "everything-on": ("tied", "LOAD_RETURNED"),

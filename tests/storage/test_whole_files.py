@@ -26,7 +26,7 @@ from tests.storage.disks import (
 )
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Kept, LatchReceipt
-from v2h_console.runtime.latch_file import DAMAGED, LatchWriter, read_latch, write_latch
+from v2h_console.runtime.latch_file import DAMAGED, LatchWriter, find_latch, read_latch, write_latch
 from v2h_console.runtime.recorder import IncidentWriter
 from v2h_console.storage import whole_file
 
@@ -173,3 +173,28 @@ def test_a_record_of_the_version_before_loads_were_remembered_is_read() -> None:
 @given(st.one_of(st.binary(max_size=300), st.sampled_from((b'{"a":"\xff"}', b"[" * 100_000, b"7", b"null"))))
 def test_whatever_stands_in_the_record_a_start_reads_it_as_damaged(junk: bytes) -> None:
     assert read_latch(PLACE, FakeDisk({PLACE: junk})) == DAMAGED
+
+
+def test_what_the_disk_does_not_take_is_kept_aside_as_locked_and_written_by_the_next_start(
+    tmp_path: Path,
+) -> None:
+    path, aside = tmp_path / "var" / "latch", tmp_path / "run" / "latch"
+    receipts: deque[LatchReceipt] = deque()
+    writer = LatchWriter(path, receipts, aside=aside)
+    held = PersistLatch(9, False, "tied", Kept(held_open=True))
+    assert not writer.write(held), "there is no such folder"
+    assert not receipts, "nothing is durable"
+    found, again = find_latch(path, aside)
+    assert found == LatchReceipt(9, True, Kept(held_open=True))
+    assert again == PersistLatch(9, True, "kept aside", Kept(held_open=True))
+    path.parent.mkdir()
+    assert LatchWriter(path, receipts, aside=aside).write(again)
+    assert find_latch(path, aside) == (receipts[0], None)
+
+
+def test_a_damaged_record_locks_though_an_older_copy_was_kept_aside(tmp_path: Path) -> None:
+    path, aside = tmp_path / "latch", tmp_path / "aside"
+    write_latch(aside, PersistLatch(9, True, "tied", Kept(held_open=True)))
+    path.write_bytes(b"{")
+    found, _ = find_latch(path, aside)
+    assert found.kept == Kept(lk_close=DAMAGED.kept.lk_close, held_open=True)

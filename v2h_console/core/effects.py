@@ -342,6 +342,13 @@ _NOT_OPEN = _fault(
     "The MID is not open 100 ms after the command: slow or welded. Gate off, closing locked out.",
     "the MID took over 100 ms to open",
 )
+_UNHEARD = _fault(
+    FaultCause.UNHEARD,
+    "MID_NOT_HEARD",
+    Severity.ALARM,
+    "The MID was told to open and is not heard: not proven open. Gate off: treat the street as live.",
+    "",
+)
 _DISAGREE = _fault(
     FaultCause.DISAGREEMENT,
     "MID_CONTACTS_DISAGREE",
@@ -379,6 +386,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("source_lost", Mode.OPENING): _source_lost_closing,
     ("opened", Mode.PROVING): _proving,
     ("proven", Mode.DARK): _proven,
+    ("unheard", Mode.FAULT_OPEN): _UNHEARD,
     ("not_open", Mode.FAULT_OPEN): _NOT_OPEN,
     ("disagree", Mode.FAULT_OPEN): _DISAGREE,
     ("unbidden", Mode.FAULT_OPEN): _UNBIDDEN,

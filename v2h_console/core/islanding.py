@@ -170,7 +170,7 @@ def _soft_fault_proven(view: View) -> bool:
     islanding = view.state.islanding
     since = islanding.proven_in_fault_since_ns
     return (
-        islanding.fault_cause in (FaultCause.BOOT, FaultCause.NOT_OPEN)
+        islanding.fault_cause in (FaultCause.BOOT, FaultCause.NOT_OPEN, FaultCause.UNHEARD)
         and since is not None
         and view.now_ns - since >= FAULT_PROOF_NS
     )
@@ -218,6 +218,14 @@ TABLE: tuple[Edge, ...] = (
         "both contacts open",
         lambda v: v.state.proof.position is Position.OPEN,
         Mode.PROVING,
+    ),
+    # A bus that carries nothing says nothing of how long the MID took.
+    Edge(
+        (Mode.OPENING,),
+        "unheard",
+        "100 ms, and the contacts are not heard",
+        lambda v: v.elapsed_ms() >= OPENING_DEADLINE_MS and v.state.proof.position is Position.UNKNOWN,
+        Mode.FAULT_OPEN,
     ),
     Edge((Mode.OPENING,), "not_open", "100 ms", _after(OPENING_DEADLINE_MS), Mode.FAULT_OPEN),
     Edge((Mode.PROVING,), "proven", "proof of open for 12 ms", lambda v: v.state.proof.proven, Mode.DARK),
@@ -351,7 +359,11 @@ TABLE: tuple[Edge, ...] = (
     ),
     Edge((Mode.FAULT_OPEN,), "reset", "a person resets and proof", lambda v: _reset_and_proven(v), Mode.DARK),
     Edge(
-        (Mode.FAULT_OPEN,), "proven_late", "proof for 1 s, cause slow or boot", _soft_fault_proven, Mode.DARK
+        (Mode.FAULT_OPEN,),
+        "proven_late",
+        "proof for 1 s, cause slow, unheard or boot",
+        _soft_fault_proven,
+        Mode.DARK,
     ),
 )
 

@@ -305,11 +305,22 @@ def _follow_start(
     )
     if not settled and elapsed_ns < int(settings.loads.stagger_s * NS_PER_S):
         return state
-    return replace(_learn(settings, state, start, senses, now_ns), start=None, next_admission_ns=now_ns)
+    learned = _learn(settings, state, start, senses, measured, now_ns)
+    return replace(learned, start=None, next_admission_ns=now_ns)
 
 
-def _learn(settings: Settings, state: LoadState, start: Start, senses: Senses, now_ns: int) -> LoadState:
-    """Raise the table's value to what the circuit's own meter has seen since the start; never lower it."""
+def _learn(
+    settings: Settings,
+    state: LoadState,
+    start: Start,
+    senses: Senses,
+    measured: PathsVa | None,
+    now_ns: int,
+) -> LoadState:
+    """Raise the table's value to what the circuit's own meter has seen since the start; never lower it.
+
+    A meter that says more than its legs carry altogether is wrong, and would keep its circuit off for good.
+    """
     reading = senses.circuits[start.index] if start.index < len(senses.circuits) else None
     meter = fresh(reading, now_ns, CIRCUIT_LIMIT_MS)
     if meter is None or meter.at_ns < start.at_ns + SETTLE_LEAST_NS:
@@ -318,6 +329,12 @@ def _learn(settings: Settings, state: LoadState, start: Start, senses: Senses, n
         return state
     held = state.circuits[start.index]
     seen_va = abs(meter.voltage_v * meter.current_a)
+    legs = settings.loads.circuits[start.index].legs
+    if measured is None:
+        return state
+    carried_va = sum(va for leg, va in zip(("L1", "L2"), measured[:2], strict=True) if legs in (leg, "L12"))
+    if seen_va > LEARN_SHARE * carried_va:
+        return state
     if seen_va <= LEARN_SHARE * known(settings.loads.circuits[start.index], held).running_va:
         return state
     return replace(state, circuits=with_circuit(state, start.index, replace(held, learned_va=seen_va)))

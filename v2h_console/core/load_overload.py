@@ -70,7 +70,7 @@ def shed(
     )
     helpless_ns = state.helpless_since_ns
     if due and now_ns - state.shed_at_ns >= SURGE_HOLD_NS:
-        following = shed_excess(settings, state, senses, loads_va, bounds, now_ns)
+        following = shed_excess(settings, state, senses, loads_va, bounds, now_ns, its_doing=not fell)
         if following is not state:
             return following
         helpless_ns = now_ns if helpless_ns is None else helpless_ns
@@ -100,15 +100,21 @@ def shed_excess(
     loads_va: PathsVa,
     bounds: PathsVa,
     now_ns: int,
+    *,
+    its_doing: bool = True,
 ) -> LoadState:
     """Shed what brings every path under what it carries for ever, in one command; the waits double.
 
+    Not ``its_doing``: the limit fell, and no circuit is to blame for that.
     Since when it has been too much stays: what is still over after this shed has taken effect has had its time.
     """
     circuits = list(state.circuits)
     for index, path in excess(settings, state, senses, loads_va, bounds, now_ns):
         reason = f"{PATHS[path]} was over its {bounds[path]:.0f} VA"
-        circuits[index] = tripped(circuits[index], reason, now_ns)
+        held = circuits[index]
+        circuits[index] = (
+            tripped(held, reason, now_ns) if its_doing else hold(held, reason, now_ns + READMIT_NS, now_ns)
+        )
     if tuple(circuits) == state.circuits:
         return state
     return replace(
@@ -165,7 +171,8 @@ def metered_va(state: LoadState, senses: Senses, index: int, now_ns: int) -> flo
 def draws(state: LoadState, senses: Senses, index: int, now_ns: int) -> bool:
     """Unknown counts as drawing: a silent meter must not protect a circuit from being shed."""
     meter = _meter(state, senses, index, now_ns)
-    return meter is None or meter.power_w is None or meter.power_w > 20.0
+    # A meter that was wired the wrong way round counts backwards.
+    return meter is None or meter.power_w is None or abs(meter.power_w) > 20.0
 
 
 def _meter(state: LoadState, senses: Senses, index: int, now_ns: int) -> CircuitReading | None:

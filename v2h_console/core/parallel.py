@@ -34,6 +34,8 @@ from v2h_drivers.capabilities import (
 
 #: Three periods of a unit's state frame: longer is silence (fault class 61).
 UNIT_LIMIT_MS = 60.0
+#: A car joins again only so much above its stop.
+CLEAR_PCT = 1.0
 NO_ANGLE = "its angle is unknown"
 DEAD_PU = 0.05
 DEAD_BUS_NS = 100 * NS_PER_MS
@@ -137,6 +139,7 @@ def hear_foreign(state: ParallelState, heard: ForeignCommand | None) -> Parallel
 
 def update(
     settings: ParallelSettings,
+    car: CarSettings,
     state: ParallelState,
     senses: Senses,
     *,
@@ -144,8 +147,11 @@ def update(
     tied: bool,
     settled: bool,
     now_ns: int,
+    started: bool = False,
 ) -> ParallelState:
-    """Who may run with the primary now. ``settled``: the island has stood long enough to join others to it."""
+    """Who may run with the primary now. ``settled``: the island has stood long enough to join others to it; ``started``:
+    the core has just begun, and a unit that the last run had chosen may form until the controller lets go of it. ``car``:
+    what each unit's own car must have left, and within what its word counts."""
     if not state.units:
         return state
     rival = next(
@@ -156,12 +162,12 @@ def update(
         ),
         None,
     )
-    if rival is not None:
+    if rival is not None and not started:
         text = f"inverter {rival} makes a frequency of its own"
         state = replace(state, second_master=text)
     if not lit and not tied:
         return _alone(state, senses, now_ns)
-    return _share(settings, state, settled or tied, now_ns)
+    return _share(settings, car, state, settled or tied, now_ns)
 
 
 def _forms(unit: Unit, now_ns: int) -> bool:
@@ -200,7 +206,9 @@ def _alone(state: ParallelState, senses: Senses, now_ns: int) -> ParallelState:
     return replace(state, mask=1 << state.primary, dead_since_ns=since_ns)
 
 
-def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_ns: int) -> ParallelState:
+def _share(
+    settings: ParallelSettings, car: CarSettings, state: ParallelState, settled: bool, now_ns: int
+) -> ParallelState:
     """Lit, or on the grid: drop who must not stay, join the next who may."""
     units = list(state.units)
     next_join_ns = state.next_join_ns
@@ -208,10 +216,11 @@ def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_
         if index == state.primary:
             continue
         wrong = _wrong(settings, unit, now_ns)
+        empty = "" if wrong else _car_wrong(unit, car, now_ns)
         if unit.joined:
-            if wrong == NO_ANGLE:
-                # The bus itself has gone: nobody's fault but the primary's.
-                units[index] = replace(unit, joined=False, in_phase_since_ns=None, reason=wrong)
+            if wrong == NO_ANGLE or empty:
+                # The bus itself has gone, or its car has given what it has: nothing that the unit did.
+                units[index] = replace(unit, joined=False, in_phase_since_ns=None, reason=wrong or empty)
             elif wrong:
                 units[index] = replace(
                     unit,
@@ -222,8 +231,10 @@ def _share(settings: ParallelSettings, state: ParallelState, settled: bool, now_
                     reason=_why_out(settings, unit.drops + 1, wrong),
                 )
             continue
-        if wrong or not _in_window(settings, unit):
-            reason = unit.reason if unit.drops >= settings.most_drops else wrong or "not in phase yet"
+        if wrong or empty or not _in_window(settings, unit):
+            reason = (
+                unit.reason if unit.drops >= settings.most_drops else wrong or empty or "not in phase yet"
+            )
             units[index] = replace(unit, in_phase_since_ns=None, reason=reason)
             continue
         since_ns = unit.in_phase_since_ns if unit.in_phase_since_ns is not None else now_ns
@@ -260,6 +271,19 @@ def _wrong(settings: ParallelSettings, unit: Unit, now_ns: int) -> str:
         return NO_ANGLE
     if abs(reading.phase_deg) > settings.drop_phase_deg:
         return f"{reading.phase_deg:+.0f}° out of phase"
+    return ""
+
+
+def _car_wrong(unit: Unit, settings: CarSettings, now_ns: int) -> str:
+    """Why this secondary's car must not be drawn from (I7): each has its own reserve. Unknown is a reason."""
+    car = fresh(unit.car, now_ns, settings.fresh_ms)
+    if car is None or car.soc_pct is None or car.dc_voltage_v is None:
+        return "its car is not heard"
+    least_pct = settings.stop_soc_pct + (0.0 if unit.joined else CLEAR_PCT)
+    if car.soc_pct < least_pct:
+        return f"its car is at {car.soc_pct:.0f} %, it needs {least_pct:.0f} %"
+    if not settings.dc_lo_v <= car.dc_voltage_v <= settings.dc_hi_v:
+        return f"its car's DC side is at {car.dc_voltage_v:.0f} V"
     return ""
 
 

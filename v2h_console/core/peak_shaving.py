@@ -27,11 +27,11 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Ev
         return state, ()
     before = state.tariff
     senses = state.senses
-    nothing_new = senses.wall_clock is before.clock.reading and senses.inverter is before.status
+    nothing_new = senses.wall_clock == before.clock.reading and senses.inverter == before.status
     if nothing_new and not before.engaged:
         return state, ()
     after = tariff.update(settings.tariff, before, _seen(settings, state, now_ns), senses.wall_clock, now_ns)
-    if not after.engaged and after.status is not senses.inverter:
+    if not after.engaged and after.status != senses.inverter:
         after = replace(after, status=senses.inverter)
     return replace(state, tariff=after), _told(before, after, now_ns)
 

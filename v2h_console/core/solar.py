@@ -87,7 +87,7 @@ def update(
     if tied:
         return SolarState() if state.raised_hz or state.kept_off else state
     status = fresh(senses.inverter, now_ns, STATUS_LIMIT_MS)
-    if not lit or status is None or status is state.status:
+    if not lit or status is None or status == state.status:
         return state
     charging_w = _charging_w(senses, status, now_ns)
     if charging_w is None:

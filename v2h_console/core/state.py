@@ -52,6 +52,7 @@ class FaultCause(str, Enum):
     NONE = ""
     BOOT = "boot"
     NOT_OPEN = "not_open"
+    UNHEARD = "unheard"
     DISAGREEMENT = "disagreement"
     UNBIDDEN = "unbidden"
     BACKFEED = "backfeed"

@@ -148,12 +148,15 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
     machine = state.islanding
     if settings.parallel.units:
         stood_ns = now_ns - machine.since_ns
+        patience_ms = _use_of_car(settings, state, now_ns).patience_ms
         kept = parallel.update(
             settings.parallel,
+            replace(settings.car, fresh_ms=settings.car.fresh_ms + patience_ms),
             state.parallel,
             state.senses,
             lit=machine.mode in (*_ISLAND_MODES, Mode.CLOSING_SYNC, Mode.HANDBACK),
             tied=machine.mode is Mode.TIED,
+            started=now_ns - state.started_ns < HANDOVER_NS,
             settled=machine.mode is Mode.ISLANDED and stood_ns >= settings.parallel.settle_s * NS_PER_S,
             now_ns=now_ns,
         )
@@ -163,7 +166,8 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
             state = _elect(settings, state, now_ns, events)
     # An owner that hands over speaks until the next one does: only what is heard later is a second master.
     settled = now_ns - state.started_ns >= HANDOVER_NS
-    if settled and state.senses.foreign_command is not state.parallel.foreign:
+    # Not by identity: a state that was handed over holds equal values, and other objects.
+    if settled and state.senses.foreign_command != state.parallel.foreign:
         state = replace(state, parallel=parallel.hear_foreign(state.parallel, state.senses.foreign_command))
     return lockouts.second_master(state)
 
@@ -183,7 +187,8 @@ def _elect(settings: Settings, state: State, now_ns: int, events: list[Event]) -
         state,
         parallel=elected,
         senses=senses,
-        car=car_reserve.update(settings.car, state.car, senses, now_ns),
+        # Another car: what was counted, doubted and averaged of the lost one's says nothing of it.
+        car=car_reserve.update(settings.car, car_reserve.CarState(session=state.car.session), senses, now_ns),
         # What the lost one owed is not the next one's debt.
         islanding=replace(state.islanding, form_not_before_ns=now_ns, emptied=False),
     )

@@ -46,7 +46,7 @@ def update(settings: SupplySettings, state: SupplyState, senses: Senses, now_ns:
     waiting = (state.failing_since_ns is not None) != state.stop or (
         state.stop and state.good_since_ns is not None
     )
-    if reading is state.reading and not waiting:
+    if not waiting and (reading is state.reading or reading == state.reading):
         return state
     volts, minutes = reading.supply_v, reading.hold_up_min
     on_battery = volts < settings.mains_v

@@ -162,7 +162,7 @@ def _stop(state: TariffState, now_ns: int) -> TariffState:
 def _follow(settings: TariffSettings, state: TariffState, seen: Seen, now_ns: int) -> TariffState:
     """Once for each answer of the inverter, so that the result does not depend on how often the core is stepped."""
     status = seen.status
-    if status is None or status.power_w is None or status is state.status:
+    if status is None or status.power_w is None or status == state.status:
         return state
     given_w = status.power_w
     close_w = max(CONFIRM_W, CONFIRM_SHARE * state.power_w)

@@ -42,7 +42,8 @@ def update(state: ClockState, reading: WallClock | None, now_ns: int) -> ClockSt
     """Judge the newest reading and its age. Returns the same object while nothing changes."""
     if reading is None:
         return state
-    if reading is not state.reading:
+    # Equal values in another object (a state that was handed over) are no news.
+    if reading is not state.reading and reading != state.reading:
         state = _hear(state, reading)
     doubt = _doubt(state, reading, now_ns)
     return state if doubt == state.doubt else replace(state, doubt=doubt)

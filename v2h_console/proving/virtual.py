@@ -174,7 +174,6 @@ class VirtualSite:
             step_function=self._step_function,
         )
         self.run.modes.append((now_ns, state.islanding.mode))
-        self.disk.unwritten = None
         self.owner_runs = True
         if self.modbus is not None:
             self.modbus.begin()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.core.storage import LATCH
@@ -29,7 +31,10 @@ class VirtualDisk:
         self.torn = ""
 
     def found(self, now_ns: int) -> LatchReceipt:
-        """What a start reads."""
+        """What a start reads: what the disk did not take was kept aside, as locked."""
+        if self.unwritten is not None:
+            self.unwritten = replace(self.unwritten, locked=True)
+            return LatchReceipt(self.unwritten.sequence, True, self.unwritten.kept)
         if not self.torn or (self.torn == "older" and now_ns >= self._durable_at_ns):
             return self._receipt()
         return torn_latch.found(self._newest, self._older, self.torn, self._seed)

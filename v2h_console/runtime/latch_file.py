@@ -11,6 +11,8 @@ import threading
 import zlib
 from collections import deque
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -66,6 +68,23 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
         return DAMAGED
 
 
+def find_latch(path: Path, aside: Path | None, disk: Disk = DISK) -> tuple[LatchReceipt, PersistLatch | None]:
+    """What a start takes for the latch, and what it must write where only the copy ``aside`` has it.
+
+    The copy is written when the disk takes nothing: below /run it outlives the process, though no loss of power. What
+    it says counts when it is newer, as locked whatever it says: a clearing counts from the disk alone.
+    """
+    found = read_latch(path, disk)
+    if aside is None:
+        return found, None
+    copy = read_latch(aside, disk)
+    if copy.sequence <= found.sequence:
+        return found, None
+    # A record on disk that cannot be read may be newer still: what it locks stays locked.
+    kept = replace(copy.kept, lk_close=copy.kept.lk_close or found.kept.lk_close)
+    return LatchReceipt(copy.sequence, True, kept), PersistLatch(copy.sequence, True, "kept aside", kept)
+
+
 def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
     """Replace the record durably. Raises OSError."""
     kept = record.kept
@@ -98,11 +117,14 @@ class LatchWriter(threading.Thread):
         path: Path,
         receipts: deque[LatchReceipt],
         *,
+        aside: Path | None = None,
         disk: Disk = DISK,
         failed: Callable[[str], None] = unheard,
     ) -> None:
+        """``aside``: where a record goes that the disk does not take."""
         super().__init__(name="latch-writer", daemon=True)
         self._path = path
+        self._aside, self._aside_sequence = aside, 0
         self._receipts = receipts
         self._disk = disk
         self._failed = failed
@@ -134,11 +156,21 @@ class LatchWriter(threading.Thread):
         try:
             write_latch(self._path, record, self._disk)
         except OSError as error:
+            self._keep_aside(record)
             self._say(error.strerror or str(error))
             return False
         self._receipts.append(LatchReceipt(record.sequence, record.locked, record.kept))
         self._say("")
         return True
+
+    def _keep_aside(self, record: PersistLatch) -> None:
+        """What a person forbade must outlive this process, though the disk is full: once for each record."""
+        if self._aside is None or self._aside_sequence == record.sequence:
+            return
+        with suppress(OSError):
+            self._disk.make_folder(self._aside.parent)
+            write_latch(self._aside, record, self._disk)
+            self._aside_sequence = record.sequence
 
     def _say(self, failure: str) -> None:
         if failure != self.failure:

@@ -22,7 +22,7 @@ from v2h_console.core.storage import LATCH
 from v2h_console.runtime import hand_over, snapshots
 from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
-from v2h_console.runtime.latch_file import LatchWriter, read_latch
+from v2h_console.runtime.latch_file import LatchWriter, find_latch
 from v2h_console.runtime.recorder import IncidentWriter, Ring
 from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.runtime.what_if_lines import WhatIfLines
@@ -55,6 +55,7 @@ class Owner:
         audit: AuditWriter | None = None,
         helm: str = "",
         twin: bool = False,
+        latch_aside: Path | None = None,
     ) -> None:
         self._settings = settings
         self._bus = bus
@@ -64,10 +65,16 @@ class Owner:
         self._helm = helm
         self._what_if = WhatIfLines()
         self._inbox = Inbox()
-        self._inbox.receipts.append(read_latch(latch_path))
+        found, unwritten = find_latch(latch_path, latch_aside)
+        self._inbox.receipts.append(found)
         self._latch = LatchWriter(
-            latch_path, self._inbox.receipts, failed=lambda failure: self.report_storage(LATCH, failure)
+            latch_path,
+            self._inbox.receipts,
+            aside=latch_aside,
+            failed=lambda failure: self.report_storage(LATCH, failure),
         )
+        if unwritten is not None:
+            self._latch.submit(unwritten)
         self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
         self.incidents = (
             None

@@ -10,6 +10,7 @@ from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.lock import Held, OwnerLock
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
+from v2h_console.session import place
 from v2h_console.site.reader import Site
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring.devices import open_fast, slow_devices
@@ -72,4 +73,5 @@ def build(
         incidents=root / INCIDENTS_FOLDER,
         audit=AuditWriter(root / audit.FOLDER),
         twin=site.comm.twin,
+        latch_aside=root / place.FOLDER / LATCH_FILE,
     )
