@@ -349,3 +349,19 @@ def test_a_unit_that_the_last_run_had_chosen_may_form_while_the_core_begins() ->
     assert not group.state.second_master
     group.tick()
     assert "makes a frequency of its own" in group.state.second_master
+
+
+def test_one_stray_command_counts_once_however_often_the_state_is_handed_over() -> None:
+    house = House.tied()
+    house.run_ms(600, tick_ms=20)
+    house.now_ns += TICK_NS
+    house.observe((*house.plant.readings(house.now_ns), ForeignCommand(house.now_ns, Quality.GOOD)))
+    for _ in range(5):
+        foreign = house.state.parallel.foreign
+        assert foreign is not None
+        # Decoded again, the same command is another object.
+        handed = replace(house.state.parallel, foreign=ForeignCommand(foreign.at_ns, foreign.quality))
+        house.state = replace(house.state, parallel=handed)
+        house.run_ms(100, tick_ms=20)
+    assert house.state.parallel.foreign_heard == 1
+    assert not house.state.parallel.second_master

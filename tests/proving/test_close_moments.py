@@ -98,3 +98,40 @@ def test_a_car_at_its_stop_is_not_emptied_further_by_the_inverter_beside_the_gri
     assert course.violations == []
     assert not course.site.world.inverter.gate_on
     assert course.site.world.car.soc_pct > 20.29
+
+
+def test_an_inverter_that_fell_silent_does_not_keep_a_dark_house_off_the_grid() -> None:
+    steps = (
+        Step(5.0, "grid.loss"),
+        Step(12.0, "fault.inject", {"fault": "parallel.primary_lost"}),
+        Step(30.0, "ev.unplug"),
+        Step(40.0, "grid.return"),
+    )
+    start = Start(enter_service_s=15.0, inverters=2)
+    course = JudgedSite(Scenario("silent", 75.0, start, steps), 0).play()
+    assert course.violations == []
+    assert ended(course) == "tied"
+
+
+def test_a_restart_while_the_second_inverter_forms_is_no_rival() -> None:
+    steps = (
+        Step(5.0, "grid.loss"),
+        Step(12.0, "fault.inject", {"fault": "parallel.primary_lost"}),
+        Step(20.0, "owner.restart"),
+        Step(30.0, "grid.return"),
+    )
+    course = JudgedSite(Scenario("again", 75.0, Start(enter_service_s=15.0, inverters=2), steps), 0).play()
+    assert course.violations == []
+    assert ended(course) == "tied"
+    lit_s = [at_s for at_s in truths(course, "house.restored") if at_s > 20.0]
+    assert lit_s[0] < 21.0
+
+
+def test_the_next_primary_s_car_is_judged_by_itself() -> None:
+    """The first car is at its end, the second full: no leap of one car's charge."""
+    steps = (Step(5.0, "grid.loss"), Step(12.0, "fault.inject", {"fault": "ev.soc_low", "pct": 20.5}))
+    start = Start(enter_service_s=15.0, inverters=3)
+    course = JudgedSite(Scenario("two cars", 40.0, start, steps), 0).play()
+    assert course.violations == []
+    assert ended(course) == "islanded"
+    assert len([event for event in course.run.events if event.code == "PRIMARY_CHANGED"]) == 1

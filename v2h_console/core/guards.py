@@ -23,6 +23,8 @@ from v2h_drivers.capabilities import InverterMode
 RESIDUAL_PU = 0.25
 #: The house counts as lit from here (half cycle), as back from FORMED_PU (SOGI, after its rise).
 LIT_PU = 0.88
+#: The controller turns gates off 100 ms after the last command that wants them on.
+GATES_OFF_NS = 120 * NS_PER_MS
 FORMED_PU = 0.9
 #: The most for a source of up to 500 kVA.
 MOST_PHASE_DEG = 20.0
@@ -156,6 +158,10 @@ def grid_is_fresh(settings: Settings, state: State, now_ns: int) -> bool:
 
 def bus_is_dead(state: State, now_ns: int) -> bool:
     """Both house legs under 0.05 pu and every gate confirmed off, at this instant."""
+    machine = state.islanding
+    told_off = machine.mode is Mode.CLOSING_DEAD or (
+        machine.mode is Mode.DARK and now_ns - machine.since_ns >= GATES_OFF_NS
+    )
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
     return (
@@ -165,7 +171,7 @@ def bus_is_dead(state: State, now_ns: int) -> bool:
         and max(house.l1_pu, house.l2_pu) < DEAD_PU
         and inverter is not None
         and not inverter.gate_on
-        and parallel.gates_off(state.parallel)
+        and parallel.gates_off(state.parallel, now_ns, told_off=told_off)
     )
 
 

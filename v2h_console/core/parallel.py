@@ -334,9 +334,15 @@ def elect(state: ParallelState, senses: Senses, index: int) -> tuple[ParallelSta
     )
 
 
-def gates_off(state: ParallelState) -> bool:
-    """Every gate that is heard of is off. The controller itself turns a silent unit's off with the others."""
-    return not any(unit.reading is not None and unit.reading.gate_on for unit in state.units)
+def gates_off(state: ParallelState, now_ns: int, *, told_off: bool) -> bool:
+    """Every gate that is heard of is off. ``told_off``: all have been told so for longer than it takes; the controller
+    itself turns a silent unit's off with the others, and its last word from before says nothing any more."""
+    return not any(
+        unit.reading is not None
+        and unit.reading.gate_on
+        and not (told_off and fresh(unit.reading, now_ns, UNIT_LIMIT_MS) is None)
+        for unit in state.units
+    )
 
 
 def reset(state: ParallelState) -> ParallelState:
