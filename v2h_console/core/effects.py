@@ -184,15 +184,19 @@ def _fault_over(view: View, state: State) -> Outcome:
     islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
     relay = relay_times.opened(state.relay, state.proof.opened_at_ns)
     event = _event(view, "MID_PROVEN_OPEN_LATE", Severity.WARNING, "The MID is proven open at last.")
+    return Outcome(_dark(view, replace(state, islanding=islanding, transfer=record, relay=relay)), (event,))
+
+
+def _dark(view: View, state: State) -> State:
+    """Out of a fault: what ran on the island before it must be off, and seen to be, before anything forms (I10)."""
     loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
-    following = replace(state, islanding=islanding, transfer=record, relay=relay, loads=loads)
-    return Outcome(following, (event,))
+    return replace(state, loads=loads)
 
 
 def _reset(view: View, state: State) -> Outcome:
     islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
     event = _event(view, "LOCKOUT_RESET", Severity.INFO, "Lockout reset by a person; the MID is proven open.")
-    return Outcome(replace(state, islanding=islanding), (event,))
+    return Outcome(_dark(view, replace(state, islanding=islanding)), (event,))
 
 
 def _apart(view: View, state: State) -> Outcome:
@@ -206,7 +210,8 @@ def _apart(view: View, state: State) -> Outcome:
         lk_close="" if before.lk_close == street_side.BACKFEED else before.lk_close,
     )
     text = "No back-feed: the street lives on beside the dark house. It had come back while the house was formed."
-    return Outcome(replace(state, islanding=islanding), (_event(view, "STREET_APART", Severity.INFO, text),))
+    following = _dark(view, replace(state, islanding=islanding))
+    return Outcome(following, (_event(view, "STREET_APART", Severity.INFO, text),))
 
 
 def _syncing(view: View, state: State) -> Outcome:
