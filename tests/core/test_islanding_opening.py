@@ -258,22 +258,6 @@ def test_a_person_resets_a_contradiction_once_the_mid_is_proven_open() -> None:
     house.until(Mode.ISLANDED)
 
 
-def test_what_ran_on_the_island_is_off_before_a_reset_lets_it_be_formed_again() -> None:
-    house = House.islanded()
-    house.run_ms(400_000, tick_ms=100)
-    heavy = [index for index, circuit in enumerate(house.settings.loads.circuits) if circuit.heavy]
-    assert not all(house.state.loads.circuits[index].shed for index in heavy), "they have returned"
-    house.plant.stuck_contacts = (False, True)
-    house.until(Mode.FAULT_OPEN)
-    house.plant.stuck_contacts = None
-    house.run_ms(200)
-    house.tick(OrderKind.RESET_LOCKOUT)
-    assert all(house.state.loads.circuits[index].shed for index in heavy)
-    house.must_be(Mode.DARK, Mode.FORMING)
-    house.until(Mode.ISLANDED)
-    assert all(house.state.loads.circuits[index].shed for index in heavy)
-
-
 def test_a_reset_without_proof_is_refused_and_leaves_the_gates_off() -> None:
     house = House.tied()
     house.plant.welded = True

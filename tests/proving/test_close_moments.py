@@ -135,3 +135,19 @@ def test_the_next_primary_s_car_is_judged_by_itself() -> None:
     assert course.violations == []
     assert ended(course) == "islanded"
     assert len([event for event in course.run.events if event.code == "PRIMARY_CHANGED"]) == 1
+
+
+def test_what_ran_on_the_island_is_off_before_a_reset_lets_it_be_formed_again() -> None:
+    steps = (
+        Step(5.0, "grid.loss"),
+        Step(140.0, "fault.inject", {"fault": "mid.uncommanded_close"}),
+        Step(150.0, "fault.clear", {"fault": "mid.uncommanded_close"}),
+        Step(160.0, "operator.reset_lockout"),
+    )
+    start = Start(enter_service_s=15.0, loads_on=("furnace_fan", "well_pump"))
+    course = JudgedSite(Scenario("reset", 165.0, start, steps), 0).play()
+    assert course.violations == []
+    off_s = [at_s for at_s in truths(course, "circuit.switch_opened") if at_s >= 160.0]
+    forms_s = [at_s for at_s in truths(course, "form.on") if at_s >= 160.0]
+    assert off_s
+    assert max(off_s) < forms_s[0]
