@@ -107,7 +107,8 @@ class EnergyJudge:
             most_w = BLIND_LIMIT_W
         elif self._around.lied_for(now_ns, "ct.off") > LIAR_NS:
             most_w = HALF_LIMIT_W
-        blind = reachable and most_w is not None and scene.limit_w > most_w
+        # With its gate off it gives nothing, and what it is not heard by cannot set its limit.
+        blind = reachable and scene.gate_on and most_w is not None and scene.limit_w > most_w
         if self._blind.update(blind, now_ns) > LIMIT_PATIENCE_NS:
             self._violate("I4", now_ns, f"{scene.limit_w:.0f} W allowed on a blind sensor")
         silent_ns = self._around.lied_for(now_ns, "ev.silent")
