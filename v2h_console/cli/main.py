@@ -84,7 +84,7 @@ def guarded(program: str, run: Callable[[], int]) -> int:
         sys.stderr.close()
         return 1
     except OSError as error:
-        where = f"{error.filename}: " if error.filename else "what it says cannot be written: "
+        where = f"{error.filename}: " if error.filename else ""
         print(f"{program}: {where}{error.strerror or error}", file=sys.stderr)
         _give_up_stdout()
         return 2

@@ -46,10 +46,8 @@ def lines(settings: Settings, state: State, loads: tuple[LoadView, ...], now_ns:
         ]
         told += _spare([load.name for index, load in enumerate(loads) if state.loads.spare_mask >> index & 1])
         return tuple(told) or ("Nothing is held off.",)
-    if state.car.refusal:
-        return (f"No backup: {state.car.refusal}. Nothing would be lit.",)
-    if limit_w < discharge_limit.LEAST_W:
-        return (f"No backup: {discharge_limit.refusal(settings, state)}. Nothing would be lit.",)
+    if no_backup := state.car.refusal or discharge_limit.refusal(settings, state):
+        return (f"No backup: {no_backup}. Nothing would be lit.",)
     car = state.senses.car
     soc_pct = state.car.known_soc_pct
     if car is None or car.capacity_wh is None or soc_pct is None:
