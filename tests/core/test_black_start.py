@@ -62,20 +62,30 @@ def test_four_faults_of_the_inverter_in_a_row_need_a_person() -> None:
 
 def test_a_car_that_comes_and_goes_climbs_nothing_and_lights_the_house_when_it_is_back() -> None:
     house = House.islanded()
-    for _ in range(6):
+    waits_s = []
+    for _ in range(7):
         house.plant.silent = frozenset({CarStatus})
         house.until(Mode.DARK, within_ms=1_500)
-        house.run_ms(3_000, tick_ms=20)
+        dark_ns = house.now_ns
         house.plant.silent = frozenset()
-        house.until(Mode.ISLANDED, within_ms=500)
+        house.until(Mode.ISLANDED, within_ms=61_000, tick_ms=20)
+        waits_s.append((house.now_ns - dark_ns) / 1e9)
+    assert waits_s == pytest.approx([2.2, 4.2, 8.2, 16.2, 32.2, 60.2, 60.2], abs=0.3), (
+        "it blinks ever more slowly"
+    )
     assert not house.state.islanding.lk_form
     assert house.state.islanding.form_tries == 0
+    house.run_ms(61_000, tick_ms=50)
+    house.plant.silent = frozenset({CarStatus})
+    house.until(Mode.DARK, within_ms=1_500)
+    house.plant.silent = frozenset()
+    house.until(Mode.ISLANDED, within_ms=2_500)
 
 
 def test_an_emptied_car_starts_the_house_again_only_a_clear_percent_above_its_reserve() -> None:
     house = House.islanded()
     house.plant.soc_pct = 20.9
-    house.until(Mode.DARK, within_ms=100)
+    house.until(Mode.DARK, within_ms=700)
     house.plant.soc_pct = 21.1
     house.run_ms(5_000, tick_ms=20)
     house.must_be(Mode.DARK)

@@ -78,11 +78,31 @@ def test_a_doubt_outlives_the_process() -> None:
     assert judged_from(car_reserve.with_doubt(CarState(), None), message(20, 60.0)).known_soc_pct == 60.0
 
 
-def test_a_leap_below_the_reserve_stops_at_once() -> None:
+def test_a_leap_below_the_reserve_stops_with_the_second_message_that_says_so() -> None:
     state = judged(message(0, 40.0), message(1, 15.0))
+    assert state.soc.doubted_since_ns is not None
+    assert not state.stop
+    state = judged_from(state, message(1.4, 15.0))
+    assert not state.stop
+    state = judged_from(state, message(1.6, 15.0))
     assert state.stop
     assert state.refusal
-    assert state.soc.doubted_since_ns is not None
+
+
+def test_one_garbled_charge_turns_no_house_dark_and_is_forgotten() -> None:
+    state = judged(message(0, 40.0), message(0.3, 0.0), message(0.6, 40.0))
+    assert state.soc.doubted_since_ns is None
+    assert state.known_soc_pct == 40.0
+
+
+def test_a_low_report_that_comes_right_again_is_believed_in_the_dark_too() -> None:
+    low = judged(message(0, 40.0), *(message(1 + at, 5.0) for at in range(3)))
+    assert low.stop
+    dark = [message(4 + at, 5.0, amps=0.0) for at in range(20)]
+    assert judged_from(low, *dark).stop
+    right = judged_from(low, *dark, message(25, 40.0, amps=0.0))
+    assert right.known_soc_pct == 40.0
+    assert not right.stop
 
 
 def test_a_charge_that_creeps_up_while_it_discharges_is_doubted() -> None:

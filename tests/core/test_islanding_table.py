@@ -13,6 +13,8 @@ from tests.core import (
 )
 from tests.core.edges import COVERED, all_rows
 from v2h_console.core import effects, islanding, islanding_document, mode_commands
+from v2h_console.core.car_reserve import CarState
+from v2h_console.core.car_session import SessionState
 from v2h_console.core.state import IslandingState, Mode, State
 
 #: Importing them is what declares their rows, whatever part of the tests is run.
@@ -46,10 +48,13 @@ def test_opening_is_the_first_thing_that_is_asked_in_every_mode_that_holds_the_m
         assert events[:2] == ["operator", "loss"], mode
 
 
+READY = CarState(session=SessionState(refusal=""))
+
+
 def test_what_the_modes_command() -> None:
     commanded = {}
     for mode in Mode:
-        control = mode_commands.request(State(islanding=IslandingState(mode=mode)))
+        control = mode_commands.request(State(islanding=IslandingState(mode=mode), car=READY))
         words = ("open_mid", "close_mid", "gate", "form")
         commanded[mode.value] = " ".join(word for word in words if getattr(control, word))
     assert commanded == {

@@ -144,7 +144,7 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
     elif settled and (refusal := discharge_limit.refusal(settings, state)):
         yield "NO_POWER_ALLOWED", Severity.WARNING, f"No backup: {refusal}."
     if car.soc.doubted_since_ns is not None:
-        text = "The car's charge leapt or rose under load: the lower of report and count is taken."
+        text = "The car's charge leapt, or rose or stood still under load: the lower of report and count is taken."
         yield "SOC_IMPLAUSIBLE", Severity.WARNING, text
     if car.pack.high:
         text = f"The pack's resistance is {car.pack.resistance_ohm:.2f} ohm, usual is 0.05 to 0.15."

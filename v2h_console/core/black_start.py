@@ -20,8 +20,10 @@ from v2h_console.core.state import State
 FORM_RETRY_S = (2, 10, 60)
 #: An island that stood this long forgets earlier failed starts.
 FORGET_TRIES_S = 60
-#: A stop that ends by itself waits this long, so that a plug that chatters starts nothing.
+#: A stop that ends by itself waits this long, so that a plug that chatters starts nothing; twice as long each time that
+#: the island then did not stand for a minute, up to the most.
 SOFT_RETRY_S = 2
+SOFT_RETRY_MOST_S = 60
 #: A car that was stopped at the reserve starts again only this much above it: the last digit must not light a house.
 RESTART_MARGIN_PCT = 1.0
 #: What ends LK_FORM, for the person who reads the lockout.
@@ -50,7 +52,7 @@ def failed(settings: Settings, state: State, now_ns: int) -> Failure:
         text = f"No voltage within 200 ms. Next try in {wait_s} s."
         event = Event(now_ns, "INVERTER_DID_NOT_FORM", Severity.ALARM, text)
     loads = replace(state.loads, drop_more_tiers=min(3, tries))
-    loads = load_manager.drop_for_forming(settings, loads, state.car.shed, now_ns)
+    loads = load_manager.drop_for_forming(settings, loads, state.car.shed, now_ns, dark=True)
     return Failure(replace(state, islanding=islanding, loads=loads), event)
 
 
@@ -60,20 +62,22 @@ def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) ->
     why = soft or overdraw.reason(state.loads, state.senses, now_ns) or "the inverter stopped"
     event = Event(now_ns, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
     if stood_ns >= FORGET_TRIES_S * NS_PER_S:
-        state = replace(state, islanding=replace(state.islanding, form_tries=0))
+        state = replace(state, islanding=replace(state.islanding, form_tries=0, soft_stops=0))
     if soft:
-        not_before_ns = now_ns + SOFT_RETRY_S * NS_PER_S
+        stops = state.islanding.soft_stops
+        wait_s = min(SOFT_RETRY_S << stops, SOFT_RETRY_MOST_S)
         state = replace(
             state,
             islanding=replace(
                 state.islanding,
-                form_not_before_ns=not_before_ns,
+                form_not_before_ns=now_ns + wait_s * NS_PER_S,
+                soft_stops=stops + 1 if wait_s < SOFT_RETRY_MOST_S else stops,
                 emptied=state.islanding.emptied or state.car.stop,
             ),
         )
     else:
         state = failed(settings, state, now_ns).state
-    loads = load_manager.drop_for_forming(settings, state.loads, state.car.shed, now_ns)
+    loads = load_manager.drop_for_forming(settings, state.loads, state.car.shed, now_ns, dark=True)
     return Failure(replace(state, loads=loads), event)
 
 

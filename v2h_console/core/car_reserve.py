@@ -13,7 +13,7 @@ from v2h_console.core.reserve_end import RUNG_LATE, RUNG_NONE, RUNG_SOON, RUNG_S
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, CarSettings
 from v2h_console.core.soc import SocState
-from v2h_drivers.capabilities import CarSource, CarStatus
+from v2h_drivers.capabilities import CarSource, CarStage, CarStatus
 
 #: How old a native link's word may be; a polled one is judged by the site's setting.
 NATIVE_FRESH_MS = {CarSource.ISO_15118: 500.0, CarSource.CHADEMO: 300.0}
@@ -46,8 +46,8 @@ class CarState:
 
     ``known_soc_pct`` is the charge that is believed, not always the one reported. ``runtime_s`` is the time to the
     end named by ``ends_by`` at the present load, ``planned_s`` with all that waits; ``ended_pct``: the charge at which
-    the pack's end stopped the island, until it is charged or the grid is back. ``spared``: at the stop, and until it is a
-    clear 1 % above: nothing is drawn from it, not even for the inverter beside the grid.
+    the pack's end stopped the island, until it is charged or the grid is back. ``spared``: not known, or at the
+    stop and until it is a clear 1 % above: nothing is drawn from it, not even for the inverter beside the grid.
     """
 
     own_refusal: str = "the car has not been heard"
@@ -67,6 +67,9 @@ class CarState:
     dc_voltage_v: float | None = None
     judged_at_ns: int | None = None
     soc: SocState = SocState()
+    #: The plug was out, or is; and since when the contactors have been closed again after that, until it has been judged.
+    unplugged: bool = False
+    anew_since_ns: int | None = None
     pack: PackState = PackState()
     trend: LimitTrend = LimitTrend()
     session: SessionState = SessionState()
@@ -103,7 +106,7 @@ class CarState:
         """The charge that matters where a full car is the danger: the higher of report and count."""
         if self.known_soc_pct is None or self.soc.doubted_since_ns is None:
             return self.known_soc_pct
-        return max(self.known_soc_pct, self.soc.reported_pct)
+        return max(self.soc.counted_pct, self.soc.reported_pct)
 
 
 def with_doubt(state: CarState, doubted_pct: int | None) -> CarState:
@@ -128,7 +131,7 @@ def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, 
     """Judge the car. Unknown is never enough: a silent car refuses."""
     session = car_session.update(settings, state.session, senses, now_ns)
     if session is not state.session:
-        state = replace(state, session=session)
+        state = _follow_plug(replace(state, session=session), senses)
     if not use.lit and state.rung.rung is not RUNG_NONE:
         state = replace(state, rung=Rung())
     if use.tied and state.ended_pct is not None:
@@ -144,6 +147,18 @@ def update(settings: CarSettings, state: CarState, senses: Senses, now_ns: int, 
     return _judge(settings, state, car, car.soc_pct, senses, use)
 
 
+def _follow_plug(state: CarState, senses: Senses) -> CarState:
+    """A plug that was out: another car may hang on it, and what was counted of the last one says nothing of it."""
+    heard = senses.car_session
+    if heard is None:
+        return state
+    if heard.stage is CarStage.UNPLUGGED:
+        return state if state.unplugged else replace(state, unplugged=True, anew_since_ns=None)
+    if state.unplugged and heard.stage is CarStage.ENERGISED:
+        return replace(state, unplugged=False, anew_since_ns=heard.at_ns)
+    return state
+
+
 def _unknown(state: CarState, refusal: str, judged_at_ns: int | None) -> CarState:
     return replace(
         state,
@@ -152,6 +167,7 @@ def _unknown(state: CarState, refusal: str, judged_at_ns: int | None) -> CarStat
         planned_s=None,
         ends_by="",
         mean_w=None,
+        spared=True,
         dc_voltage_v=None,
         judged_at_ns=judged_at_ns,
     )
@@ -160,7 +176,9 @@ def _unknown(state: CarState, refusal: str, judged_at_ns: int | None) -> CarStat
 def _judge(
     settings: CarSettings, state: CarState, car: CarStatus, reported_pct: float, senses: Senses, use: Use
 ) -> CarState:
-    doubt = soc.update(state.soc, car, reported_pct, tied=use.tied)
+    # A status from before the contactors closed may still be the last car's.
+    anew = state.anew_since_ns is not None and car.at_ns > state.anew_since_ns
+    doubt = soc.update(state.soc, car, reported_pct, tied=use.tied, plugged_anew=anew)
     soc_pct = doubt.believed_pct
     behind = pack.update(state.pack, car, soc_pct)
     link = senses.car_session
@@ -194,6 +212,7 @@ def _judge(
         dc_voltage_v=car.dc_voltage_v,
         judged_at_ns=car.at_ns,
         soc=doubt,
+        anew_since_ns=None if anew else state.anew_since_ns,
         pack=behind,
         trend=trend,
     )

@@ -18,7 +18,7 @@ RETRY_AFTER_NS = (2 * NS_PER_S, 10 * NS_PER_S, 60 * NS_PER_S)
 #: What the registers round, and what the current limit on the bus does.
 SHOWN_WITHIN_W, SHOWN_WITHIN = 100.0, 0.02
 EFFECT_WITHIN_W, EFFECT_WITHIN = 240.0, 0.03
-_OWN = "inverter"
+_OWN, _CAR = "inverter", "car"
 #: With less than this no house is formed: it is what the inverter itself takes.
 LEAST_W = 100.0
 
@@ -35,7 +35,7 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
         limits.append((settings.inverter.max_discharge_w / 2.0, "load current sensors"))
     if state.car.session.limit_w is not None:
         # While it is unknown the car refuses altogether: no number stands for that.
-        limits.append((state.car.session.limit_w, "car"))
+        limits.append((state.car.session.limit_w, _CAR))
     most_a = settings.car.max_discharge_a
     if most_a is not None:
         # While the voltage is unknown the lowest that is allowed counts: it gives the fewest watts.
@@ -51,6 +51,12 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
 def allowed_power_w(settings: Settings, state: State) -> tuple[float, str]:
     """Most power that the inverter may give now, and the limit that binds."""
     return min(limits_w(settings, state))
+
+
+def may_start_w(settings: Settings, state: State) -> float:
+    """With what a house may be lit; a car that refuses altogether lights none, and what it will allow is not known yet."""
+    limits = limits_w(settings, state)
+    return min(limit for limit, name in limits if name != _CAR or not state.car.session.refusal)
 
 
 def refusal(settings: Settings, state: State) -> str:

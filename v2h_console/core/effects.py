@@ -78,6 +78,7 @@ def _opening(view: View, state: State) -> Outcome:
         state.islanding,
         operator_hold=state.islanding.operator_hold or view.open_ordered,
         form_tries=0,
+        soft_stops=0,
         form_not_before_ns=rests_ns,
         contact_grace_until_ns=rests_ns,
     )
@@ -189,7 +190,7 @@ def _fault_over(view: View, state: State) -> Outcome:
 
 def _dark(view: View, state: State) -> State:
     """Out of a fault: what ran on the island before it must be off, and seen to be, before anything forms (I10)."""
-    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
+    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns, dark=True)
     return replace(state, loads=loads)
 
 
@@ -313,6 +314,7 @@ def _tied(view: View, state: State) -> Outcome:
         state.islanding,
         close_tries=0,
         form_tries=0,
+        soft_stops=0,
         # What stands by meanwhile stays where it is: a second master, a DC side that a person must look at.
         gate_in_tied=not state.parallel.second_master and not state.car.session.lock(view.now_ns),
         contact_grace_until_ns=0,

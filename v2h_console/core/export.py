@@ -20,11 +20,14 @@ CURRENTS_LIMIT_MS = 100.0
 
 @dataclass(frozen=True, slots=True)
 class ExportState:
-    """Watts into the grid: ``most_w`` of the window that began at ``since_ns``, and of the two before it."""
+    """Watts into the grid: ``most_w`` of the window that began at ``since_ns``, and of the two before it. ``newest_w``
+    joins them with the look after it: where currents collapse with the grid, the powers that were polled before stand a
+    while longer, and would pass for export in the very moment in which it is asked for."""
 
     looked_ns: int = 0
     since_ns: int = 0
     most_w: float = 0.0
+    newest_w: float = 0.0
     before_w: tuple[float, float] = (0.0, 0.0)
     known_ns: int | None = None
 
@@ -44,7 +47,8 @@ def update(state: ExportState, senses: Senses, now_ns: int) -> ExportState:
         state = replace(state, since_ns=now_ns, most_w=0.0, before_w=(state.most_w, state.before_w[0]))
     if export_w is None:
         return replace(state, looked_ns=now_ns)
-    return replace(state, looked_ns=now_ns, known_ns=now_ns, most_w=max(state.most_w, export_w))
+    most_w = max(state.most_w, state.newest_w)
+    return replace(state, looked_ns=now_ns, known_ns=now_ns, most_w=most_w, newest_w=export_w)
 
 
 def _export_w(senses: Senses, now_ns: int) -> float | None:

@@ -3,7 +3,7 @@
 A lockout and an MID that a person opened outlive the process: else a restart would close what a line worker opened.
 So do a circuit that overloaded the island again and again and a switch that does not open: else the first outage after
 a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
-the report that had emptied the car.
+the report that had emptied the car. So does the discharge limit that a person set.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
@@ -56,7 +56,8 @@ def take_receipts(
         wanted = replace(wanted, wanted_kept=kept)
     loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
     car = car_reserve.with_doubt(state.car, kept.doubted_soc_pct)
-    state = replace(state, islanding=islanding, latch=wanted, loads=loads, car=car)
+    limit_w = kept.operator_limit_w if state.operator_limit_w is None else state.operator_limit_w
+    state = replace(state, islanding=islanding, latch=wanted, loads=loads, car=car, operator_limit_w=limit_w)
     said = _said(settings, replace(kept, culprits=(), doubted=()), loads)
     if not said:
         # All of it was about circuits that the load table no longer has.
@@ -81,6 +82,9 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             ""
             if soc_pct is None
             else f"the car's charge is doubted, and counts as {soc_pct} % until it has settled on the grid",
+            ""
+            if kept.operator_limit_w is None
+            else f"the discharge limit was set to {kept.operator_limit_w / 1000:.1f} kW",
         )
         if text
     )
@@ -96,6 +100,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         islanding.operator_hold,
         *remembered(settings, state.loads),
         state.car.doubted_pct,
+        state.operator_limit_w,
     )
 
 

@@ -26,6 +26,8 @@ SETTLED_SHARE = 0.15
 SETTLE_LEAST_NS = NS_PER_S
 #: A circuit that draws this much more than the table says raises the table.
 LEARN_SHARE = 1.2
+#: An inverter's power is polled; older than this it says nothing of what is drawn now.
+POWER_LIMIT_MS = 1_500.0
 RESERVE_IS_LOW = "the car's reserve is low"
 RESTS = "its compressor rests"
 
@@ -41,8 +43,13 @@ class Source:
     car: CarState | None = None
 
 
-def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, now_ns: int) -> LoadState:
-    """Before the inverter forms: heavy loads and tier 4 off, more tiers after each failed start."""
+def drop_for_forming(
+    settings: Settings, state: LoadState, shed_reserve: bool, now_ns: int, *, dark: bool = False
+) -> LoadState:
+    """Before the inverter forms: heavy loads and tier 4 off, more tiers after each failed start.
+
+    ``dark``: the house has no voltage now, and what has stopped with it must rest before it starts again.
+    """
     worst_tier = 4 - state.drop_more_tiers
     following = []
     for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True):
@@ -55,6 +62,8 @@ def drop_for_forming(settings: Settings, state: LoadState, shed_reserve: bool, n
                 else "held for the first minute of islanding"
             )
             following.append(hold(held, reason, None, now_ns))
+        elif dark and circuit.min_off_s:
+            following.append(hold(held, RESTS, now_ns + int(circuit.min_off_s * NS_PER_S), now_ns))
         else:
             following.append(held)
     following = drop_cold_pickup(settings, following, state.may_start_w(settings), now_ns)
@@ -182,7 +191,8 @@ def update_island(
     if measured is not None:
         state = _keep_peaks(settings, state, senses, measured, source, now_ns)
     if loads_va is None:
-        loads_va = load_admission.table_sum(_believed_on(settings, state, senses, now_ns))
+        table_va = load_admission.table_sum(_believed_on(settings, state, senses, now_ns))
+        loads_va = _at_least(table_va, senses, source.units, now_ns)
     before = state.circuits
     state = load_overload.shed(
         settings, state, senses, loads_va, limit_w, source.units, now_ns, hold_ns=source.hold_ns
@@ -267,6 +277,15 @@ def _measured_va(senses: Senses, now_ns: int) -> PathsVa | None:
     return one, two, max(one, two) if currents.n_a is None else abs(currents.n_a) * NOMINAL_V
 
 
+def _at_least(table_va: PathsVa, senses: Senses, units: int, now_ns: int) -> PathsVa:
+    """The table's sum, raised to what the inverters say that they give: where no current is known, that much is."""
+    inverter = fresh(senses.inverter, now_ns, POWER_LIMIT_MS)
+    if inverter is None or inverter.power_w is None or table_va[0] + table_va[1] <= 0.0:
+        return table_va
+    share = inverter.power_w * units / (table_va[0] + table_va[1])
+    return table_va if share <= 1.0 else (table_va[0] * share, table_va[1] * share, table_va[2] * share)
+
+
 def _believed_on(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> list[Circuit]:
     """Connected, or stuck, and not known to rest."""
     feedback = fresh(senses.load_feedback, now_ns, LOAD_FEEDBACK_LIMIT_MS)
@@ -297,7 +316,8 @@ def _follow_start(
     relays = fresh(senses.relays, now_ns, CIRCUIT_LIMIT_MS)
     asked = relays is not None and relays.closed_mask >> start.index & 1
     if feedback is not None and asked and not feedback.closed_mask >> start.index & 1:
-        held = hold(state.circuits[start.index], "its switch did not close", None, now_ns)
+        again_ns = now_ns + load_overload.READMIT_NS
+        held = hold(state.circuits[start.index], "its switch did not close", again_ns, now_ns)
         return replace(state, circuits=with_circuit(state, start.index, held), start=None)
     settled = measured is not None and all(
         abs(va - expected) <= SETTLED_SHARE * max(expected, 1.0)
@@ -404,6 +424,10 @@ class _Admission:
         circuit = known(self._settings.loads.circuits[index], held)
         share = READMIT_SHARE if held.trips else 1.0
         found = load_admission.refusal(circuit, self.base_va, self._on, self._bounds, share)
+        if not found and load_overload.ceiling_unseen(
+            circuit, self._state, self._senses, index, self._now_ns
+        ):
+            found = load_overload.UNSEEN
         car = self._source.car
         if found or car is None:
             return found

@@ -23,10 +23,13 @@ OVERLOAD_HOLD_NS = 2 * NS_PER_S
 #: Over the 10 s limit for this long: what passes sooner belongs to the 100 ms window. It also lets a shed take effect
 #: before the next: frame 25 ms, switch 15 ms, half cycle 8 ms.
 SURGE_HOLD_NS = 60 * NS_PER_MS
+#: For so long after a limit fell, what is too much is its doing; a second fall within it belongs to the first.
+FALL_NS = 500 * NS_PER_MS
 #: A circuit's meter is polled; older than this it says nothing.
 CIRCUIT_LIMIT_MS = 10_000.0
 #: Drawing this much beyond its ceiling, a circuit that has one goes.
 CEILING_SHARE = 1.05
+UNSEEN = "its meter is silent, and it has a ceiling while islanded"
 
 
 def shed(
@@ -44,9 +47,11 @@ def shed(
 
     ``hold_ns``: for how long an excess over the continuous limit alone is left to pass.
     """
-    fell_from_w = state.limit_w
     if limit_w != state.limit_w or units != state.units:
         lost = units < state.units and state.units > 1
+        if limit_w < state.limit_w:
+            from_w = max(state.limit_w, state.fell_from_w) if _falls(state, now_ns) else state.limit_w
+            state = replace(state, fell_ns=now_ns, fell_from_w=from_w)
         state = replace(state, limit_w=limit_w, units=units)
         if lost and state.spare_mask:
             return _shed_spare(state, now_ns)
@@ -61,7 +66,11 @@ def shed(
     if surge:
         surge_since_ns = now_ns if state.surge_since_ns is None else state.surge_since_ns
     # The load was within the limit until the limit fell: no motor starts here.
-    fell = limit_w < fell_from_w and not _over(loads_va, continuous_va(settings, fell_from_w, units))
+    fell = (
+        _falls(state, now_ns)
+        and limit_w < state.fell_from_w
+        and not _over(loads_va, continuous_va(settings, state.fell_from_w, units))
+    )
     due = (
         peak
         or fell
@@ -70,13 +79,19 @@ def shed(
     )
     helpless_ns = state.helpless_since_ns
     if due and now_ns - state.shed_at_ns >= SURGE_HOLD_NS:
-        following = shed_excess(settings, state, senses, loads_va, bounds, now_ns, its_doing=not fell)
+        following = shed_excess(
+            settings, state, senses, loads_va, bounds, now_ns, its_doing=not fell, urgent=peak
+        )
         if following is not state:
             return following
         helpless_ns = now_ns if helpless_ns is None else helpless_ns
     return replace(
         state, over_since_ns=over_since_ns, surge_since_ns=surge_since_ns, helpless_since_ns=helpless_ns
     )
+
+
+def _falls(state: LoadState, now_ns: int) -> bool:
+    return state.fell_ns is not None and now_ns - state.fell_ns < FALL_NS
 
 
 def _over(va: PathsVa, limit_va: PathsVa) -> bool:
@@ -102,14 +117,19 @@ def shed_excess(
     now_ns: int,
     *,
     its_doing: bool = True,
+    urgent: bool = False,
 ) -> LoadState:
-    """Shed what brings every path under what it carries for ever, in one command; the waits double.
+    """Shed what brings every path under what it carries for ever, in one command; the waits double. ``urgent``: there is
+    no time to look first whether one that seems to rest is to blame.
 
     Not ``its_doing``: the limit fell, and no circuit is to blame for that.
     Since when it has been too much stays: what is still over after this shed has taken effect has had its time.
     """
     circuits = list(state.circuits)
-    for index, path in excess(settings, state, senses, loads_va, bounds, now_ns):
+    chosen = excess(settings, state, senses, loads_va, bounds, now_ns)
+    if not urgent:
+        chosen = _resting_first(settings, state, senses, chosen, now_ns)
+    for index, path in chosen:
         reason = f"{PATHS[path]} was over its {bounds[path]:.0f} VA"
         held = circuits[index]
         circuits[index] = (
@@ -152,6 +172,26 @@ def excess(
         for index in smallest_set(able, leg, loads_va[path] - bounds[path] - cleared_va):
             gone[index] = path
     return sorted(gone.items())
+
+
+def _resting_first(
+    settings: Settings, state: LoadState, senses: Senses, chosen: list[tuple[int, int]], now_ns: int
+) -> list[tuple[int, int]]:
+    """Before the lowest tier goes, what is connected above it and rests by its meter: a meter that lies hides what is too
+    much, and what truly rests loses nothing by waiting. If it was not that, the next shed comes ``SURGE_HOLD_NS`` later."""
+    lowest = min((settings.loads.circuits[index].tier for index, _ in chosen), default=0)
+    paths = sorted({path for _, path in chosen})
+    resting = [
+        (index, next(path for path in paths if path == 2 or on_leg_va(circuit, path) > 0.0))
+        for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
+        if circuit.tier > lowest
+        and not held.shed
+        and not draws(state, senses, index, now_ns)
+        and any(path == 2 or on_leg_va(circuit, path) > 0.0 for path in paths)
+    ]
+    if not resting:
+        return chosen
+    return sorted([one for one in chosen if settings.loads.circuits[one[0]].tier > lowest] + resting)
 
 
 def _drawn(state: LoadState, senses: Senses, index: int, circuit: Circuit, now_ns: int) -> Circuit:
@@ -197,11 +237,27 @@ def keep_ceilings(settings: Settings, state: LoadState, senses: Senses, now_ns: 
     for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True)):
         if circuit.island_ceiling_va is None or held.shed:
             continue
+        if ceiling_unseen(circuit, senses, index, now_ns):
+            circuits[index] = hold(held, UNSEEN, now_ns + READMIT_NS, now_ns)
+            continue
         va = metered_va(state, senses, index, now_ns)
         if va is not None and va > CEILING_SHARE * circuit.island_ceiling_va:
             reason = f"drew {va:.0f} VA, its ceiling while islanded is {circuit.island_ceiling_va:.0f} VA"
             circuits[index] = tripped(held, reason, now_ns)
     return state if tuple(circuits) == state.circuits else replace(state, circuits=tuple(circuits))
+
+
+def ceiling_unseen(circuit: Circuit, senses: Senses, index: int, now_ns: int) -> bool:
+    """Whether this circuit has a ceiling and a meter that has fallen silent: it may draw anything. One that was never
+    heard is not there; then the ceiling is the setting of the charging station itself."""
+    if circuit.island_ceiling_va is None or index >= len(senses.circuits):
+        return False
+    heard = senses.circuits[index]
+    if heard is None:
+        return False
+    return (
+        fresh(heard, now_ns, CIRCUIT_LIMIT_MS) is None or heard.voltage_v is None or heard.current_a is None
+    )
 
 
 def plan_spare(

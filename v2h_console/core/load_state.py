@@ -47,8 +47,8 @@ class Start:
 class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
     when a path has been over its continuous and its 10 s limit; ``helpless_since_ns``: since when it has been with
-    nothing left to shed; ``limit_w`` and ``units``: limit and
-    inverters at the last look; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
+    nothing left to shed; ``limit_w`` and ``units``: limit and inverters at the last look; ``fell_ns`` and ``fell_from_w``:
+    when the limit last fell, and from where, with what it fell by shortly before; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
     switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
     island was lit; ``start_w``: what the inverter may give where it is to light the house, ``None`` = its setting."""
 
@@ -62,6 +62,8 @@ class LoadState:
     helpless_since_ns: int | None = None
     shed_at_ns: int = 0
     limit_w: float = 0.0
+    fell_ns: int | None = None
+    fell_from_w: float = 0.0
     units: int = 1
     spare_mask: int = 0
     peaks: Peaks = Peaks()

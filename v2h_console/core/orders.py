@@ -134,6 +134,7 @@ def _reset_lockouts(taken: Taken, now_ns: int) -> None:
         lk_form="",
         lk_close="",
         form_tries=0,
+        soft_stops=0,
         form_not_before_ns=0,
         close_tries=0,
         gate_in_tied=True,

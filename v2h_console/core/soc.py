@@ -1,8 +1,8 @@
 """Whether the car's word about its charge can be true: jumps, and rises while it gives power (fault class 28).
 
 A charge moves with the energy that leaves the pack, a few thousandths of a per cent a second. A report that leaps is
-held against the count of what was drawn, and the lower of both counts until they agree or the report has settled.
-A higher report settles only on the grid and at rest: a house that was emptied down to its reserve and stands dark has
+held against the count of what was drawn, and the lower of both is believed until they agree or the report has settled;
+a lower one only once it has stood for half a second, so that one garbled message does not turn a house dark. A report that does not move while 2 % are drawn is doubted from where it stood. A higher report settles only on the grid and at rest: a house that was emptied down to its reserve and stands dark has
 nothing that could have charged the car, and the report that leapt is the one that emptied it.
 """
 
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_drivers.capabilities import CarStatus
 
 #: No house or charger moves a car's charge faster than this.
@@ -18,6 +19,12 @@ MOST_PCT_PER_S = 2.0
 ROUNDING_PCT = 1.5
 #: So long the report must have settled before it is believed again.
 SETTLE_NS = 30_000_000_000
+#: So long a report that leapt down must stand before it counts; a tenth of a per cent takes ten times as long to draw.
+CONFIRM_NS = 500_000_000
+#: A report that stands still while so much of the pack is drawn cannot be true, whatever it is rounded to.
+STILL_PCT = 2.0
+#: A pack's watt hours a per cent fall with its voltage: a count by power alone is short by so much at the lower end.
+COUNT_MARGIN = 1.05
 #: After a silence this long the count means nothing: another car may hang on the cable.
 GAP_NS = 10_000_000_000
 #: Less than this is standby, not discharge.
@@ -26,46 +33,60 @@ DISCHARGING_W = 50.0
 
 @dataclass(frozen=True, slots=True)
 class SocState:
-    """``believed_pct``: what the reserve is judged by. ``lowest_pct``: lowest report of this discharge.
-    ``doubted_since_ns``: when the report last leapt, while it is doubted; ``rests_since_ns``: since when the grid has
-    been there and nothing drawn from the car."""
+    """``believed_pct``: what the reserve is judged by; ``counted_pct``: what it would be by what was drawn alone.
+    ``lowest_pct``: lowest report of this discharge. ``doubted_since_ns``: when the report last leapt, while it is doubted;
+    ``lower_since_ns``: since when it lies below the count; ``rests_since_ns``: since when the grid has been there and
+    nothing drawn from the car; ``still_drawn_pct``: what was drawn since the report last moved."""
 
     at_ns: int | None = None
     reported_pct: float = 0.0
     believed_pct: float = 0.0
+    counted_pct: float = 0.0
     lowest_pct: float = 0.0
     doubted_since_ns: int | None = None
+    lower_since_ns: int | None = None
     rests_since_ns: int | None = None
+    still_drawn_pct: float = 0.0
 
 
 def remembered(doubted_pct: float) -> SocState:
     """Nothing heard yet, and a doubt from before the start: more than this is not believed."""
-    return SocState(believed_pct=doubted_pct, doubted_since_ns=0)
+    return SocState(believed_pct=doubted_pct, counted_pct=doubted_pct, doubted_since_ns=0)
 
 
-def update(state: SocState, car: CarStatus, reported_pct: float, *, tied: bool) -> SocState:
-    """Take one message of the car; the same message twice changes nothing. ``tied``: the house is on the grid."""
+def update(
+    state: SocState, car: CarStatus, reported_pct: float, *, tied: bool, plugged_anew: bool = False
+) -> SocState:
+    """Take one message of the car; the same message twice changes nothing. ``tied``: the house is on the grid;
+    ``plugged_anew``: the plug was out since the last message, and this may be another car."""
     at_ns = car.at_ns
     if state.at_ns == at_ns:
         return state
+    if plugged_anew:
+        return _believed(at_ns, reported_pct, reported_pct)
     if state.at_ns is None and state.doubted_since_ns is not None:
         lower_pct = min(reported_pct, state.believed_pct)
-        return SocState(at_ns, reported_pct, lower_pct, lower_pct, at_ns)
+        return SocState(at_ns, reported_pct, lower_pct, lower_pct, lower_pct, at_ns)
     if state.at_ns is None or at_ns - state.at_ns > GAP_NS:
-        return SocState(at_ns, reported_pct, reported_pct, reported_pct)
+        return _believed(at_ns, reported_pct, reported_pct)
     elapsed_s = (at_ns - state.at_ns) / 1e9
     discharging = car.dc_power_w is not None and car.dc_power_w > DISCHARGING_W
     leapt = abs(reported_pct - state.reported_pct) > max(ROUNDING_PCT, MOST_PCT_PER_S * elapsed_s)
     rose = discharging and reported_pct - state.lowest_pct > ROUNDING_PCT
     lowest_pct = min(state.lowest_pct, reported_pct) if discharging else reported_pct
     since_ns = state.doubted_since_ns
-    if leapt or (rose and since_ns is None):
+    drawn_pct = _drawn_pct(car, elapsed_s)
+    still_pct = 0.0 if reported_pct != state.reported_pct else max(0.0, state.still_drawn_pct + drawn_pct)
+    stuck = still_pct >= STILL_PCT
+    if leapt or ((rose or stuck) and since_ns is None):
         since_ns = at_ns
     if since_ns is None:
-        return SocState(at_ns, reported_pct, reported_pct, lowest_pct)
-    # A creeping rise has been believed so far: count from where it began.
-    from_pct = min(state.believed_pct, state.lowest_pct) if rose else state.believed_pct
-    counted_pct = from_pct - _drawn_pct(car, elapsed_s)
+        return replace(_believed(at_ns, reported_pct, lowest_pct), still_drawn_pct=still_pct)
+    # What has been believed so far is counted from where it began: a creeping rise, a report that stood still.
+    from_pct = min(state.counted_pct, state.lowest_pct) if rose else state.counted_pct
+    if stuck and state.doubted_since_ns is None:
+        from_pct -= state.still_drawn_pct
+    counted_pct = max(0.0, from_pct - drawn_pct)
     higher = reported_pct > counted_pct
     rests_since_ns = None
     if tied and not discharging:
@@ -75,19 +96,32 @@ def update(state: SocState, car: CarStatus, reported_pct: float, *, tied: bool) 
         # Under load, and without the grid, nothing but an error lifts a charge.
         settles_ns = at_ns if rests_since_ns is None else max(since_ns, rests_since_ns)
     if abs(reported_pct - counted_pct) <= ROUNDING_PCT or at_ns - settles_ns >= SETTLE_NS:
-        return SocState(at_ns, reported_pct, reported_pct, reported_pct)
+        return _believed(at_ns, reported_pct, reported_pct)
+    lower_since_ns = None if higher else at_ns if state.lower_since_ns is None else state.lower_since_ns
+    stands = lower_since_ns is not None and at_ns - lower_since_ns >= CONFIRM_NS
     return SocState(
         at_ns,
         reported_pct,
-        max(0.0, min(counted_pct, reported_pct)),
-        state.lowest_pct if higher else lowest_pct,
+        reported_pct if stands else counted_pct,
+        counted_pct,
+        state.lowest_pct if higher or not stands else lowest_pct,
         since_ns,
+        lower_since_ns,
         rests_since_ns,
+        still_pct,
     )
 
 
+def _believed(at_ns: int, pct: float, lowest_pct: float) -> SocState:
+    return SocState(at_ns, pct, pct, pct, lowest_pct)
+
+
 def _drawn_pct(car: CarStatus, elapsed_s: float) -> float:
-    """Per cent of the pack that left it; 0 where the car does not say how large it is or what it gives."""
+    """Per cent of the pack that left it, on the safe side; 0 where the car does not say how large it is or what it gives."""
     if car.capacity_wh is None or car.capacity_wh <= 0.0 or car.dc_power_w is None:
         return 0.0
-    return 100.0 * car.dc_power_w * elapsed_s / 3600.0 / car.capacity_wh
+    soh_pct = 100.0 if car.soh_pct is None else car.soh_pct
+    if soh_pct <= 0.0:
+        return 0.0
+    drawn_pct = 100.0 * car.dc_power_w * elapsed_s / 3600.0 / (car.capacity_wh * soh_pct / 100.0)
+    return drawn_pct * COUNT_MARGIN if drawn_pct > 0.0 else drawn_pct

@@ -75,6 +75,7 @@ class IslandingState:
     lk_close: str = ""
     operator_hold: bool = False
     form_tries: int = 0
+    soft_stops: int = 0
     form_not_before_ns: int = 0
     close_tries: int = 0
     close_not_before_ns: int = 0

@@ -245,7 +245,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
         car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state, now_ns)),
-        supply=supply.update(settings.supply, state.supply, senses, now_ns),
+        supply=supply.update(settings.supply, state.supply, senses, now_ns, lit=mode not in _UNLIT_MODES),
     )
 
 
@@ -295,7 +295,7 @@ def _time_transfer(
 
 def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
     dark = state.islanding.mode in _UNLIT_MODES
-    start_w = discharge_limit.allowed_power_w(settings, state)[0] if dark else None
+    start_w = discharge_limit.may_start_w(settings, state) if dark else None
     looked = load_switches.look(settings, state.loads, state.senses, start_w=start_w, now_ns=now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)

@@ -17,6 +17,10 @@ from v2h_drivers.capabilities import Supply
 
 #: Fifteen periods of the SUPPLY frame.
 SUPPLY_LIMIT_MS = 1_500.0
+#: A transfer is shorter than this; what is dark for longer charges no buffer.
+DARK_NS = 2 * NS_PER_S
+#: After so long in a house that is lit again the charger must show.
+CHARGES_NS = 10 * NS_PER_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +37,25 @@ class SupplyState:
     reason: str = ""
     failing_since_ns: int | None = None
     good_since_ns: int | None = None
+    #: Since when the house, which charges the buffer, has been dark; and when it was lit again after that.
+    dark_since_ns: int | None = None
+    relit_ns: int | None = None
 
 
-def update(settings: SupplySettings, state: SupplyState, senses: Senses, now_ns: int) -> SupplyState:
-    """Judge the newest reading. Returns the same object while nothing new was said and no time runs."""
+def update(
+    settings: SupplySettings, state: SupplyState, senses: Senses, now_ns: int, *, lit: bool = True
+) -> SupplyState:
+    """Judge the newest reading. Returns the same object while nothing new was said and no time runs. ``lit``: the house has
+    voltage. In a dark one the buffer runs down, and nothing would be gained by not lighting it."""
+    state = _follow_house(state, now_ns, lit)
     reading = fresh(senses.supply, now_ns, SUPPLY_LIMIT_MS)
     if reading is None or reading.supply_v is None:
         if senses.supply is None:
             return state
         why = "the controller does not say how its supply is"
         return replace(state, reading=None, low=True, reason=state.reason if state.stop else why)
+    if state.relit_ns is not None and not _excused(state, now_ns):
+        state = replace(state, relit_ns=None, reading=None)
     waiting = (state.failing_since_ns is not None) != state.stop or (
         state.stop and state.good_since_ns is not None
     )
@@ -51,7 +64,10 @@ def update(settings: SupplySettings, state: SupplyState, senses: Senses, now_ns:
     volts, minutes = reading.supply_v, reading.hold_up_min
     on_battery = volts < settings.mains_v
     failing = volts < settings.stop_v or (
-        on_battery and minutes is not None and minutes < settings.stop_hold_up_min
+        on_battery
+        and not _excused(state, now_ns)
+        and minutes is not None
+        and minutes < settings.stop_hold_up_min
     )
     low = failing or volts < settings.warn_v or minutes is None or minutes < settings.warn_hold_up_min
     good = volts >= settings.recovered_v and not failing
@@ -70,7 +86,25 @@ def update(settings: SupplySettings, state: SupplyState, senses: Senses, now_ns:
         reason=_words(settings, volts, minutes, failing, low, stop),
         failing_since_ns=failing_since,
         good_since_ns=good_since,
+        dark_since_ns=state.dark_since_ns,
+        relit_ns=state.relit_ns,
     )
+
+
+def _follow_house(state: SupplyState, now_ns: int, lit: bool) -> SupplyState:
+    if not lit:
+        return state if state.dark_since_ns is not None else replace(state, dark_since_ns=now_ns)
+    if state.dark_since_ns is None:
+        return state
+    was_dark = now_ns - state.dark_since_ns >= DARK_NS
+    return replace(state, dark_since_ns=None, relit_ns=now_ns if was_dark else state.relit_ns)
+
+
+def _excused(state: SupplyState, now_ns: int) -> bool:
+    """Whether a buffer that runs down says nothing of its charger."""
+    if state.dark_since_ns is not None:
+        return now_ns - state.dark_since_ns >= DARK_NS
+    return state.relit_ns is not None and now_ns - state.relit_ns < CHARGES_NS
 
 
 def _words(
@@ -103,4 +137,6 @@ def deadlines_ns(settings: SupplySettings, state: SupplyState) -> tuple[int, ...
         ends.append(state.failing_since_ns + int(settings.confirm_ms * NS_PER_MS))
     if state.stop and state.good_since_ns is not None:
         ends.append(state.good_since_ns + int(settings.recover_s * NS_PER_S))
+    if state.relit_ns is not None:
+        ends.append(state.relit_ns + CHARGES_NS)
     return tuple(ends)

@@ -63,6 +63,10 @@ class Times:
 
 #: So many runs are in the high tariff, or come into it.
 TARIFF_SHARE = 0.1
+#: So many houses have further inverters, each with a car of its own, whatever comes to them; but not what is told by the
+#: bytes of the one device, or asks for the tariff, which a house of several does not follow.
+MORE_CARS_SHARE = 0.08
+SINGLE = ("modbus.", "clock.")
 #: In so many runs the street's own breaker tries again, once, while the house changes over.
 RECLOSER_SHARE = 0.2
 #: So many faults wait for one of these moments: (mode, most seconds after it was entered).
@@ -378,12 +382,21 @@ def plan(seed: int, faults: Sequence[str]) -> Plan:
     stepping = [*(one.name for one in mishaps), *(one.fault for one in ambushes)].count("clock.steps")
     if own.random() < TARIFF_SHARE or stepping:
         start = replace(start, local_hour=own.uniform(16.9, 20.5), soc_pct=own.uniform(48.0, 95.0))
-    if any(one.name.startswith("parallel.") for one in mishaps) or any(
-        one.fault.startswith("parallel.") for one in ambushes
-    ):
-        start = replace(start, inverters=random.Random(f"{seed}/inverters").randint(2, 4))
+    chosen = [*(one.name for one in mishaps), *(one.fault for one in ambushes)]
+    own = random.Random(f"{seed}/inverters")
+    parallel = any(name.startswith("parallel.") for name in chosen)
+    if parallel or (own.random() < MORE_CARS_SHARE and not any(name.startswith(SINGLE) for name in chosen)):
+        start = _with_more_cars(start, own)
     ordered = tuple(sorted((line for line in lines if line.s < end_s), key=lambda line: line.s))
     return Plan(seed, Scenario(f"seed {seed}", end_s, start, ordered), tuple(mishaps), tuple(ambushes))
+
+
+def _with_more_cars(start: Start, draw: Draw) -> Start:
+    """Two to four inverters; every other further car is as full as the first, the others are anything."""
+    inverters = draw.randint(2, 4)
+    first_pct = 50.0 if start.soc_pct is None else start.soc_pct
+    further = tuple(draw.choice((first_pct, draw.uniform(20.0, 95.0))) for _ in range(inverters - 1))
+    return replace(start, inverters=inverters, further_soc_pct=further)
 
 
 def _ambush(draw: Draw, name: str, at_s: float, made: Lines, *, boots: bool) -> Ambush:

@@ -36,6 +36,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     culprits: tuple[str, ...] = ()
     doubted: tuple[str, ...] = ()
     doubted_soc_pct: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
+    operator_limit_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -60,6 +61,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
             record.culprits,
             record.doubted,
             record.doubted_soc_pct,
+            record.operator_limit_w,
         )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
@@ -99,6 +101,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.culprits,
             kept.doubted,
             kept.doubted_soc_pct,
+            kept.operator_limit_w,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)

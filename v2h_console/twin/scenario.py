@@ -247,6 +247,8 @@ class Start:
     boot: bool = False
     enter_service_s: float = 300.0
     inverters: int = 1
+    #: The charge of each further inverter's car, in their order; one that is not told of is as full as the first.
+    further_soc_pct: tuple[float, ...] = ()
     #: The local hour on the wall; only the tariff asks for it.
     local_hour: float = 12.0
 
@@ -275,7 +277,11 @@ class Scenario:
             )
             house = replace(house, circuits=circuits)
         if start.inverters > 1:
-            more = tuple(UnitData(f"Inverter {n}", house.car) for n in range(2, start.inverters + 1))
+            soc_pct = (*start.further_soc_pct, *[house.car.soc_pct] * start.inverters)
+            more = tuple(
+                UnitData(f"Inverter {n}", replace(house.car, soc_pct=soc_pct[n - 2]))
+                for n in range(2, start.inverters + 1)
+            )
             house = replace(house, units=more)
         return house
 
@@ -308,6 +314,10 @@ def read(path: Path, house: House | None = None) -> Scenario:
 def parse(text: str, name: str, house: House | None = None) -> Scenario:
     """The scenario in ``text``; ``name`` is the file's, for errors."""
     return _Reader(text, name, (house or House()).circuits).scenario()
+
+
+def _is_percent(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0.0 <= value <= 100.0
 
 
 class _Reader:
@@ -379,6 +389,7 @@ class _Reader:
             raise self._fail("start must be a table: [start]", key="start")
         values: Params = {}
         loads_on: tuple[str, ...] | None = None
+        further: tuple[float, ...] = ()
         for key, value in table.items():
             if key == "loads_on":
                 if not isinstance(value, list) or any(load not in self._loads for load in value):
@@ -386,16 +397,26 @@ class _Reader:
                         f"loads_on must be a list of {', '.join(self._loads)}", "[start]", 0, key
                     )
                 loads_on = tuple(str(load) for load in value)
+            elif key == "further_soc_pct":
+                if not isinstance(value, list) or not all(_is_percent(soc_pct) for soc_pct in value):
+                    raise self._fail(
+                        "further_soc_pct must be a list of numbers from 0 to 100 %", "[start]", 0, key
+                    )
+                further = tuple(float(soc_pct) for soc_pct in value)
             elif key in _START:
                 values[key] = self._checked(_START[key], value, key, "[start]", 0)
             else:
-                allowed = ", ".join((*_START, "loads_on"))
+                allowed = ", ".join((*_START, "further_soc_pct", "loads_on"))
                 raise self._fail(f"unknown key {key!r}: allowed are {allowed}", "[start]", 0, key)
 
         def number(key: str) -> float | None:
             value = values.get(key)
             return value if isinstance(value, float) else None
 
+        inverters = int(number("inverters") or 1)
+        if len(further) >= inverters:
+            text = f"further_soc_pct must name at most {inverters - 1} cars: one for each inverter after the first"
+            raise self._fail(text, "[start]", 0, "further_soc_pct")
         enter_s, hour = number("enter_service_s"), number("local_hour")
         return Start(
             number("soc_pct"),
@@ -404,7 +425,8 @@ class _Reader:
             loads_on,
             bool(values.get("boot", False)),
             300.0 if enter_s is None else enter_s,
-            int(number("inverters") or 1),
+            inverters,
+            further,
             12.0 if hour is None else hour,
         )
 

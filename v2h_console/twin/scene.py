@@ -33,13 +33,14 @@ class Scene:
     power_w: float
     limit_w: float
     heatsink_c: float
-    #: What the inverter carries, and the circuits whose switch is closed, and those that run.
+    #: What the inverter carries (one of several: its part), the circuits whose switch is closed, and those that run.
     apparent_va: float
     switched_on: tuple[str, ...]
     running: tuple[str, ...]
     #: The street's legs have no source.
     grid_lost: tuple[bool, bool]
-    followers: int = 0
+    #: The cars of the other units whose gate is on, and what is drawn from them: percent, amps of DC.
+    followers: tuple[tuple[float, float], ...] = ()
 
 
 def scene(world: World) -> Scene:
@@ -74,5 +75,7 @@ def scene(world: World) -> Scene:
         switched_on=tuple([one.id for one in world.circuits if one.switch_closed]),
         running=tuple([one.id for one in world.circuits if one.energised]),
         grid_lost=(world.grid.lost[0], world.grid.lost[1]),
-        followers=sum(unit.gate_on for unit in world.units.followers()),
+        followers=tuple(
+            [(unit.car.soc_pct, unit.car.dc_current_a) for unit in world.units.followers() if unit.gate_on]
+        ),
     )

@@ -42,6 +42,7 @@ class EnergyJudge:
     _around: Circumstances
     _violate: Callable[[str, int, str], None]
     _below_floor: Since = field(default_factory=Since)
+    _other_below: Since = field(default_factory=Since)
     _below_tariff: Since = field(default_factory=Since)
     _below_stop: Since = field(default_factory=Since)
     _below_shed: Since = field(default_factory=Since)
@@ -64,6 +65,10 @@ class EnergyJudge:
         low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
         if self._below_floor.update(low, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"discharging at {scene.soc_pct:.2f} %")
+        empty = min((soc_pct for soc_pct, drawn_a in scene.followers if drawn_a > 0.1), default=100.0)
+        other = empty < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
+        if self._other_below.update(other, now_ns) > FLOOR_PATIENCE_NS:
+            self._violate("I7", now_ns, f"a further car discharges at {empty:.2f} %")
         shaving = scene.mode == "following" and scene.power_w > SHAVING_W
         below = shaving and scene.soc_pct < TARIFF_SOC_PCT and "ev.soc_jumps" not in self._around.ever
         if self._below_tariff.update(below, now_ns) > FLOOR_PATIENCE_NS:
@@ -89,13 +94,10 @@ class EnergyJudge:
         now_ns = scene.at_ns
         can_shed = scene.mode == "forming" and bool(set(scene.running) - {"fridge", "furnace_fan", "lights"})
         can_shed = can_shed and "load.switch_stuck" not in self._around.ever
-        units = 1 + scene.followers
-        if self._surge.update(can_shed and scene.apparent_va > units * SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
+        if self._surge.update(can_shed and scene.apparent_va > SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA, nothing shed")
-        if (
-            self._over.update(can_shed and scene.apparent_va > units * CONTINUOUS_VA, now_ns)
-            > CONTINUOUS_PATIENCE_NS
-        ):
+        over = can_shed and scene.apparent_va > CONTINUOUS_VA
+        if self._over.update(over, now_ns) > CONTINUOUS_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA for more than 10 s")
 
     def _check_limits(self, scene: Scene) -> None:
