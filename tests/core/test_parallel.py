@@ -10,11 +10,12 @@ from hypothesis import strategies as st
 
 from tests.core.houses import SETTINGS, START_NS, House
 from tests.core.moments import opened_and_dark
-from v2h_console.core import parallel
+from v2h_console.core import parallel, sharing, succession
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.parallel import ParallelState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings, ParallelSettings, UnitSettings
+from v2h_console.core.soc import SocState
 from v2h_console.core.state import Mode
 from v2h_drivers.capabilities import (
     CarStatus,
@@ -68,6 +69,7 @@ class Group:
         settled: bool = True,
         senses: Senses | None = None,
         started: bool = False,
+        gated: bool = True,
     ) -> None:
         self.now_ns += TICK_NS
         told: list[Reading] = [
@@ -84,7 +86,7 @@ class Group:
             for number, one in enumerate(THREE.units, 1)
         ]
         self.state, _ = parallel.sense(THREE, self.state, tuple(told))
-        self.state = parallel.update(
+        self.state = sharing.update(
             THREE,
             CarSettings(),
             self.state,
@@ -93,6 +95,7 @@ class Group:
             tied=False,
             settled=settled,
             started=started,
+            gated=gated,
             now_ns=self.now_ns,
         )
 
@@ -154,13 +157,13 @@ def test_a_unit_out_of_phase_is_dropped_with_its_first_frame(angle: float) -> No
 
 def test_a_silent_unit_is_dropped_after_three_frames_and_the_capacity_falls() -> None:
     group = joined()
-    assert parallel.capacity_w(THREE, group.state, 7_600.0) == (22_800.0, 15_200.0)
+    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (22_800.0, 15_200.0)
     group.silent.add(3)
     group.run(3)
     assert group.state.mask == 0b111
     group.run(1)
     assert group.state.mask == 0b011
-    assert parallel.capacity_w(THREE, group.state, 7_600.0) == (15_200.0, 7_600.0)
+    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (15_200.0, 7_600.0)
 
 
 def test_three_drops_keep_a_unit_out_until_a_person_resets_it() -> None:
@@ -188,6 +191,8 @@ def test_a_bus_that_goes_away_is_no_unit_s_fault() -> None:
 def test_a_follower_that_makes_its_own_frequency_is_a_second_master() -> None:
     group = joined()
     group.changes[3] = {"mode": InverterMode.FORMING}
+    group.run(2)
+    assert not group.state.second_master, "a stray frame or two is none"
     group.tick()
     assert "inverter 3" in group.state.second_master
 
@@ -195,33 +200,31 @@ def test_a_follower_that_makes_its_own_frequency_is_a_second_master() -> None:
 def test_the_next_in_rank_forms_only_from_a_bus_dead_for_100_ms_and_never_while_lit() -> None:
     group = joined()
     group.silent.add(1)
-    assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) is None
+    assert succession.next_in_rank(group.state, CarSettings(), group.now_ns) is None
     for _ in range(5):
         group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
         assert group.state.mask == 0b001
-        assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) is None
+        assert succession.next_in_rank(group.state, CarSettings(), group.now_ns) is None
     group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
-    assert parallel.next_in_rank(group.state, CarSettings(), group.now_ns) == 1
+    assert succession.next_in_rank(group.state, CarSettings(), group.now_ns) == 1
 
 
 def test_a_unit_whose_car_is_empty_is_passed_over() -> None:
     group = joined()
     for _ in range(8):
         group.tick(lit=False, senses=dead_bus(group.now_ns + TICK_NS))
-    empty = replace(group.state.units[1], car=car(group.now_ns, "Inverter 2", 20.5))
+    low = SocState(group.now_ns, 20.5, 20.5, 20.5, 20.5)
+    empty = replace(group.state.units[1], car=car(group.now_ns, "Inverter 2", 20.5), soc=low)
     state = replace(group.state, units=(group.state.units[0], empty, group.state.units[2]))
-    assert parallel.next_in_rank(state, CarSettings(), group.now_ns) == 2
+    assert succession.next_in_rank(state, CarSettings(), group.now_ns) == 2
     unknown = replace(empty, car=car(group.now_ns, "Inverter 2", None))
     state = replace(state, units=(state.units[0], unknown, state.units[2]))
-    assert parallel.next_in_rank(state, CarSettings(), group.now_ns) == 2
+    assert succession.next_in_rank(state, CarSettings(), group.now_ns) == 2
 
 
 def test_the_core_sees_the_primary_as_its_inverter_whichever_it_is() -> None:
     group = joined()
-    elected, senses = parallel.elect(group.state, Senses(), 1)
-    assert elected.primary == 1
-    assert senses.car is not None
-    assert senses.car.device == "Inverter 2"
+    elected = replace(group.state, primary=1)
     first = InverterFast(1, Quality.GOOD, STANDBY, False, False, False, 120.0, 60.0, 0.0, 32.0)
     told = (first, unit(2, 2), unit(2, 3), car(2, "Inverter"), car(2, "Inverter 2"))
     _, seen = parallel.sense(THREE, elected, told)
@@ -249,7 +252,7 @@ def test_whatever_the_units_say_the_primary_is_in_the_mask_and_nobody_out_of_pha
         now_ns += TICK_NS
         said = unit(now_ns, number, phase_deg=phase_deg, mode=mode, quality=quality, fault=fault)
         state, _ = parallel.sense(THREE, state, (said,))
-        state = parallel.update(
+        state = sharing.update(
             THREE, CarSettings(), state, Senses(), lit=True, tied=False, settled=True, now_ns=now_ns
         )
         assert state.mask >> state.primary & 1
@@ -262,7 +265,7 @@ def test_whatever_the_units_say_the_primary_is_in_the_mask_and_nobody_out_of_pha
 
 def test_one_inverter_costs_nothing_and_changes_nothing() -> None:
     state = ParallelState()
-    kept = parallel.update(
+    kept = sharing.update(
         ParallelSettings(),
         CarSettings(),
         state,
@@ -315,16 +318,81 @@ def test_one_stray_command_is_no_master() -> None:
     house.must_be(Mode.ISLANDED)
 
 
-@pytest.mark.parametrize(("limit_a", "each_w"), [(32.0, 7_600.0), (20.0, 4_800.0), (None, 7_600.0)])
+@pytest.mark.parametrize(("limit_a", "each_w"), [(32.0, 7_600.0), (28.0, 6_720.0), (None, 7_600.0)])
 def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
     limit_a: float | None, each_w: float
 ) -> None:
     group = Group()
     group.changes[3] = {"limit_a": limit_a}
     group.run(120)
-    assert parallel.capacity_w(THREE, group.state, 7_600.0) == (3 * each_w, 2 * each_w)
+    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (3 * each_w, 2 * each_w)
     small = ParallelSettings((*THREE.units[:2], UnitSettings("Inverter 3", 4_000.0)))
-    assert parallel.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)
+    assert sharing.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)
+
+
+@pytest.mark.parametrize("limit_a", [0.0, 5.0, 20.0])
+def test_a_unit_that_would_hold_the_others_down_stays_out_until_its_limit_rises(limit_a: float) -> None:
+    group = joined()
+    group.changes[3] = {"limit_a": limit_a}
+    group.tick()
+    assert group.state.mask == 0b011
+    assert "hold the others down" in group.state.units[2].reason
+    assert group.state.units[2].drops == 0
+    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (15_200.0, 7_600.0)
+    group.changes[3] = {"limit_a": 32.0}
+    group.run(60)
+    assert group.state.mask == 0b111
+
+
+def test_a_unit_that_does_not_run_though_told_to_is_no_help_that_is_counted_on() -> None:
+    group = joined()
+    group.changes[2] = {"gate_on": False, "mode": STANDBY}
+    group.run(1)
+    assert group.state.mask == 0b101
+    assert "does not run though told to" in group.state.units[1].reason
+
+
+def test_gates_that_nobody_asks_for_are_no_fault() -> None:
+    group = joined()
+    group.changes = {number: {"gate_on": False, "mode": STANDBY} for number in (1, 2, 3)}
+    for _ in range(20):
+        group.tick(gated=False)
+    assert group.state.mask == 0b111
+    for _ in range(5):
+        group.tick()
+    group.changes = {}
+    group.run(20)
+    assert group.state.mask == 0b111
+    assert all(one.drops == 0 for one in group.state.units)
+
+
+def test_a_bus_on_which_nobody_is_heard_is_no_unit_s_fault() -> None:
+    group = joined()
+    group.silent = {1, 2, 3}
+    group.run(10)
+    assert group.state.mask == 0b001
+    assert all(one.drops == 0 for one in group.state.units)
+
+
+def test_ten_minutes_of_sharing_make_up_for_a_drop() -> None:
+    group = joined()
+    for _ in range(5):
+        group.angles[2] = 40.0
+        group.tick()
+        group.angles[2] = 0.0
+        group.run(600 + 31_000)
+        assert group.state.mask == 0b111
+        assert group.state.units[1].drops == 0
+
+
+def test_a_secondary_s_report_that_leapt_upwards_is_not_believed() -> None:
+    group = Group()
+    group.cars[2] = 19.0
+    group.run(20)
+    group.cars[2] = 60.0
+    group.run(2_000)
+    assert not group.state.units[1].joined
+    assert "its car is at 19 %" in group.state.units[1].reason
 
 
 @pytest.mark.parametrize(
@@ -333,7 +401,7 @@ def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
 def test_each_secondary_s_own_car_keeps_its_reserve(soc_pct: float, joined_stays: bool, joins: bool) -> None:
     group = joined()
     group.cars[2] = soc_pct
-    group.run(20)
+    group.run(40)
     assert group.state.units[1].joined is joined_stays
     assert group.state.units[1].drops == 0, "nothing that the inverter did"
     apart = Group()
@@ -345,7 +413,8 @@ def test_each_secondary_s_own_car_keeps_its_reserve(soc_pct: float, joined_stays
 def test_a_unit_that_the_last_run_had_chosen_may_form_while_the_core_begins() -> None:
     group = Group()
     group.changes[2] = {"mode": InverterMode.FORMING}
-    group.tick(started=True)
+    for _ in range(5):
+        group.tick(started=True)
     assert not group.state.second_master
     group.tick()
     assert "makes a frequency of its own" in group.state.second_master

@@ -91,7 +91,7 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
     if state.parallel.second_master:
         yield "SECOND_MASTER", Severity.LOCKOUT, f"Standing by: {state.parallel.second_master}."
     for one, unit in zip(settings.parallel.units, state.parallel.units, strict=True):
-        if unit.drops:
+        if unit.drops and not unit.joined:
             yield (
                 f"{_code_of(one.name)}_DROPPED",
                 Severity.WARNING,

@@ -73,6 +73,8 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
     if inverter is not None and inverter.gate_on:
         # Else the voltage that an earlier start left behind would pass for this one's.
         return "the gate is not confirmed off"
+    if not parallel.gates_off(state.parallel, now_ns, told_off=_told_off(state, now_ns)):
+        return "another inverter's gate is not confirmed off"
     if not confirmed_off(state.loads, state.senses, now_ns):
         return "heavy loads are not confirmed off"
     stuck = cold_pickup_refusal(settings, state.loads)
@@ -158,10 +160,7 @@ def grid_is_fresh(settings: Settings, state: State, now_ns: int) -> bool:
 
 def bus_is_dead(state: State, now_ns: int) -> bool:
     """Both house legs under 0.05 pu and every gate confirmed off, at this instant."""
-    machine = state.islanding
-    told_off = machine.mode is Mode.CLOSING_DEAD or (
-        machine.mode is Mode.DARK and now_ns - machine.since_ns >= GATES_OFF_NS
-    )
+    told_off = _told_off(state, now_ns)
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
     return (
@@ -169,9 +168,17 @@ def bus_is_dead(state: State, now_ns: int) -> bool:
         and house.l1_pu is not None
         and house.l2_pu is not None
         and max(house.l1_pu, house.l2_pu) < DEAD_PU
-        and inverter is not None
-        and not inverter.gate_on
+        # One that is silent has long been told so, and the controller's own hand is on its gate.
+        and (told_off if inverter is None else not inverter.gate_on)
         and parallel.gates_off(state.parallel, now_ns, told_off=told_off)
+    )
+
+
+def _told_off(state: State, now_ns: int) -> bool:
+    """Whether every gate has been told off for longer than it takes."""
+    machine = state.islanding
+    return machine.mode is Mode.CLOSING_DEAD or (
+        machine.mode is Mode.DARK and now_ns - machine.since_ns >= GATES_OFF_NS
     )
 
 

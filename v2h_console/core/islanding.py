@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, mode_commands, overdraw, street_side
+from v2h_console.core import guards, mode_commands, overdraw, parallel, street_side
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
@@ -400,6 +400,7 @@ def observe(state: State, now_ns: int) -> State:
     heard = position is not Position.UNKNOWN
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
     stays = inverter is not None and inverter.gate_on and not mode_commands.of_mode(state).gate
+    stays = stays or parallel.gate_against_orders(state.parallel, now_ns)
     kept = replace(
         islanding,
         closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),

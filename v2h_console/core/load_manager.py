@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_admission, load_energy, load_overload, load_peaks
+from v2h_console.core import car_session, load_admission, load_energy, load_overload, load_peaks
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_limits import PathsVa, limits, on_leg_va
@@ -35,12 +35,20 @@ RESTS = "its compressor rests"
 @dataclass(frozen=True, slots=True)
 class Source:
     """What feeds the island: inverters that run, what is left of their limits without the largest, for how long
-    an excess over the continuous limit is left to pass, and the car (``None`` = it refuses nothing)."""
+    an excess over the continuous limit is left to pass, and the car (``None`` = it refuses nothing). ``car_va``: what the
+    cars allow, where that is not the limit in force but known."""
 
     units: int = 1
     spare_w: float = 0.0
     hold_ns: int = load_overload.OVERLOAD_HOLD_NS
     car: CarState | None = None
+    car_va: float | None = None
+
+    def hold_ns_for(self, loads_va: PathsVa) -> int:
+        """For how long this load may go on: a car opens its contactors after 2 s of too much, whichever limit is in force."""
+        if self.car_va is None or loads_va[0] + loads_va[1] <= self.car_va:
+            return self.hold_ns
+        return min(self.hold_ns, car_session.HOLD_NS)
 
 
 def drop_for_forming(
@@ -195,7 +203,14 @@ def update_island(
         loads_va = _at_least(table_va, senses, source.units, now_ns)
     before = state.circuits
     state = load_overload.shed(
-        settings, state, senses, loads_va, limit_w, source.units, now_ns, hold_ns=source.hold_ns
+        settings,
+        state,
+        senses,
+        loads_va,
+        limit_w,
+        source.units,
+        now_ns,
+        hold_ns=source.hold_ns_for(loads_va),
     )
     if state.over_since_ns is not None or state.circuits is not before:
         return state
@@ -424,9 +439,7 @@ class _Admission:
         circuit = known(self._settings.loads.circuits[index], held)
         share = READMIT_SHARE if held.trips else 1.0
         found = load_admission.refusal(circuit, self.base_va, self._on, self._bounds, share)
-        if not found and load_overload.ceiling_unseen(
-            circuit, self._state, self._senses, index, self._now_ns
-        ):
+        if not found and load_overload.ceiling_unseen(circuit, self._senses, index, self._now_ns):
             found = load_overload.UNSEEN
         car = self._source.car
         if found or car is None:

@@ -31,7 +31,9 @@ from v2h_console.core import (
     planned_load,
     relay_times,
     sense_plausibility,
+    sharing,
     solar,
+    succession,
     supply,
     synchronism,
     thermal,
@@ -149,7 +151,7 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
     if settings.parallel.units:
         stood_ns = now_ns - machine.since_ns
         patience_ms = _use_of_car(settings, state, now_ns).patience_ms
-        kept = parallel.update(
+        kept = sharing.update(
             settings.parallel,
             replace(settings.car, fresh_ms=settings.car.fresh_ms + patience_ms),
             state.parallel,
@@ -158,40 +160,21 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
             tied=machine.mode is Mode.TIED,
             started=now_ns - state.started_ns < HANDOVER_NS,
             settled=machine.mode is Mode.ISLANDED and stood_ns >= settings.parallel.settle_s * NS_PER_S,
+            gated=mode_commands.of_mode(state).gate,
             now_ns=now_ns,
         )
         events.extend(_unit_events(settings, state.parallel, kept, now_ns))
         state = replace(state, parallel=kept)
         if machine.mode is Mode.DARK:
-            state = _elect(settings, state, now_ns, events)
+            state, elected = succession.elect(settings, state, now_ns)
+            if elected is not None:
+                events.append(elected)
     # An owner that hands over speaks until the next one does: only what is heard later is a second master.
     settled = now_ns - state.started_ns >= HANDOVER_NS
     # Not by identity: a state that was handed over holds equal values, and other objects.
     if settled and state.senses.foreign_command != state.parallel.foreign:
         state = replace(state, parallel=parallel.hear_foreign(state.parallel, state.senses.foreign_command))
     return lockouts.second_master(state)
-
-
-def _elect(settings: Settings, state: State, now_ns: int, events: list[Event]) -> State:
-    """The primary, or its car, cannot: the next in rank does, once the bus has been dead for 100 ms."""
-    primary = state.parallel.units[state.parallel.primary]
-    if parallel.healthy(primary, now_ns) and not state.car.refusal:
-        return state
-    index = parallel.next_in_rank(state.parallel, settings.car, now_ns)
-    if index is None:
-        return state
-    elected, senses = parallel.elect(state.parallel, state.senses, index)
-    text = f"{settings.parallel.units[index].name} is the primary now."
-    events.append(Event(now_ns, "PRIMARY_CHANGED", Severity.WARNING, text))
-    return replace(
-        state,
-        parallel=elected,
-        senses=senses,
-        # Another car: what was counted, doubted and averaged of the lost one's says nothing of it.
-        car=car_reserve.update(settings.car, car_reserve.CarState(session=state.car.session), senses, now_ns),
-        # What the lost one owed is not the next one's debt.
-        islanding=replace(state.islanding, form_not_before_ns=now_ns, emptied=False),
-    )
 
 
 def _unit_events(
@@ -304,9 +287,11 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, binding = discharge_limit.allowed_power_w(settings, state)
-    whole_w, spare_w = parallel.capacity_w(settings.parallel, state.parallel, limit_w)
-    hold_ns = state.car.session.hold_ns(now_ns) if binding == "car" else load_overload.OVERLOAD_HOLD_NS
-    source = load_manager.Source(state.parallel.units_running, spare_w, hold_ns, state.car)
+    whole_w, spare_w = sharing.capacity_w(settings.parallel, state.parallel, limit_w)
+    session, units = state.car.session, state.parallel.units_running
+    hold_ns = session.hold_ns(now_ns) if binding == "car" else load_overload.OVERLOAD_HOLD_NS
+    car_va = None if session.limit_w is None else session.limit_w * units
+    source = load_manager.Source(units, spare_w, hold_ns, state.car, car_va)
     loads = load_manager.update_island(
         settings, state.loads, state.senses, whole_w, state.car.shed_from, now_ns, source=source
     )

@@ -24,7 +24,7 @@ from v2h_console.core import (
     load_overload,
     mid_proof,
     mode_commands,
-    parallel,
+    sharing,
     synchronism,
     thermal,
 )
@@ -232,7 +232,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "joins others at any angle",
         ("I14",),
         ("parallel.phase_error",),
-        ((parallel, "_in_window", _any_phase), (parallel, "_wrong", _no_refusal)),
+        ((sharing, "_in_window", _any_phase), (sharing, "_wrong", _no_refusal)),
         (_at(5.0, "grid.loss"), _at(5.5, "fault.inject", fault="parallel.phase_error", deg=40.0)),
         inverters=2,
     ),

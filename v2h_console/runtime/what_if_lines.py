@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import discharge_limit, load_manager, parallel
+from v2h_console.core import discharge_limit, load_manager, sharing
 from v2h_console.core.load_what_if import StartConditions, what_if
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import Mode, State
@@ -34,7 +34,7 @@ class WhatIfLines:
 def lines(settings: Settings, state: State, loads: tuple[LoadView, ...], now_ns: int) -> tuple[str, ...]:
     """On the island: why each circuit that waits may not return now. Otherwise: the first two minutes of an island."""
     limit_w, _ = discharge_limit.allowed_power_w(settings, state)
-    whole_w, spare_w = parallel.capacity_w(settings.parallel, state.parallel, limit_w)
+    whole_w, spare_w = sharing.capacity_w(settings.parallel, state.parallel, limit_w)
     source = load_manager.Source(state.parallel.units_running, spare_w, car=state.car)
     if state.islanding.mode in (Mode.ISLANDED, Mode.SYNCING):
         found = load_manager.refusals(settings, state.loads, state.senses, whole_w, now_ns, source)

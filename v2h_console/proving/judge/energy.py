@@ -46,6 +46,7 @@ class EnergyJudge:
     _below_tariff: Since = field(default_factory=Since)
     _below_stop: Since = field(default_factory=Since)
     _below_shed: Since = field(default_factory=Since)
+    _helpless: Since = field(default_factory=Since)
     _surge: Since = field(default_factory=Since)
     _over: Since = field(default_factory=Since)
     _blind: Since = field(default_factory=Since)
@@ -94,11 +95,17 @@ class EnergyJudge:
         now_ns = scene.at_ns
         can_shed = scene.mode == "forming" and bool(set(scene.running) - {"fridge", "furnace_fan", "lights"})
         can_shed = can_shed and "load.switch_stuck" not in self._around.ever
+        self._helpless.update(not can_shed, now_ns)
         if self._surge.update(can_shed and scene.apparent_va > SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA, nothing shed")
         over = can_shed and scene.apparent_va > CONTINUOUS_VA
         if self._over.update(over, now_ns) > CONTINUOUS_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA for more than 10 s")
+
+    def could_shed(self, now_ns: int) -> bool:
+        """Whether there was something to shed in the last second: a trip of what nobody could lighten breaks no rule."""
+        helpless_ns = self._helpless.at_ns
+        return helpless_ns is None or now_ns - helpless_ns < 1 * S
 
     def _check_limits(self, scene: Scene) -> None:
         """I4 and I11: what a blind or hot inverter may still give."""

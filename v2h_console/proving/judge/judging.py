@@ -40,6 +40,7 @@ from v2h_console.proving.judge.limits import (
     PROOF_NS,
     STAGGER_NS,
     UNBIDDEN_NS,
+    UNREACHABLE,
     UNSTOPPABLE_NS,
     WINDOW_HZ,
     WINDOW_PU,
@@ -171,8 +172,12 @@ class Judge:
             case "circuit.switch_closed":
                 self._judge_stagger(str(truth.detail.get("circuit")), scene)
             case "inverter.tripped":
-                if truth.detail.get("fault") == "overload":
+                if truth.detail.get("fault") == "overload" and self._energy.could_shed(at_ns):
                     self._violate("I8", at_ns, "the inverter tripped on overload")
+            case "car.stopped":
+                deaf = self._around.ever & (DEAF | UNREACHABLE) or self._around.away_for(at_ns)
+                if truth.detail.get("reason") == "overdrawn" and not deaf:
+                    self._violate("I8", at_ns, "the car opened its contactors under too much load")
         self._check(scene)
 
     def look(self, scene: Scene) -> None:
@@ -266,6 +271,8 @@ class Judge:
             self._contacts_open.at_ns is None or scene.at_ns - self._contacts_open.at_ns < PROOF_NS
         ) and scene.at_ns > PROOF_NS:
             self._violate("I2b", scene.at_ns, "forming enabled before 12 ms of agreeing contacts")
+        if scene.followers and not any(scene.poles):
+            self._violate("I14", scene.at_ns, "forming enabled with another inverter's gate on")
         bad_ns = self._dc_bad.at_ns
         if bad_ns is not None and scene.at_ns - bad_ns > DC_KNOWN_NS:
             self._violate("I9", scene.at_ns, f"forming enabled on {scene.dc_voltage_v:.0f} V")

@@ -484,7 +484,7 @@ class LogicController:
         amperes = abs(unit.share_w) / 2.0 / volts + unit.circulating_a(now_ns, volts)
         return frames.unit_state(
             world.units.mode(unit), unit.gate_on, False, bool(unit.fault), noisy, unit.slip_hz(now_ns),
-            None if wrapped is None else 0.0, amperes, unit.inverter.limit_a,
+            None if wrapped is None else 0.0, amperes, unit.limit_a,
         )  # fmt: skip
 
     def _amplitude(self, side: str, leg: int) -> float | None:

@@ -6,6 +6,10 @@ import math
 
 from v2h_console.twin.house import CarData
 
+#: A car bears this much over its own limit, for this long, before it opens its contactors.
+MARGIN = 1.05
+PATIENCE_NS = 2_000_000_000
+
 
 class Car:
     """The car at the DC side of the inverter.

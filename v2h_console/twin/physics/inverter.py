@@ -53,7 +53,11 @@ class Inverter:
     @property
     def limit_a(self) -> float:
         """Continuous current limit of one leg now."""
-        return min(self.rated_w, self.max_discharge_w) * self.derate / 2.0 / self._nominal_v
+        return self.leg_a(min(self.rated_w, self.max_discharge_w) * self.derate)
+
+    def leg_a(self, power_w: float) -> float:
+        """Amps of each leg at this power and the nominal voltage."""
+        return power_w / 2.0 / self._nominal_v
 
     @property
     def peak_a(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from v2h_console.twin.physics import car
 from v2h_console.twin.physics.agenda import NEVER_NS
 from v2h_console.twin.physics.streams import uniform
 
@@ -12,9 +13,6 @@ if TYPE_CHECKING:
 
 _MS = 1_000_000
 _SECOND = 1_000_000_000
-#: A car bears this much over its own limit, for this long, before it opens its contactor.
-_CAR_MARGIN = 1.05
-_CAR_PATIENCE_NS = 2 * _SECOND
 #: The car's own floor: it ends the session whatever the house wants.
 _CAR_EMPTY_PCT = 5.0
 
@@ -233,9 +231,9 @@ class Powertrain:
             world.agenda.put("inverter/overload", trip_ns, self._overload)
         else:
             world.agenda.cancel("inverter/overload")
-        if working and dc_w > _CAR_MARGIN * world.car.max_discharge_w:
+        if working and dc_w > car.MARGIN * world.car.max_discharge_w:
             if not world.agenda.has("car/overdrawn"):
-                world.agenda.put("car/overdrawn", now + _CAR_PATIENCE_NS, self._overdrawn)
+                world.agenda.put("car/overdrawn", now + car.PATIENCE_NS, self._overdrawn)
         else:
             world.agenda.cancel("car/overdrawn")
         data = world.house.inverter

@@ -11,7 +11,7 @@ import math
 from typing import TYPE_CHECKING
 
 from v2h_console.twin.house import House, UnitData
-from v2h_console.twin.physics.car import Car
+from v2h_console.twin.physics.car import MARGIN, PATIENCE_NS, Car
 from v2h_console.twin.physics.inverter import Inverter
 from v2h_console.twin.physics.streams import uniform
 
@@ -51,6 +51,11 @@ class Unit:
     def unlock(self) -> None:
         """Nothing to follow."""
         self._locked_ns = None
+
+    @property
+    def limit_a(self) -> float:
+        """What it says that a leg may give: its own, or what its car allows."""
+        return min(self.inverter.limit_a, self.inverter.leg_a(self.car.max_discharge_w))
 
     @property
     def follows(self) -> bool:
@@ -181,6 +186,7 @@ class Units:
             if share_w != unit.share_w:
                 unit.share_w = share_w
                 unit.car.draw(now, share_w)
+                self._overdraw(unit)
             self._feel(unit)
         if sharing and forming:
             world.inverter.power_w = total_w - sum(unit.share_w for unit in sharing)
@@ -188,6 +194,21 @@ class Units:
             world.inverter.l2_w *= world.inverter.power_w / total_w if total_w else 1.0
             world.inverter.current_a /= 1 + len(sharing)
             world.network.apparent_va /= 1 + len(sharing)
+
+    def _overdraw(self, unit: Unit) -> None:
+        """A car that is drawn beyond its limit ends its session, the first one like the others."""
+        world, name = self._world, f"unit{unit.index}/overdrawn"
+        if unit.share_w <= MARGIN * unit.car.max_discharge_w:
+            world.agenda.cancel(name)
+        elif not world.agenda.has(name):
+
+            def stop() -> None:
+                unit.car.connected = False
+                unit.fault, unit.gate_on = "dc_undervoltage", False
+                world.tell("car.stopped", reason="overdrawn", unit=unit.index + 1)
+                world.react()
+
+            world.agenda.put(name, world.now_ns + PATIENCE_NS, stop)
 
     def _feel(self, unit: Unit) -> None:
         world, name = self._world, f"unit{unit.index}/circulating"
