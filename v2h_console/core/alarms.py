@@ -22,6 +22,8 @@ from v2h_drivers.capabilities import LinkState
 
 #: Devices are still connecting in the first seconds; saying so as an alarm would only teach to ignore alarms.
 START_GRACE_NS = 3 * NS_PER_S
+#: An inverter that has said nothing for so long is silent; the core acts on it long before.
+SILENT_MS = 500.0
 #: A derating is said from this much on, and until it is quite over.
 DERATED_BY_W = 200.0
 
@@ -197,6 +199,10 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
     if lockouts.gate_stays(state, now_ns):
         text = "The inverter was told to stop and has not: switch it off at its own disconnect."
         yield "INVERTER_DOES_NOT_STOP", Severity.LOCKOUT, text
+    lives = fresh(state.senses.heartbeat, now_ns, HEARTBEAT_LIMIT_MS) is not None
+    if settled and lives and fresh(inverter, now_ns, SILENT_MS) is None:
+        text = "The inverter is not heard, though the controller is: no backup, and its state is unknown."
+        yield "INVERTER_SILENT", Severity.ALARM, text
     if inverter is not None and inverter.fault:
         yield "INVERTER_FAULT", Severity.ALARM, "The inverter reports a fault."
     if not state.islanding.gate_in_tied:

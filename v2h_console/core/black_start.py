@@ -58,8 +58,9 @@ def failed(settings: Settings, state: State, now_ns: int) -> Failure:
 
 def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) -> Failure:
     """A lit island went dark after ``stood_ns``; gates are off already."""
-    soft = soft_cause(settings, state)
-    why = soft or overdraw.reason(state.loads, state.senses, now_ns) or "the inverter stopped"
+    # What the car does not allow now it may allow later, and what was drawn may have gone.
+    soft = soft_cause(settings, state) or overdraw.reason(state.loads, state.senses, now_ns)
+    why = soft or "the inverter stopped"
     event = Event(now_ns, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
     if stood_ns >= FORGET_TRIES_S * NS_PER_S:
         state = replace(state, islanding=replace(state.islanding, form_tries=0, soft_stops=0))

@@ -44,7 +44,8 @@ class Seen:
     """What the monitor looks at beside the new readings.
 
     ``gave_up_ns``: when the inverter stopped following by itself while the site was tied. ``tied``: the site is part of
-    the grid, and owes it the ride-through; while a close is still under way it may leave at once.
+    the grid, and owes it the ride-through; while a close is still under way it may leave at once. ``sourceless``: why
+    nothing could light the house now, "" = it could.
     """
 
     senses: Senses
@@ -52,6 +53,7 @@ class Seen:
     export: ExportState
     gave_up_ns: int | None = None
     tied: bool = False
+    sourceless: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,10 @@ def update(
         ok_since_ns = None
     condition, reason = _judge(grid, cycle, fast, live_l1_ns, live_l2_ns, now_ns)
     ride_through = ""
-    if seen.tied:
+    if seen.tied and seen.sourceless:
+        # Opened for a dip, the MID would stay open for the whole enter-service delay, beside a street that was back at once.
+        ride_through = seen.sourceless
+    elif seen.tied:
         ride_through = grid_loss.quick_separation_refusal(
             grid, settings.inverter.rated_w, seen.export, now_ns
         )

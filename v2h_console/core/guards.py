@@ -45,11 +45,22 @@ def _inverter_refusal(state: State, now_ns: int) -> str:
     return ""
 
 
+def source_refusal(settings: Settings, state: State, now_ns: int) -> str:
+    """Why car and inverter could not feed the house now, whatever the MID does."""
+    if state.islanding.lk_form:
+        return f"forming is locked out: {state.islanding.lk_form}"
+    if state.car.refusal:
+        return state.car.refusal
+    if state.supply.stop:
+        return supply.refusal(state.supply)
+    if state.thermal.stopped:
+        return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
+    return discharge_limit.refusal(settings, state) or _inverter_refusal(state, now_ns)
+
+
 def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
     """Why the inverter may not form now."""
     islanding = state.islanding
-    if islanding.lk_form:
-        return f"forming is locked out: {islanding.lk_form}"
     if not state.proof.proven:
         return f"the MID is not proven open: {state.proof.doubt}"
     if not state.latch.lock_is_durable:
@@ -57,16 +68,7 @@ def forming_refusal(settings: Settings, state: State, now_ns: int) -> str:
     if now_ns < islanding.form_not_before_ns:
         left_s = (islanding.form_not_before_ns - now_ns) / NS_PER_S
         return f"next try to form in {left_s:.0f} s"
-    if state.car.refusal:
-        return state.car.refusal
-    if state.supply.stop:
-        return supply.refusal(state.supply)
-    spent = black_start.energy_refusal(settings, state)
-    if spent:
-        return spent
-    if state.thermal.stopped:
-        return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
-    unready = discharge_limit.refusal(settings, state) or _inverter_refusal(state, now_ns)
+    unready = source_refusal(settings, state, now_ns) or black_start.energy_refusal(settings, state)
     if unready:
         return unready
     inverter = state.senses.inverter_fast

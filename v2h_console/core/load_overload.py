@@ -56,6 +56,7 @@ def shed(
         if lost and state.spare_mask:
             return _shed_spare(state, now_ns)
     bounds = continuous_va(settings, limit_w, units)
+    state = _convict(state, over=_over(loads_va, bounds), now_ns=now_ns)
     if not _over(loads_va, bounds):
         return replace(state, over_since_ns=None, surge_since_ns=None, helpless_since_ns=None)
     rows = limits(settings, limit_w / units, units=units).planned_va
@@ -129,6 +130,10 @@ def shed_excess(
     chosen = excess(settings, state, senses, loads_va, bounds, now_ns)
     if not urgent:
         chosen = _resting_first(settings, state, senses, chosen, now_ns)
+    suspects = 0
+    if its_doing and not _clears(settings, state, senses, chosen, loads_va, bounds, now_ns):
+        # By table and meter they draw less than what is too much: whether it was them shows when they are gone.
+        its_doing, suspects = False, sum(1 << index for index, _ in chosen)
     for index, path in chosen:
         reason = f"{PATHS[path]} was over its {bounds[path]:.0f} VA"
         held = circuits[index]
@@ -143,7 +148,23 @@ def shed_excess(
         start=None,
         helpless_since_ns=None,
         shed_at_ns=now_ns,
+        suspects=suspects,
     )
+
+
+def _convict(state: LoadState, *, over: bool, now_ns: int) -> LoadState:
+    """What is no longer too much since they are off was their doing; what still is, somebody else's."""
+    if not state.suspects or now_ns - state.shed_at_ns < SURGE_HOLD_NS:
+        return state
+    circuits = state.circuits
+    if not over:
+        circuits = tuple(
+            tripped(replace(held, shed=False), held.reason, state.shed_at_ns)
+            if state.suspects >> index & 1 and held.shed
+            else held
+            for index, held in enumerate(circuits)
+        )
+    return replace(state, circuits=circuits, suspects=0)
 
 
 def excess(
@@ -172,6 +193,31 @@ def excess(
         for index in smallest_set(able, leg, loads_va[path] - bounds[path] - cleared_va):
             gone[index] = path
     return sorted(gone.items())
+
+
+def _clears(
+    settings: Settings,
+    state: LoadState,
+    senses: Senses,
+    chosen: list[tuple[int, int]],
+    loads_va: PathsVa,
+    bounds: PathsVa,
+    now_ns: int,
+) -> bool:
+    """Whether what these draw, with one in its start, is enough to explain each leg that is over."""
+    circuits = [
+        _drawn(state, senses, index, known(settings.loads.circuits[index], state.circuits[index]), now_ns)
+        for index, _ in chosen
+    ]
+    return all(
+        sum(on_leg_va(circuit, leg) for circuit in circuits)
+        + max(
+            (on_leg_va(circuit, leg) * (circuit.inrush_multiple - 1.0) for circuit in circuits), default=0.0
+        )
+        >= loads_va[leg] - bounds[leg]
+        for leg in (0, 1)
+        if loads_va[leg] > bounds[leg]
+    )
 
 
 def _resting_first(

@@ -27,8 +27,8 @@ STILL_PCT = 2.0
 COUNT_MARGIN = 1.05
 #: After a silence this long the count means nothing: another car may hang on the cable.
 GAP_NS = 10_000_000_000
-#: Less than this is standby, not discharge.
-DISCHARGING_W = 50.0
+#: Less than this is an inverter's own loss beside the grid, not discharge.
+DISCHARGING_W = 150.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -151,9 +151,10 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
     if settings.parallel.units:
         stood_ns = now_ns - machine.since_ns
         patience_ms = _use_of_car(settings, state, now_ns).patience_ms
+        car = replace(settings.car, fresh_ms=settings.car.fresh_ms + patience_ms)
         kept = sharing.update(
             settings.parallel,
-            replace(settings.car, fresh_ms=settings.car.fresh_ms + patience_ms),
+            car,
             state.parallel,
             state.senses,
             lit=machine.mode in (*_ISLAND_MODES, Mode.CLOSING_SYNC, Mode.HANDBACK),
@@ -166,7 +167,7 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
         events.extend(_unit_events(settings, state.parallel, kept, now_ns))
         state = replace(state, parallel=kept)
         if machine.mode is Mode.DARK:
-            state, elected = succession.elect(settings, state, now_ns)
+            state, elected = succession.elect(settings, car, state, now_ns)
             if elected is not None:
                 events.append(elected)
     # An owner that hands over speaks until the next one does: only what is heard later is a second master.
@@ -201,7 +202,14 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     followed = follower.update(
         state.follower, senses, tied=tied and mode_commands.follows_in_tied(state), now_ns=now_ns
     )
-    seen = grid_monitor.Seen(senses, plausibility, exported, followed.gave_up_ns, tied=mode is Mode.TIED)
+    seen = grid_monitor.Seen(
+        senses,
+        plausibility,
+        exported,
+        followed.gave_up_ns,
+        tied=mode is Mode.TIED,
+        sourceless=guards.source_refusal(settings, state, now_ns),
+    )
     return replace(
         state,
         senses=senses,

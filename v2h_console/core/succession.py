@@ -9,11 +9,12 @@ from __future__ import annotations
 
 from v2h_console.core import car_reserve, parallel
 from v2h_console.core.car_reserve import CarState
+from v2h_console.core.discharge_limit import LEAST_W
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.parallel import ParallelState, Unit
 from v2h_console.core.senses import fresh
-from v2h_console.core.settings import NS_PER_MS, NS_PER_S, CarSettings, Settings
+from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, CarSettings, Settings
 from v2h_console.core.state import State
 
 DEAD_BUS_NS = 100 * NS_PER_MS
@@ -23,16 +24,21 @@ BETWEEN_NS = 5 * NS_PER_S
 FAILED_STARTS = 2
 
 
-def elect(settings: Settings, state: State, now_ns: int) -> tuple[State, Event | None]:
-    """In a dark house: the primary, or its car, cannot; the next in rank does, once the bus has been dead for 100 ms."""
+def elect(settings: Settings, car: CarSettings, state: State, now_ns: int) -> tuple[State, Event | None]:
+    """In a dark house: the primary, or its car, cannot; the next in rank does, once the bus has been dead for 100 ms.
+
+    ``car``: within what a car's word counts, which is longer after a hand-over.
+    """
     units = state.parallel
     primary, tries = units.units[units.primary], state.islanding.form_tries
     failed = tries >= FAILED_STARTS and tries > units.elected_tries
-    if parallel.healthy(primary, now_ns) and not state.car.refusal and not failed:
+    if state.islanding.lk_form or (
+        parallel.healthy(primary, now_ns) and not state.car.refusal and not failed
+    ):
         return state, None
     if units.elected_ns is not None and now_ns - units.elected_ns < BETWEEN_NS:
         return state, None
-    index = next_in_rank(units, settings.car, now_ns)
+    index = next_in_rank(units, car, now_ns)
     if index is None:
         return state, None
     text = f"{settings.parallel.units[index].name} is the primary now."
@@ -48,6 +54,9 @@ def next_in_rank(state: ParallelState, car: CarSettings, now_ns: int) -> int | N
     for step in range(1, count):
         index = (state.primary + step) % count
         unit = state.units[index]
+        limit_a = None if unit.reading is None else unit.reading.limit_a
+        if limit_a is not None and limit_a * 2.0 * NOMINAL_V < LEAST_W:
+            continue
         if parallel.healthy(unit, now_ns) and _can_feed(unit, car, now_ns):
             return index
     return None

@@ -94,7 +94,7 @@ def _car_is_fine(*_args: Any) -> CarState:
     return CarState(own_refusal="", known_soc_pct=80.0, session=SessionState(refusal="", limit_w=10_000.0))
 
 
-def _nothing_drops(_settings: Any, state: LoadState, *_args: Any) -> LoadState:
+def _nothing_drops(_settings: Any, state: LoadState, *_args: Any, **_options: Any) -> LoadState:
     return state
 
 
@@ -218,7 +218,9 @@ MUTANTS: tuple[Mutant, ...] = (
         ("I8",),
         ("load.locked_rotor", "load.uncontrolled"),
         ((load_overload, "shed_excess", _everything_stays),),
-        (_at(5.0, "grid.loss"), _at(80.0, "fault.inject", fault="load.uncontrolled", va=6_500.0, leg=1.0)),
+        # The heat pump is back by then, and could go.
+        (_at(5.0, "grid.loss"), _at(195.0, "fault.inject", fault="load.uncontrolled", va=6_500.0, leg=1.0)),
+        duration_s=240.0,
     ),
     Mutant("drains the car", ("I7",), ("ev.soc_low",), ((car_reserve, "update", _car_is_fine),)),
     Mutant(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: By the alarm's code; a circuit's without its name.
 WHAT_TO_DO = {
+    "INVERTER_SILENT": "Look at the inverter's own display and its supply; then at its cable to the controller and that cable's shield.",
     "INVERTER_DOES_NOT_STOP": "Open the inverter's own disconnect; measure that it is dead; find why the gate line has no effect before you reset (R).",
     "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
     "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",

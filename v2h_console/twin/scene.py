@@ -30,6 +30,7 @@ class Scene:
     soc_pct: float
     dc_voltage_v: float
     dc_current_a: float
+    car_limit_w: float
     power_w: float
     limit_w: float
     heatsink_c: float
@@ -68,6 +69,7 @@ def scene(world: World) -> Scene:
         soc_pct=world.car.soc_pct,
         dc_voltage_v=world.car.dc_voltage_v,
         dc_current_a=world.car.dc_current_a,
+        car_limit_w=world.car.max_discharge_w,
         power_w=inverter.power_w,
         limit_w=inverter.max_discharge_w,
         heatsink_c=world.thermal.heatsink_c,

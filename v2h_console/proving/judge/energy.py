@@ -21,6 +21,7 @@ from v2h_console.proving.judge.limits import (
     NOT_MUST_RUN,
     RATED_W,
     SHAVING_W,
+    SHED_FOR_CAR_NS,
     SHED_SOC_PCT,
     SOC_PATIENCE_NS,
     STOP_C,
@@ -46,6 +47,7 @@ class EnergyJudge:
     _below_tariff: Since = field(default_factory=Since)
     _below_stop: Since = field(default_factory=Since)
     _below_shed: Since = field(default_factory=Since)
+    _over_car: Since = field(default_factory=Since)
     _helpless: Since = field(default_factory=Since)
     _surge: Since = field(default_factory=Since)
     _over: Since = field(default_factory=Since)
@@ -96,11 +98,18 @@ class EnergyJudge:
         can_shed = scene.mode == "forming" and bool(set(scene.running) - {"fridge", "furnace_fan", "lights"})
         can_shed = can_shed and "load.switch_stuck" not in self._around.ever
         self._helpless.update(not can_shed, now_ns)
+        self._over_car.update(can_shed and scene.power_w > scene.car_limit_w, now_ns)
         if self._surge.update(can_shed and scene.apparent_va > SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA, nothing shed")
         over = can_shed and scene.apparent_va > CONTINUOUS_VA
         if self._over.update(over, now_ns) > CONTINUOUS_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA for more than 10 s")
+
+    def let_go(self, scene: Scene) -> None:
+        """The house was given up: not for a load that could have been lightened all the while."""
+        began_ns = self._over_car.at_ns
+        if began_ns is not None and scene.at_ns - began_ns > SHED_FOR_CAR_NS:
+            self._violate("I8", scene.at_ns, "let go under too much load, with something left to shed")
 
     def could_shed(self, now_ns: int) -> bool:
         """Whether there was something to shed in the last second: a trip of what nobody could lighten breaks no rule."""

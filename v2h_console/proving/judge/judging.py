@@ -157,6 +157,8 @@ class Judge:
                 # the controller is for.
                 if not self._around.ever & HANDBACK_LOST and not self._ownerless(at_ns):
                     self._violate("I2a", at_ns, "the controller itself had to stop the forming")
+            case "form.off" if not any(scene.poles):
+                self._energy.let_go(scene)
             case "gate.on":
                 self._judge_replay("gate", scene)
             case "inverter.mode":

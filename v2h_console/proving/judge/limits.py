@@ -61,6 +61,8 @@ SURGE_VA = 16_000.0
 SURGE_PATIENCE_NS = 140 * MS
 CONTINUOUS_VA = 9_450.0
 CONTINUOUS_PATIENCE_NS = 11 * S
+#: What a car bears is two seconds; half of that may pass for a start, and a shed has taken effect soon after.
+SHED_FOR_CAR_NS = 1_250 * MS
 # I9
 DC_WINDOW_V = (350.0, 900.0)
 DC_PATIENCE_NS = 110 * MS
