@@ -11,7 +11,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings, Settings
 from v2h_console.core.state import Mode, boot
-from v2h_drivers.capabilities import CarStatus, Quality
+from v2h_drivers.capabilities import CarSession, CarStage, CarStatus, Quality
 
 S = 1_000_000_000
 
@@ -103,6 +103,50 @@ def test_a_low_report_that_comes_right_again_is_believed_in_the_dark_too() -> No
     right = judged_from(low, *dark, message(25, 40.0, amps=0.0))
     assert right.known_soc_pct == 40.0
     assert not right.stop
+
+
+def test_a_report_that_stands_still_under_load_is_counted_from_where_it_stood() -> None:
+    """4 kW from 60 kWh are 0.11 % a minute; the report says 30 % for hours."""
+    state = judged(*(message(at, 30.0) for at in range(0, 1_000, 10)))
+    assert state.soc.doubted_since_ns is None
+    state = judged_from(state, *(message(at, 30.0) for at in range(1_000, 5_000, 10)))
+    assert state.soc.doubted_since_ns is not None
+    drawn_pct = 100 * 4_000 * 4_990 / 3_600 / 60_000
+    assert 30.0 - 1.06 * drawn_pct <= (state.known_soc_pct or 0.0) <= 30.0 - drawn_pct
+
+
+def test_a_report_in_whole_per_cents_is_not_taken_for_one_that_stands_still() -> None:
+    true = [30.0 - 100 * 4_000 * at / 3_600 / 60_000 for at in range(0, 3_000, 10)]
+    state = judged(*(message(10 * nth, float(round(pct))) for nth, pct in enumerate(true)))
+    assert state.soc.doubted_since_ns is None
+
+
+def test_what_an_inverter_takes_beside_the_grid_is_no_discharge() -> None:
+    """A report that leapt down settles there too, or shaving and the next outage would go by it for hours."""
+    before = judged(message(0, 64.0, amps=0.15))
+    low = judged_from(before, message(1, 40.0, amps=0.15), message(2, 40.0, amps=0.15), use=Use(tied=True))
+    assert low.known_soc_pct == 40.0
+    right = judged_from(low, message(3, 64.0, amps=0.15), use=Use(tied=True))
+    assert right.known_soc_pct == 64.0
+
+
+def test_another_car_on_the_plug_is_judged_anew() -> None:
+    def link(at_s: float, stage: CarStage) -> CarSession:
+        closed = stage is CarStage.ENERGISED
+        return CarSession(
+            int(at_s * S), Quality.GOOD, stage, closed, closed, closed, 400.0, 400.0, 1_500.0, 25.0
+        )
+
+    state = judged(message(0, 20.9))
+    for at_s, stage, soc_pct in (
+        (1.0, CarStage.UNPLUGGED, None), (3.0, CarStage.LINKING, 20.9), (5.0, CarStage.ENERGISED, 20.9), (5.5, CarStage.ENERGISED, 80.0)
+    ):  # fmt: skip
+        told = replace(message(at_s, 20.9), soc_pct=soc_pct)
+        state = car_reserve.update(
+            CarSettings(), state, Senses(car=told, car_session=link(at_s, stage)), int(at_s * S), IDLE
+        )
+    assert state.known_soc_pct == 80.0
+    assert state.soc.doubted_since_ns is None
 
 
 def test_a_charge_that_creeps_up_while_it_discharges_is_doubted() -> None:

@@ -191,21 +191,6 @@ def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
     assert not load_manager.update_island(SETTINGS, reset, quiet, LIMIT_W, 0, again_ns).circuits[FRIDGE].shed
 
 
-def test_what_was_too_much_before_and_after_them_makes_nobody_a_culprit() -> None:
-    """A motor that no table lists starts again and again: what had to go for it did nothing."""
-    state = _with(FRIDGE, CircuitState())
-    for turn in range(1, 5):
-        now_ns = turn * 10_000 * NS_PER_S
-        state = replace(state, circuits=(replace(state.circuits[FRIDGE], shed=False), *state.circuits[1:]))
-        for after_ms in (-2_000, 0, 70, 200):
-            at_ns = now_ns + after_ms * 1_000_000
-            state = load_manager.update_island(SETTINGS, state, _senses(at_ns, 80.0, 1.0), LIMIT_W, 0, at_ns)
-        assert state.circuits[FRIDGE].shed
-        quiet_ns = now_ns + NS_PER_S
-        state = load_manager.update_island(SETTINGS, state, _senses(quiet_ns, 1.0, 1.0), LIMIT_W, 0, quiet_ns)
-    assert state.circuits[FRIDGE].trips == 0
-
-
 def test_without_current_sensors_the_inverter_is_asked_for_half_and_the_heat_pump_waits() -> None:
     house = House.islanded()
     house.plant.silent = frozenset({LegCurrents})

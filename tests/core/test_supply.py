@@ -137,3 +137,23 @@ def test_the_latch_needs_no_new_record_for_the_stop() -> None:
     assert house.last is not None
     assert not [command for command in house.last.commands if isinstance(command, PersistLatch)]
     assert house.state.latch.durable_locked
+
+
+def test_a_buffer_that_ran_down_in_the_dark_keeps_no_car_from_lighting_the_house() -> None:
+    """What the house charges is charged again by lighting it; a charger that is broken shows within ten seconds."""
+    house = House.islanded()
+    house.plant.inverter_fault = True
+    house.until(Mode.DARK)
+    house.run_ms(3_000, tick_ms=50)
+    supply_of(house, 23.0, 1.0)
+    house.run_ms(60_000, tick_ms=50)
+    assert "AUX_SUPPLY_STOP" not in alarms(house)
+    assert "AUX_SUPPLY_LOW" in alarms(house)
+    house.plant.inverter_fault = False
+    house.until(Mode.ISLANDED, within_ms=5_000, tick_ms=20)
+    house.run_ms(9_000, tick_ms=20)
+    house.must_be(Mode.ISLANDED)
+    house.until(Mode.DARK, within_ms=2_500, tick_ms=20)
+    assert "AUX_SUPPLY_STOP" in alarms(house)
+    house.run_ms(20_000, tick_ms=50)
+    house.must_be(Mode.DARK)

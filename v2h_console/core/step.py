@@ -208,7 +208,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         exported,
         followed.gave_up_ns,
         tied=mode is Mode.TIED,
-        sourceless=guards.source_refusal(settings, state, now_ns),
+        sourceless=guards.source_refusal(settings, replace(state, senses=senses), now_ns),
     )
     return replace(
         state,

@@ -101,7 +101,9 @@ def _follow_house(state: SupplyState, now_ns: int, lit: bool) -> SupplyState:
 
 
 def _excused(state: SupplyState, now_ns: int) -> bool:
-    """Whether a buffer that runs down says nothing of its charger."""
+    """Whether a buffer that runs down says nothing of its charger; once it has stopped a lit house, it does."""
+    if state.stop:
+        return False
     if state.dark_since_ns is not None:
         return now_ns - state.dark_since_ns >= DARK_NS
     return state.relit_ns is not None and now_ns - state.relit_ns < CHARGES_NS
