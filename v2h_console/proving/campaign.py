@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from v2h_console.core import guards, lockouts
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.state import Mode
 from v2h_console.core.step import step
@@ -17,6 +18,7 @@ from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.fault_table import BY_NAME
 from v2h_console.proving.judge.judging import Violation
+from v2h_console.proving.judge.limits import DEAD_PU
 from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
@@ -29,6 +31,8 @@ Progress = Callable[[str, int, int, str], None]
 MODES = tuple(mode.value for mode in Mode)
 #: Two faults this close together: whose reaction is whose cannot be told.
 APART_NS = 2 * S
+#: So long after its delay a house that could go back to the grid has gone: three tries to close, 30 s apart.
+IDLE_S = 95.0
 #: Failures that are shrunk; each takes up to a minute.
 MOST_SHRUNK = 5
 
@@ -106,7 +110,7 @@ def run_plan(
         scenario.duration_s,
         course.wall_s,
         f"{len(judged.onsets)} faults, delay {scenario.start.enter_service_s:g} s",
-        (*course.violations, *(_needless(course) if faultless else ())),
+        (*course.violations, *_idle(course), *(_needless(course) if faultless else ())),
         answers,
         course.trace,
     )
@@ -118,6 +122,27 @@ def _needless(course: Course) -> list[Violation]:
     islanding = course.site.state.islanding
     why = islanding.lk_form or islanding.lk_close
     return [Violation("needless lockout", course.site.world.now_ns, why)] if why else []
+
+
+def _idle(course: Course) -> list[Violation]:
+    """A house left dark beside a grid that has long been good, with nothing that refuses the close: it waits for nobody.
+
+    The only rule that asks the core: for its reason, and whether it has one.
+    """
+    site = course.site
+    state, now_ns = site.state, site.world.now_ns
+    served_ns = int((course.scenario.start.enter_service_s + IDLE_S) * S)
+    if (
+        not site.owner_runs
+        or state.islanding.mode is not Mode.DARK
+        or state.grid.ok_for_ns(now_ns) < served_ns
+        or now_ns - state.islanding.since_ns < served_ns
+        or guards.closing_refusal(site.settings, state, now_ns)
+        or lockouts.gate_stays(state, now_ns)
+        or max(scene(site.world).house_pu) > DEAD_PU
+    ):
+        return []
+    return [Violation("idle in the dark", now_ns, "beside a good grid, and nothing refuses the close")]
 
 
 def _answer(course: Course, onsets: Sequence[Onset], nth: int) -> Answer:

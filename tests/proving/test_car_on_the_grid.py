@@ -1,0 +1,59 @@
+"""What happens to the car while the house is on the grid, and what the next outage finds."""
+
+from __future__ import annotations
+
+import pytest
+
+from v2h_console.proving.course import Course, JudgedSite
+from v2h_console.twin.house import House, SupplyData
+from v2h_console.twin.scenario import Scenario, Start, Step
+
+S = 1_000_000_000
+START = Start(enter_service_s=15.0, loads_on=("fridge", "lights"))
+
+
+def played(
+    *steps: Step, seconds: float, start: Start = START, house: House | None = None, seed: int = 0
+) -> Course:
+    """Judged, and nothing found."""
+    course = JudgedSite(Scenario("car", seconds, start, steps), seed, house=house).play()
+    assert course.violations == []
+    return course
+
+
+def test_after_an_ordinary_unplugging_the_next_loss_is_met_as_ever() -> None:
+    """The inverter trips on its empty DC side, and its fault ends with its gate off."""
+    course = played(Step(20.0, "ev.unplug"), Step(40.0, "ev.plug"), Step(100.0, "grid.loss"), seconds=120.0)
+    (transfer,) = course.run.transfers
+    assert (transfer.total_ms or 1_000.0) < 100.0
+    assert "INVERTER_FAULT" not in [alarm.code for alarm in course.site.state.alarms]
+
+
+def test_a_car_that_allows_nothing_is_not_drawn_from_for_the_inverter_s_own_loss() -> None:
+    """It would end its session after two seconds of 60 W."""
+    course = played(
+        Step(20.0, "ev.limit", {"kw": 0.0}), Step(30.0, "ev.limit", {"kw": 10.0}), Step(60.0, "grid.loss"), seconds=80.0
+    )  # fmt: skip
+    assert not [truth for truth in course.run.truths if truth.truth == "car.stopped"]
+    assert course.run.modes[-1][1].value == "islanded"
+
+
+@pytest.mark.parametrize(("depth_pu", "ms"), [(0.0, 17.0), (0.4, 30.0)])
+def test_a_dip_opens_nothing_where_no_car_could_light_the_house(depth_pu: float, ms: float) -> None:
+    dip = Step(30.0, "grid.sag", {"pu": depth_pu, "for_s": ms / 1000.0})
+    assert not played(Step(10.0, "ev.unplug"), dip, seconds=60.0).run.modes[1:]
+    assert played(dip, seconds=60.0).run.modes[1:], "with one it is left at once"
+
+
+def test_a_car_that_comes_home_lights_a_house_whose_controller_lives_on_its_last_minute() -> None:
+    house = House(supply=SupplyData(hold_up_min=3.0))
+    course = played(
+        Step(5.0, "grid.loss"), Step(20.0, "ev.unplug"), Step(120.0, "ev.plug"), seconds=240.0, house=house
+    )  # fmt: skip
+    assert course.run.modes[-1][1].value == "islanded"
+
+
+def test_a_flapping_limit_blinks_ever_more_slowly() -> None:
+    flaps = [Step(20.0 + 1.5 * nth, "ev.limit", {"kw": 10.0 * (nth % 2)}) for nth in range(160)]
+    course = played(Step(5.0, "grid.loss"), *flaps, seconds=260.0)
+    assert len([1 for event in course.run.events if event.code == "HOUSE_DARK"]) <= 9
