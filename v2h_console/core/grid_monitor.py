@@ -103,10 +103,7 @@ def update(
         ok_since_ns = None
     condition, reason = _judge(grid, cycle, fast, live_l1_ns, live_l2_ns, now_ns)
     ride_through = ""
-    if seen.tied and seen.sourceless:
-        # Opened for a dip, the MID would stay open for the whole enter-service delay, beside a street that was back at once.
-        ride_through = seen.sourceless
-    elif seen.tied:
+    if seen.tied:
         ride_through = grid_loss.quick_separation_refusal(
             grid, settings.inverter.rated_w, seen.export, now_ns
         )
@@ -116,7 +113,8 @@ def update(
         fast,
         cycle,
         clocks,
-        quick=not ride_through,
+        # Opened for a dip, the MID would stay open for the whole delay, beside a street that was back at once.
+        quick=not (ride_through or (seen.tied and seen.sourceless)),
         stuck=seen.plausibility.stuck,
         neutral_open=seen.plausibility.neutral_open,
         gave_up_ns=seen.gave_up_ns,
