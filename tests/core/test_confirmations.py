@@ -33,3 +33,13 @@ def test_an_inverter_that_stops_a_moment_later_is_a_sound_one() -> None:
     house.until(Mode.DARK)
     house.run_ms(500)
     assert not house.state.islanding.lk_form
+
+
+def test_a_bond_that_goes_or_comes_in_the_island_is_told() -> None:
+    house = House.islanded()
+    house.run_ms(1_500, tick_ms=20)
+    assert not {alarm.code for alarm in house.state.alarms} & {"BOND_MISSING", "BOND_DOUBLED"}
+    house.plant.bond = not house.plant.bond
+    house.run_ms(100)
+    poles = house.settings.mid.poles
+    assert ("BOND_MISSING" if poles == 3 else "BOND_DOUBLED") in {alarm.code for alarm in house.state.alarms}

@@ -57,3 +57,19 @@ def test_a_flapping_limit_blinks_ever_more_slowly() -> None:
     flaps = [Step(20.0 + 1.5 * nth, "ev.limit", {"kw": 10.0 * (nth % 2)}) for nth in range(160)]
     course = played(Step(5.0, "grid.loss"), *flaps, seconds=260.0)
     assert len([1 for event in course.run.events if event.code == "HOUSE_DARK"]) <= 9
+
+
+@pytest.mark.parametrize("load", ["evse", "range", "hvac"])
+def test_a_contactor_that_sticks_with_nothing_behind_it_keeps_no_house_dark(load: str) -> None:
+    stuck = Step(5.0, "fault.inject", {"fault": "load.switch_stuck", "load": load})
+    course = played(stuck, Step(15.0, "grid.loss"), seconds=40.0)
+    assert course.run.modes[-1][1].value == "islanded"
+
+
+def test_one_that_sticks_with_more_behind_it_than_the_car_gives_does() -> None:
+    start = Start(enter_service_s=15.0, loads_on=("fridge", "range"))
+    stuck = Step(5.0, "fault.inject", {"fault": "load.switch_stuck", "load": "range"})
+    course = played(
+        Step(4.0, "ev.limit", {"kw": 3.6}), stuck, Step(15.0, "grid.loss"), seconds=40.0, start=start
+    )
+    assert course.run.modes[-1][1].value == "dark"

@@ -15,7 +15,7 @@ from v2h_console.core.events import SEVERITY_RANK, Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.reserve_end import LATE_S, RUNG_NONE, RUNG_SOON, SOON_S
-from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, fresh
+from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, MID_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import LinkState
@@ -66,6 +66,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     elif relay_times.wears(settings.mid, state.relay):
         trend = f"{relay_times.slope_ms(state.relay):+.1f} ms an opening, the last took {state.relay.last_ms:.0f} ms"
         yield "MID_WEARS", Severity.WARNING, f"The MID opens more slowly each time: {trend}."
+    yield from _bond(settings, state, now_ns)
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
@@ -81,6 +82,20 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     for link in state.senses.links:
         if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
             yield f"{_code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
+
+
+def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    """Exactly one neutral-ground bond on the island; without it no breaker trips on a fault to ground."""
+    mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)
+    stood_ns = now_ns - state.islanding.since_ns
+    if mid is None or state.islanding.mode is not Mode.ISLANDED or stood_ns < NS_PER_S:
+        return
+    if settings.mid.poles == 3 and not mid.bond_closed:
+        text = "The island has no neutral-ground bond: its relay has opened. A fault to ground trips nothing."
+        yield "BOND_MISSING", Severity.ALARM, text
+    elif settings.mid.poles == 2 and mid.bond_closed:
+        text = "The island has a second neutral-ground bond: current flows on the grounding conductor."
+        yield "BOND_DOUBLED", Severity.ALARM, text
 
 
 def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:

@@ -82,13 +82,16 @@ def _opening(view: View, state: State) -> Outcome:
         form_not_before_ns=rests_ns,
         contact_grace_until_ns=rests_ns,
     )
+    loads = state.loads
+    if view.state.islanding.mode is Mode.TIED:
+        loads = load_manager.with_rests(view.settings, loads, state.senses, now_ns)
     if state.proof.position is Position.CLOSED:
         state = replace(state, relay=relay_times.told_to_open(state.relay, now_ns))
     state = replace(
         state,
         islanding=islanding,
         grid=grid_monitor.restart(state.grid, now_ns),
-        loads=load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, now_ns),
+        loads=load_manager.drop_for_forming(view.settings, loads, state.car.shed, now_ns),
         transfer=record,
     )
     if view.open_ordered:

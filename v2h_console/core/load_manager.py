@@ -74,20 +74,34 @@ def drop_for_forming(
             following.append(hold(held, RESTS, now_ns + int(circuit.min_off_s * NS_PER_S), now_ns))
         else:
             following.append(held)
-    following = drop_cold_pickup(settings, following, state.may_start_w(settings), now_ns)
+    following = drop_cold_pickup(settings, following, state.may_start_w(settings), now_ns, state.rested_mask)
     peaks = replace(state.peaks, second=-1)
     return replace(state, circuits=tuple(following), start=None, peaks=peaks)
 
 
+def with_rests(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> LoadState:
+    """As the grid is left: which appliances drew nothing, by their meters while they still had voltage."""
+    mask = 0
+    for index in range(len(settings.loads.circuits)):
+        if not load_overload.draws(state, senses, index, now_ns):
+            mask |= 1 << index
+    return state if mask == state.rested_mask else replace(state, rested_mask=mask)
+
+
 def drop_cold_pickup(
-    settings: Settings, circuits: list[CircuitState], start_w: float, now_ns: int
+    settings: Settings, circuits: list[CircuitState], start_w: float, now_ns: int, rested_mask: int = 0
 ) -> list[CircuitState]:
     """What is still connected starts with the house: what the inverter cannot start joins the held ones.
 
     A circuit whose switch does not open stays whatever is decided here: it is counted first.
     """
     bounds = limits(settings, start_w)
-    staying = [index for index, held in enumerate(circuits) if not held.shed or held.doubted]
+    staying = [
+        index
+        for index, held in enumerate(circuits)
+        # A switch that does not open on an appliance that drew nothing starts nothing with the house.
+        if not held.shed or (held.doubted and not rested_mask >> index & 1)
+    ]
     table = [known(settings.loads.circuits[index], circuits[index]) for index in staying]
     fixed = [place for place, index in enumerate(staying) if circuits[index].doubted]
     for place in load_admission.cold_pickup(table, bounds, fixed):

@@ -48,7 +48,8 @@ class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
     when a path has been over its continuous and its 10 s limit; ``helpless_since_ns``: since when it has been with
     nothing left to shed; ``limit_w`` and ``units``: limit and inverters at the last look; ``fell_ns`` and ``fell_from_w``:
-    when the limit last fell, and from where, with what it fell by shortly before; ``suspects``: what was shed last, and is to blame if that was
+    when the limit last fell, and from where, with what it fell by shortly before; ``rested_mask``: circuits that drew nothing by their meters when
+    the grid was left; ``suspects``: what was shed last, and is to blame if that was
     enough; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
     switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
     island was lit; ``start_w``: what the inverter may give where it is to light the house, ``None`` = its setting."""
@@ -68,6 +69,7 @@ class LoadState:
     units: int = 1
     spare_mask: int = 0
     suspects: int = 0
+    rested_mask: int = 0
     peaks: Peaks = Peaks()
     heard_since_ns: int | None = None
     heard_at_ns: int | None = None

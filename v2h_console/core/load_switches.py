@@ -36,7 +36,9 @@ def look(
     if start_w is None:
         return found
     if found.stuck_mask & ~state.stuck_mask or start_w < state.may_start_w(settings):
-        circuits = drop_cold_pickup(settings, list(found.circuits), start_w, now_ns)
+        circuits = drop_cold_pickup(
+            settings, list(found.circuits), start_w, now_ns, rested_mask=found.rested_mask
+        )
         found = replace(found, circuits=tuple(circuits))
     return found if found.start_w == start_w else replace(found, start_w=start_w)
 
@@ -81,7 +83,9 @@ def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:
 def cold_pickup_refusal(settings: Settings, state: LoadState) -> str:
     """Why the circuits that could not be dropped may not be started with the house; "" when they may."""
     stuck = [
-        circuit for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True) if held.stuck
+        circuit
+        for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
+        if held.stuck and not state.rested_mask >> index & 1
     ]
     if stuck and load_admission.cold_pickup(stuck, limits(settings, state.may_start_w(settings))):
         names = ", ".join(circuit.name for circuit in stuck)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 #: By the alarm's code; a circuit's without its name.
 WHAT_TO_DO = {
+    "BOND_MISSING": "Treat metal parts as live. End the island, then find why the bond relay let go: its coil, its supply, its contact.",
+    "BOND_DOUBLED": "Find which bond the drawing does not have (service, MID or inverter) and take it off with everything dead.",
     "INVERTER_SILENT": "Look at the inverter's own display and its supply; then at its cable to the controller and that cable's shield.",
     "INVERTER_DOES_NOT_STOP": "Open the inverter's own disconnect; measure that it is dead; find why the gate line has no effect before you reset (R).",
     "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
