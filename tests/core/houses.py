@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cache
 
-from v2h_console.core import load_manager
+from v2h_console.core import load_holds
 from v2h_console.core.commands import Command, PersistLatch
 from v2h_console.core.events import Event
 from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation, OrderKind
@@ -332,7 +332,7 @@ class House:
 
     def rest(self) -> None:
         """The compressors have rested."""
-        loads = load_manager.update_tied(self.state.loads, self.now_ns + 1_000 * NS_PER_S)
+        loads = load_holds.update_tied(self.state.loads, self.now_ns + 1_000 * NS_PER_S)
         self.state = replace(self.state, loads=loads)
 
     @property

@@ -10,7 +10,7 @@ import pytest
 from tests.core.edges import takes
 from tests.core.houses import SETTINGS, START_NS, House, changed
 from tests.core.moments import closing_dead, closing_sync, handback, opened_and_dark, syncing
-from v2h_console.core.load_manager import RESTS
+from v2h_console.core.load_holds import RESTS
 from v2h_console.core.observation import LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SyncSettings
 from v2h_console.core.state import Mode

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.core.houses import CIRCUITS, FRIDGE, GOOD, HEAT_PUMP, LIGHTS, SETTINGS, House, changed
-from v2h_console.core import load_admission, load_manager, load_state, load_switches
+from v2h_console.core import load_admission, load_holds, load_manager, load_state, load_switches
 from v2h_console.core.load_limits import limits, on_leg_va, running_va, start_multiple
 from v2h_console.core.load_manager import Source
 from v2h_console.core.load_shedding import smallest_set
@@ -152,7 +152,7 @@ def test_a_meter_that_last_spoke_before_the_circuit_had_voltage_protects_nothing
     only = Settings(loads=replace(SETTINGS.loads, circuits=(SETTINGS.loads.circuits[FRIDGE],)))
     state = load_state.initial(only)
     if since == "the house was lit":
-        state = load_manager.begin_island(only, state, lit_ns)
+        state = load_holds.begin_island(only, state, lit_ns)
     else:
         state = replace(state, start=Start(0, lit_ns, (700.0, 0.0)))
     now_ns = lit_ns + 50_000_000
@@ -181,10 +181,10 @@ def test_third_overload_makes_a_culprit_until_a_person_resets_it() -> None:
     later_ns = 10**15
     quiet = _senses(later_ns, 0.0, 0.0)
     assert load_manager.update_island(SETTINGS, state, quiet, LIMIT_W, 0, later_ns).circuits[FRIDGE].shed
-    tied = load_manager.release_all(SETTINGS, state, later_ns)
+    tied = load_holds.release_all(SETTINGS, state, later_ns)
     assert not tied.mask, "on the grid it may run"
-    assert load_manager.drop_for_forming(SETTINGS, tied, False, later_ns).circuits[FRIDGE].shed
-    reset = load_manager.reset_culprits(state, later_ns)
+    assert load_holds.drop_for_forming(SETTINGS, tied, False, later_ns).circuits[FRIDGE].shed
+    reset = load_holds.reset_culprits(state, later_ns)
     assert load_manager.update_island(SETTINGS, reset, quiet, LIMIT_W, 0, later_ns).circuits[FRIDGE].shed
     again_ns = later_ns + 61 * NS_PER_S
     quiet = _senses(again_ns, 0.0, 0.0)
@@ -278,7 +278,7 @@ def test_a_limit_that_falls_again_and_again_makes_nobody_a_culprit() -> None:
 def test_what_the_inverter_cannot_start_with_the_house_is_shed_before_it_forms() -> None:
     table = (Circuit("saw", "Saw", "L1", 1, 2_000.0, 8.0, 0.5), Circuit("lights", "Lights", "L1", 1, 300.0))
     site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=table))
-    state = load_manager.drop_for_forming(site, load_state.initial(site), False, 0)
+    state = load_holds.drop_for_forming(site, load_state.initial(site), False, 0)
     assert state.mask == 0b01
     assert "cannot start it" in state.circuits[0].reason
 
@@ -373,11 +373,11 @@ def test_what_the_car_cannot_start_now_waits_though_the_inverter_could() -> None
     """The setting allows all of it; a cold car allows 900 W in all when the house is to be lit."""
     light, fan = Circuit("light", "Light", "L1", 1, 300.0), Circuit("fan", "Fan", "L2", 2, 1_200.0)
     site = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=(light, fan)))
-    dark = load_manager.drop_for_forming(site, load_state.initial(site), False, 0)
+    dark = load_holds.drop_for_forming(site, load_state.initial(site), False, 0)
     assert dark.mask == 0
     known = load_switches.look(site, dark, Senses(), start_w=900.0, now_ns=NS_PER_S)
     assert known.mask == 0b10
-    assert load_manager.drop_for_forming(site, known, False, 2 * NS_PER_S).mask == 0b10
+    assert load_holds.drop_for_forming(site, known, False, 2 * NS_PER_S).mask == 0b10
     assert load_switches.look(site, known, Senses(), start_w=900.0, now_ns=2 * NS_PER_S) is known
 
 

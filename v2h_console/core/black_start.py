@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_manager, overdraw
+from v2h_console.core import load_holds, overdraw
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S, Settings
@@ -52,7 +52,7 @@ def failed(settings: Settings, state: State, now_ns: int) -> Failure:
         text = f"No voltage within 200 ms. Next try in {wait_s} s."
         event = Event(now_ns, "INVERTER_DID_NOT_FORM", Severity.ALARM, text)
     loads = replace(state.loads, drop_more_tiers=min(3, tries))
-    loads = load_manager.drop_for_forming(settings, loads, state.car.shed, now_ns, dark=True)
+    loads = load_holds.drop_for_forming(settings, loads, state.car.shed, now_ns, dark=True)
     return Failure(replace(state, islanding=islanding, loads=loads), event)
 
 
@@ -78,7 +78,7 @@ def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) ->
         )
     else:
         state = failed(settings, state, now_ns).state
-    loads = load_manager.drop_for_forming(settings, state.loads, state.car.shed, now_ns, dark=True)
+    loads = load_holds.drop_for_forming(settings, state.loads, state.car.shed, now_ns, dark=True)
     return Failure(replace(state, loads=loads), event)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from v2h_console.core import (
     black_start,
     grid_monitor,
-    load_manager,
+    load_holds,
     relay_times,
     street_side,
     synchronism,
@@ -84,14 +84,14 @@ def _opening(view: View, state: State) -> Outcome:
     )
     loads = state.loads
     if view.state.islanding.mode is Mode.TIED:
-        loads = load_manager.with_rests(view.settings, loads, state.senses, now_ns)
+        loads = load_holds.with_rests(view.settings, loads, state.senses, now_ns)
     if state.proof.position is Position.CLOSED:
         state = replace(state, relay=relay_times.told_to_open(state.relay, now_ns))
     state = replace(
         state,
         islanding=islanding,
         grid=grid_monitor.restart(state.grid, now_ns),
-        loads=load_manager.drop_for_forming(view.settings, loads, state.car.shed, now_ns),
+        loads=load_holds.drop_for_forming(view.settings, loads, state.car.shed, now_ns),
         transfer=record,
     )
     if view.open_ordered:
@@ -130,7 +130,7 @@ def _proven(view: View, state: State) -> Outcome:
     """Proven open after a start: what must not be on while islanded drops before the first forming."""
     if view.state.islanding.mode is not Mode.BOOT_OPEN:
         return Outcome(state)
-    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
+    loads = load_holds.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns)
     return Outcome(replace(state, loads=loads))
 
 
@@ -149,7 +149,7 @@ def _forming(view: View, state: State) -> Outcome:
 
 def _formed(view: View, state: State) -> Outcome:
     islanding = replace(state.islanding, contact_grace_until_ns=0, emptied=False)
-    loads = load_manager.begin_island(view.settings, state.loads, view.now_ns)
+    loads = load_holds.begin_island(view.settings, state.loads, view.now_ns)
     event = _event(view, "ISLANDED", Severity.INFO, "House lit from the car.")
     return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
 
@@ -193,7 +193,7 @@ def _fault_over(view: View, state: State) -> Outcome:
 
 def _dark(view: View, state: State) -> State:
     """Out of a fault: what ran on the island before it must be off, and seen to be, before anything forms (I10)."""
-    loads = load_manager.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns, dark=True)
+    loads = load_holds.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns, dark=True)
     return replace(state, loads=loads)
 
 
@@ -323,7 +323,7 @@ def _tied(view: View, state: State) -> Outcome:
         contact_grace_until_ns=0,
         emptied=False,
     )
-    loads = load_manager.release_all(view.settings, state.loads, view.now_ns)
+    loads = load_holds.release_all(view.settings, state.loads, view.now_ns)
     event = _event(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
     return Outcome(
         replace(state, islanding=islanding, loads=loads, transfer=None),

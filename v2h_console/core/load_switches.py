@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from v2h_console.core import load_admission
 from v2h_console.core.frozen import replace
+from v2h_console.core.load_holds import drop_cold_pickup
 from v2h_console.core.load_limits import limits
-from v2h_console.core.load_manager import drop_cold_pickup, is_blind
+from v2h_console.core.load_manager import is_blind
 from v2h_console.core.load_state import CircuitState, LoadState
 from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, Settings

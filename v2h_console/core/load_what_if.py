@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from v2h_console.core import load_admission, load_energy, load_manager, load_state
+from v2h_console.core import load_admission, load_energy, load_holds, load_manager, load_state
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_limits import PathsVa, limits, running_va, start_multiple
 from v2h_console.core.load_manager import Source
@@ -74,14 +74,14 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
     """Play the first ``SPAN_S`` seconds after the grid falls with this load table in place of the settings' own."""
     settings = replace(settings, loads=replace(settings.loads, circuits=table))
     state = replace(load_state.initial(settings), start_w=start.limit_w)
-    state = load_manager.drop_for_forming(settings, state, start.shed_reserve, -60 * NS_PER_S)
+    state = load_holds.drop_for_forming(settings, state, start.shed_reserve, -60 * NS_PER_S)
     wanted = [circuit.id in start.wanted for circuit in table]
     moments = [
         Moment(0.0, circuit.id, "held", held.reason, load_admission.NOTHING)
         for circuit, held in zip(table, state.circuits, strict=True)
         if held.shed
     ]
-    state = load_manager.begin_island(settings, state, 0)
+    state = load_holds.begin_island(settings, state, 0)
     units = start.joined.units if start.joined_w is not None else 1
     whole_w = start.limit_w if start.joined_w is None else start.joined_w
     bounds = limits(settings, whole_w / units, units=units)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from v2h_console.core import alarms, guards, load_manager, parallel, sense_plausibility
+from v2h_console.core import alarms, guards, load_holds, parallel, sense_plausibility
 from v2h_console.core.commands import Command
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
@@ -141,7 +141,7 @@ def _reset_lockouts(taken: Taken, now_ns: int) -> None:
     )
     if cleared != state.islanding:
         _say(taken, now_ns, "LOCKOUT_RESET", Severity.INFO, "Lockouts reset by a person.")
-    loads = load_manager.reset_culprits(state.loads, now_ns)
+    loads = load_holds.reset_culprits(state.loads, now_ns)
     if loads is not state.loads:
         _say(
             taken, now_ns, "LOAD_RESET", Severity.INFO, "Locked-out loads reset by a person: they may return."

@@ -12,7 +12,7 @@ from v2h_console.core.export import ExportState
 from v2h_console.core.follower import FollowerState
 from v2h_console.core.grid_monitor import GridState
 from v2h_console.core.latch import LatchState
-from v2h_console.core.load_manager import drop_for_forming
+from v2h_console.core.load_holds import drop_for_forming
 from v2h_console.core.load_state import LoadState, initial
 from v2h_console.core.mid_proof import ProofState
 from v2h_console.core.parallel import ParallelState

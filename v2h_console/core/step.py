@@ -19,6 +19,7 @@ from v2h_console.core import (
     guards,
     islanding,
     kept_latch,
+    load_holds,
     load_manager,
     load_overload,
     load_switches,
@@ -291,7 +292,7 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     if looked is not state.loads:
         state = replace(state, loads=looked)
     if state.islanding.mode is Mode.TIED:
-        return _with_loads(settings, state, load_manager.update_tied(state.loads, now_ns), now_ns, events)
+        return _with_loads(settings, state, load_holds.update_tied(state.loads, now_ns), now_ns, events)
     if state.islanding.mode not in _ISLAND_MODES:
         return state
     limit_w, binding = discharge_limit.allowed_power_w(settings, state)

@@ -20,6 +20,7 @@ from v2h_console.core import (
     guards,
     kept_latch,
     latch,
+    load_holds,
     load_manager,
     load_overload,
     mid_proof,
@@ -103,7 +104,7 @@ def _everything_stays(_settings: Any, state: LoadState, *_args: Any, **_named: A
 
 
 def _admits_all(settings: Any, state: LoadState, *_args: Any, **_options: Any) -> LoadState:
-    return load_manager.release_all(settings, state, 1 << 62)
+    return load_holds.release_all(settings, state, 1 << 62)
 
 
 def _never_hot(_settings: Any, _inverter: Any, state: Any, *_args: Any) -> Any:
@@ -211,7 +212,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ((mode_commands, "request", _forms_into_the_close),),
         (_at(5.0, "grid.loss"), _at(15.0, "grid.return")),
     ),
-    Mutant("heavy loads stay on", ("I10",), (), ((load_manager, "drop_for_forming", _nothing_drops),)),
+    Mutant("heavy loads stay on", ("I10",), (), ((load_holds, "drop_for_forming", _nothing_drops),)),
     Mutant("admits everything at once", ("I8", "I10"), (), ((load_manager, "update_island", _admits_all),)),
     Mutant(
         "never sheds",
