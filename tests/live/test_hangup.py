@@ -93,6 +93,8 @@ def goes_on_and_ends_when_asked(site: Site) -> None:
 
 def test_a_hang_up_ends_the_screen_and_not_the_control(site: Site) -> None:
     os.kill(site.console.process.pid, signal.SIGHUP)
+    site.console.await_text("this screen has ended on a hang-up", 5.0)
+    until(lambda: site.console.is_sane, "the terminal as it was found")
     goes_on_and_ends_when_asked(site)
 
 

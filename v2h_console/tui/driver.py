@@ -8,7 +8,9 @@ is dropped whole and the screen repainted once the line drains; a line that is g
 from __future__ import annotations
 
 import os
+import select
 import signal
+import termios
 import threading
 from collections import deque
 from collections.abc import Callable
@@ -22,6 +24,9 @@ from textual.drivers.linux_driver import LinuxDriver
 MOST_WAITING = 64_000
 #: An orderly end waits so long for the last characters to leave.
 LAST_WORDS_S = 1.0
+#: Out of the alternate screen, cursor shown, no bracketed paste, no focus reports, no attributes.
+_AS_FOUND = "\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[0m"
+PARTING = "\r\nv2h-console: this screen has ended on a hang-up; v2h-console opens it again.\r\n"
 
 
 class LineWriter(WriterThread):
@@ -152,9 +157,24 @@ class LineDriver(LinuxDriver):
         self._gone.set()
         if self._writer is not None:
             self._writer.give_up()
+        self._leave_in_order()
         let_go_of_terminal()
         self.exit_event.set()
         type(self).on_lost()
+
+    def _leave_in_order(self) -> None:
+        """A hang-up that somebody only said, on a line that lives: give it back as it was found, not as a dead picture."""
+        try:
+            room = select.poll()
+            room.register(self.fileno, select.POLLOUT)
+            if [event for _, event in room.poll(0)] != [select.POLLOUT]:
+                return
+            os.write(self.fileno, (_AS_FOUND + PARTING).encode("ascii"))
+            if self.attrs_before is not None:
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
+        except (OSError, termios.error):
+            # Gone in between: there is nobody to leave anything to.
+            return
 
     def _repaint(self) -> None:
         self._app.call_later(self._app.refresh, repaint=True, layout=True)
