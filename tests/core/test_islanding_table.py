@@ -48,7 +48,7 @@ def test_opening_is_the_first_thing_that_is_asked_in_every_mode_that_holds_the_m
         assert events[:2] == ["operator", "loss"], mode
 
 
-READY = CarState(session=SessionState(refusal=""))
+READY = CarState(own_refusal="", session=SessionState(refusal=""))
 
 
 def test_what_the_modes_command() -> None:

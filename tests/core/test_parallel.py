@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 import pytest
@@ -61,6 +62,7 @@ class Group:
         self.changes: dict[int, dict[str, object]] = {}
         self.silent: set[int] = set()
         self.cars: dict[int, float] = {}
+        self.unit_limit_w = math.inf
 
     def tick(
         self,
@@ -96,6 +98,7 @@ class Group:
             settled=settled,
             started=started,
             gated=gated,
+            unit_limit_w=self.unit_limit_w,
             now_ns=self.now_ns,
         )
 
@@ -330,7 +333,7 @@ def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
     assert sharing.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)
 
 
-@pytest.mark.parametrize("limit_a", [0.0, 5.0, 20.0])
+@pytest.mark.parametrize("limit_a", [0.0, 5.0, 18.0])
 def test_a_unit_that_would_hold_the_others_down_stays_out_until_its_limit_rises(limit_a: float) -> None:
     group = joined()
     group.changes[3] = {"limit_a": limit_a}
@@ -437,3 +440,32 @@ def test_one_stray_command_counts_once_however_often_the_state_is_handed_over() 
         house.run_ms(100, tick_ms=20)
     assert house.state.parallel.foreign_heard == 1
     assert not house.state.parallel.second_master
+
+
+def test_one_that_cannot_join_weighs_nothing_in_who_may_run() -> None:
+    """The third gives less than the two others, but the second's car is empty: with it there is more than alone."""
+    group = Group()
+    group.cars[2] = 10.0
+    group.changes[3] = {"limit_a": 20.0}
+    group.run(120)
+    assert group.state.mask == 0b101
+
+
+def test_a_limit_that_wavers_does_not_make_a_unit_come_and_go() -> None:
+    group = joined()
+    masks = set()
+    for turn in range(400):
+        group.changes[3] = {"limit_a": 20.0 + 2.5 * (turn // 20 % 2)}
+        group.tick()
+        masks.add(group.state.mask)
+    assert masks == {0b111}, "15.4 kW without it, 14.4 to 16.2 with it"
+
+
+def test_a_unit_weaker_than_the_others_but_not_than_the_site_s_limit_runs() -> None:
+    group = Group()
+    group.changes = {1: {"limit_a": 41.0}, 2: {"limit_a": 41.0}, 3: {"limit_a": 25.0}}
+    group.run(120)
+    assert group.state.mask == 0b011
+    group.unit_limit_w = 7_000.0
+    group.run(120)
+    assert group.state.mask == 0b111

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from tests.core.edges import takes
@@ -82,7 +84,7 @@ def test_one_sag_of_two_frames_stops_nothing() -> None:
 def test_a_short_buffer_on_mains_is_only_said_and_on_battery_stops() -> None:
     house = House.islanded()
     supply_of(house, 24.0, 1.0)
-    house.run_ms(1_000)
+    house.run_ms(11_000, tick_ms=20)
     house.must_be(Mode.ISLANDED)
     assert "AUX_SUPPLY_LOW" in alarms(house)
     supply_of(house, 23.2, 1.0)
@@ -157,3 +159,18 @@ def test_a_buffer_that_ran_down_in_the_dark_keeps_no_car_from_lighting_the_house
     assert "AUX_SUPPLY_STOP" in alarms(house)
     house.run_ms(20_000, tick_ms=50)
     house.must_be(Mode.DARK)
+
+
+def test_a_house_that_goes_dark_again_before_its_buffer_is_charged_lights_as_often_as_it_can() -> None:
+    house = House.islanded()
+    supply_of(house, 23.0, 1.0)
+    for _ in range(4):
+        house.plant.inverter_fault = True
+        house.until(Mode.DARK, within_ms=500)
+        house.run_ms(300)
+        assert "AUX_SUPPLY_STOP" not in alarms(house)
+        house.plant.inverter_fault = False
+        house.state = replace(house.state, islanding=replace(house.state.islanding, form_tries=0))
+        house.until(Mode.ISLANDED, within_ms=11_000, tick_ms=20)
+        house.run_ms(2_000, tick_ms=20)
+        house.must_be(Mode.ISLANDED)

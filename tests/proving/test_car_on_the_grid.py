@@ -73,3 +73,9 @@ def test_one_that_sticks_with_more_behind_it_than_the_car_gives_does() -> None:
         Step(4.0, "ev.limit", {"kw": 3.6}), stuck, Step(15.0, "grid.loss"), seconds=40.0, start=start
     )
     assert course.run.modes[-1][1].value == "dark"
+
+
+def test_a_dc_side_that_stays_out_of_range_does_not_make_the_gate_flutter() -> None:
+    out = Step(20.0, "fault.inject", {"fault": "dc_bus.out_of_range"})
+    course = played(out, seconds=140.0)
+    assert len([1 for truth in course.run.truths if truth.truth in ("gate.on", "gate.off")]) <= 4

@@ -84,3 +84,11 @@ def test_a_further_car_that_allows_little_holds_nobody_down() -> None:
     assert course.site.state.parallel.units_running == 1
     assert "hold the others down" in course.site.state.parallel.units[1].reason
     assert "hvac" in [circuit.id for circuit in course.site.world.circuits if circuit.energised]
+
+
+def test_another_inverter_s_car_is_reason_enough_to_leave_the_grid_quickly() -> None:
+    start = Start(enter_service_s=15.0, inverters=2, loads_on=("fridge", "lights"))
+    course = played(start, Step(4.0, "ev.unplug"), Step(20.0, "grid.loss"), seconds=40.0)
+    assert modes(course)[-1] == "islanded"
+    (transfer,) = course.run.transfers
+    assert (transfer.total_ms or 1_000.0) < 300.0

@@ -63,8 +63,9 @@ def run(arguments: argparse.Namespace) -> int:
     signals.SignalThread({signal.SIGTERM: ended.set}).start()
     notifier = ServiceNotifier(os.environ)
     try:
-        lock = _lock_when_free(root, ended, notifier) if arguments.wait else None
+        lock = _lock(root, arguments, ended, notifier)
     except StartFailed as error:
+        # The log files are the owner's that runs.
         raise Refusal(str(error)) from None
     if ended.is_set():
         return 0
@@ -102,6 +103,17 @@ def run(arguments: argparse.Namespace) -> int:
         log.say("ended: another owner goes on" if handed_over else "ended orderly")
     log.close()
     return 1 if failed or handed_over else 0
+
+
+def _lock(
+    root: Path, arguments: argparse.Namespace, ended: threading.Event, notifier: ServiceNotifier
+) -> OwnerLock | None:
+    """The owner's lock; ``None``: it comes with the hand-over, or somebody has asked to end. Raises StartFailed."""
+    from v2h_console.wiring import building
+
+    if arguments.take_over:
+        return None
+    return _lock_when_free(root, ended, notifier) if arguments.wait else building.lock(root)
 
 
 def _lock_when_free(root: Path, ended: threading.Event, notifier: ServiceNotifier) -> OwnerLock | None:

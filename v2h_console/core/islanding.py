@@ -16,8 +16,8 @@ from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import FaultCause, Mode, State
-from v2h_drivers.capabilities import InverterMode
+from v2h_console.core.state import FaultCause, IslandingState, Mode, State
+from v2h_drivers.capabilities import InverterFast, InverterMode
 
 OPENING_DEADLINE_MS = 100
 PROVING_DEADLINE_MS = 100
@@ -26,6 +26,8 @@ BOOT_DEADLINE_MS = 200
 FORMING_DEADLINE_MS = 200
 CLOSING_DEADLINE_MS = 100
 HANDBACK_DEADLINE_MS = 100
+#: Beside the grid an inverter that had a fault rests for so long.
+FAILED_NS = 60 * NS_PER_S
 CLOSED_HOLD_MS = 10
 CLOSED_MAX_DIFFERENCE_PCT = 2.0
 FAULT_PROOF_NS = NS_PER_S
@@ -408,6 +410,7 @@ def observe(state: State, now_ns: int) -> State:
         proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
         heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
         gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
+        inverter_failed_ns=_failed_ns(islanding, inverter, now_ns),
     )
     return replace(state, islanding=street_side.observe(state, kept, now_ns))
 
@@ -416,6 +419,16 @@ def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
     if not holds:
         return None
     return since_ns if since_ns is not None else now_ns
+
+
+def _failed_ns(machine: IslandingState, inverter: InverterFast | None, now_ns: int) -> int | None:
+    """When the inverter last had a fault beside the grid; forgotten after a minute, so that its gate does not flutter."""
+    if machine.mode is not Mode.TIED:
+        return None
+    if inverter is not None and (inverter.fault or inverter.mode is InverterMode.FAULT):
+        return now_ns
+    since_ns = machine.inverter_failed_ns
+    return since_ns if since_ns is not None and now_ns - since_ns < FAILED_NS else None
 
 
 def deadline_ns(settings: Settings, state: State) -> int | None:

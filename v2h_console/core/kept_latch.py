@@ -3,7 +3,8 @@
 A lockout and an MID that a person opened outlive the process: else a restart would close what a line worker opened.
 So do a circuit that overloaded the island again and again and a switch that does not open: else the first outage after
 a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
-the report that had emptied the car. So does the discharge limit that a person set.
+the report that had emptied the car. So do the discharge limit that a person set, and a drift of the
+grid's sense: else a restart closes by a voltage that is not the street's.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
@@ -57,7 +58,18 @@ def take_receipts(
     loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
     car = car_reserve.with_doubt(state.car, kept.doubted_soc_pct)
     limit_w = kept.operator_limit_w if state.operator_limit_w is None else state.operator_limit_w
-    state = replace(state, islanding=islanding, latch=wanted, loads=loads, car=car, operator_limit_w=limit_w)
+    plausibility = state.plausibility
+    if kept.drift:
+        plausibility = replace(plausibility, drift=plausibility.drift or kept.drift)
+    state = replace(
+        state,
+        islanding=islanding,
+        latch=wanted,
+        loads=loads,
+        car=car,
+        operator_limit_w=limit_w,
+        plausibility=plausibility,
+    )
     said = _said(settings, replace(kept, culprits=(), doubted=()), loads)
     if not said:
         # All of it was about circuits that the load table no longer has.
@@ -85,6 +97,7 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             ""
             if kept.operator_limit_w is None
             else f"the discharge limit was set to {kept.operator_limit_w / 1000:.1f} kW",
+            kept.drift and f"closing is held (grid sensing: {kept.drift})",
         )
         if text
     )
@@ -101,6 +114,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         *remembered(settings, state.loads),
         state.car.doubted_pct,
         state.operator_limit_w,
+        state.plausibility.drift,
     )
 
 

@@ -91,6 +91,7 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
         next_admission_ns=now_ns + hold_ns,
         over_since_ns=None,
         helpless_since_ns=None,
+        suspects=0,
         lit_ns=now_ns,
     )
 

@@ -23,6 +23,8 @@ OVERLOAD_HOLD_NS = 2 * NS_PER_S
 #: Over the 10 s limit for this long: what passes sooner belongs to the 100 ms window. It also lets a shed take effect
 #: before the next: frame 25 ms, switch 15 ms, half cycle 8 ms.
 SURGE_HOLD_NS = 60 * NS_PER_MS
+#: After so long the end of an overload says nothing of a shed.
+JUDGED_NS = 500 * NS_PER_MS
 #: For so long after a limit fell, what is too much is its doing; a second fall within it belongs to the first.
 FALL_NS = 500 * NS_PER_MS
 #: A circuit's meter is polled; older than this it says nothing.
@@ -128,10 +130,14 @@ def shed_excess(
     """
     circuits = list(state.circuits)
     chosen = excess(settings, state, senses, loads_va, bounds, now_ns)
+    drawing = chosen
     if not urgent:
         chosen = _resting_first(settings, state, senses, chosen, now_ns)
     suspects = 0
-    if its_doing and not _clears(settings, state, senses, chosen, loads_va, bounds, now_ns):
+    if chosen is not drawing and its_doing:
+        # By their meters they did nothing: only if it is enough that they are gone, they lied.
+        its_doing, suspects = False, sum(1 << index for index, _ in chosen)
+    elif its_doing and not _clears(settings, state, senses, chosen, loads_va, bounds, now_ns):
         # By table and meter they draw less than what is too much: whether it was them shows when they are gone.
         its_doing, suspects = False, sum(1 << index for index, _ in chosen)
     for index, path in chosen:
@@ -154,10 +160,11 @@ def shed_excess(
 
 def _convict(state: LoadState, *, over: bool, now_ns: int) -> LoadState:
     """What is no longer too much since they are off was their doing; what still is, somebody else's."""
-    if not state.suspects or now_ns - state.shed_at_ns < SURGE_HOLD_NS:
+    since_ns = now_ns - state.shed_at_ns
+    if not state.suspects or since_ns < SURGE_HOLD_NS:
         return state
     circuits = state.circuits
-    if not over:
+    if not over and since_ns < JUDGED_NS:
         circuits = tuple(
             tripped(replace(held, shed=False), held.reason, state.shed_at_ns)
             if state.suspects >> index & 1 and held.shed

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import ControlRequest, InverterMode
+from v2h_drivers.capabilities import ControlRequest
 
 
 def request(state: State) -> ControlRequest:
@@ -18,11 +18,11 @@ def request(state: State) -> ControlRequest:
 
 def follows_in_tied(state: State) -> bool:
     """Whether the inverter runs beside the grid: not while it stands by, not from a car that is at its stop, not heard or
-    allows nothing, which its own loss would go on emptying, and not with a fault, which ends with the gate off alone."""
-    if not state.islanding.gate_in_tied or state.car.spared or state.car.session.refusal:
+    allows nothing, which its own loss would go on emptying, and not for a minute after a fault, which ends with the gate off
+    alone."""
+    if not state.islanding.gate_in_tied or state.car.spared or state.car.refusal:
         return False
-    inverter = state.senses.inverter_fast
-    return inverter is None or not (inverter.fault or inverter.mode is InverterMode.FAULT)
+    return state.islanding.inverter_failed_ns is None
 
 
 def of_mode(state: State) -> ControlRequest:

@@ -40,7 +40,8 @@ class Kept:
     """What no restart ends: the lockouts, an MID that was opened by hand, and by their ids the circuits that overloaded
     the island too often and those whose switch did not follow. The last only their switch ends, the others a person.
     ``doubted_soc_pct``: what the car's charge was taken for when its report was doubted, ``None`` = it was not;
-    ``operator_limit_w``: the discharge limit that a person set, ``None`` = none."""
+    ``operator_limit_w``: the discharge limit that a person set, ``None`` = none; ``drift``: why the grid's voltage is not to
+    be closed on, "" = nothing is known against it."""
 
     lk_form: str = ""
     lk_close: str = ""
@@ -49,6 +50,7 @@ class Kept:
     doubted: tuple[str, ...] = ()
     doubted_soc_pct: int | None = None
     operator_limit_w: float | None = None
+    drift: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,8 @@ told to is left out of the mask in the same step, and comes back after a wait, t
 
 from __future__ import annotations
 
+import math
+
 from v2h_console.core import soc
 from v2h_console.core.frozen import replace
 from v2h_console.core.parallel import RIVAL_FRAMES, UNIT_LIMIT_MS, ParallelState, Unit, healthy
@@ -28,6 +30,8 @@ CLEAR_PCT = 1.0
 STARTS_NS = 150 * NS_PER_MS
 #: One that has shared the load for so long has made up for what it was dropped for.
 FADE_NS = 600 * NS_PER_S
+#: One that runs may fall a little below what it would have to give to join, so that it does not come and go.
+STAYS_SHARE = 0.9
 NO_ANGLE = "its angle is unknown"
 SILENT = "silent"
 
@@ -44,10 +48,12 @@ def update(
     now_ns: int,
     started: bool = False,
     gated: bool = True,
+    unit_limit_w: float = math.inf,
 ) -> ParallelState:
     """Who may run with the primary now. ``settled``: the island has stood long enough to join others to it; ``started``:
     the core has just begun, and a unit that the last run had chosen may form until the controller lets go of it. ``car``:
-    what each unit's own car must have left, and within what its word counts; ``gated``: the gates are asked for."""
+    what each unit's own car must have left, and within what its word counts; ``gated``: the gates are asked for;
+    ``unit_limit_w``: what each may give by what the site asks."""
     if not state.units:
         return state
     if not started:
@@ -59,7 +65,7 @@ def update(
         state = replace(state, gated_since_ns=now_ns if gated else None)
     state = _judge_cars(state, tied=tied)
     shared = (
-        _share(settings, car, state, settled or tied, now_ns)
+        _share(settings, car, state, settled or tied, unit_limit_w, now_ns)
         if lit or tied
         else _alone(state, senses, now_ns)
     )
@@ -116,19 +122,36 @@ def _alone(state: ParallelState, senses: Senses, now_ns: int) -> ParallelState:
 
 
 def _share(
-    settings: ParallelSettings, car: CarSettings, state: ParallelState, settled: bool, now_ns: int
+    settings: ParallelSettings,
+    car: CarSettings,
+    state: ParallelState,
+    settled: bool,
+    unit_limit_w: float,
+    now_ns: int,
 ) -> ParallelState:
     """Lit, or on the grid: drop who must not stay, join the next who may."""
     units = list(state.units)
     next_join_ns = state.next_join_ns
     # Where nobody is heard it is the bus that is silent, and no unit's doing.
     anybody = any(_heard(unit, now_ns) for unit in units)
-    worth_w = _worth(settings, state, now_ns)
+    own_w = [
+        min(unit_limit_w, own_limit_w(one, unit)) for one, unit in zip(settings.units, units, strict=True)
+    ]
+    primary_w = own_w[state.primary]
+    able = [
+        index == state.primary or unit.joined or _may_join(settings, car, unit, now_ns)
+        for index, unit in enumerate(units)
+    ]
     for index, unit in enumerate(units):
         if index == state.primary:
             continue
         wrong = _wrong(settings, state, unit, now_ns)
-        spared = "" if wrong else _car_wrong(unit, car, now_ns) or _binds(settings, units, index, worth_w)
+        others_w = [
+            min(primary_w, own_w[other]) for other in range(len(units)) if able[other] and other != index
+        ]
+        spared = "" if wrong else _car_wrong(unit, car, now_ns)
+        if not wrong and not spared:
+            spared = _binds(unit, min(primary_w, own_w[index]), others_w)
         if unit.joined:
             if wrong == NO_ANGLE or spared or (wrong == SILENT and not anybody):
                 # The bus itself has gone, its car has given what it has, or it would hold the others down: nothing that
@@ -219,31 +242,24 @@ def _in_window(settings: ParallelSettings, unit: Unit) -> bool:
     )
 
 
-def _worth(settings: ParallelSettings, state: ParallelState, now_ns: int) -> float:
-    """The least own limit with which a secondary still adds to what all can give; 0 = any.
-
-    They share one current in equal parts, so each one's limit binds all: who may run are those above the limit for which
-    limit times number is the most.
-    """
-    primary_w = own_limit_w(settings.units[state.primary], state.units[state.primary])
-    others = sorted(
-        (
-            min(primary_w, own_limit_w(one, unit))
-            for index, (one, unit) in enumerate(zip(settings.units, state.units, strict=True))
-            if index != state.primary and healthy(unit, now_ns) and unit.drops < settings.most_drops
-        ),
-        reverse=True,
+def _may_join(settings: ParallelSettings, car: CarSettings, unit: Unit, now_ns: int) -> bool:
+    return (
+        unit.drops < settings.most_drops
+        and healthy(unit, now_ns)
+        and _in_window(settings, unit)
+        and not _car_wrong(unit, car, now_ns)
     )
-    best_w, least_w = primary_w, primary_w
-    for count, limit_w in enumerate(others, start=2):
-        if limit_w * count >= best_w:
-            best_w, least_w = limit_w * count, limit_w
-    return least_w
 
 
-def _binds(settings: ParallelSettings, units: list[Unit], index: int, worth_w: float) -> str:
-    limit_w = own_limit_w(settings.units[index], units[index])
-    if limit_w >= worth_w:
+def _given_w(limits_w: list[float], limit_w: float) -> float:
+    """What all can give that bear at least ``limit_w``, the primary among them: they share one current in equal parts."""
+    return limit_w * sum(one >= limit_w for one in limits_w)
+
+
+def _binds(unit: Unit, limit_w: float, limits_w: list[float]) -> str:
+    """Why this one's limit would hold the others down; "" = all can give more with it, or about as much where it runs."""
+    most_w = max(_given_w(limits_w, one) for one in limits_w)
+    if _given_w([*limits_w, limit_w], limit_w) >= most_w * (STAYS_SHARE if unit.joined else 1.0):
         return ""
     return f"its limit of {limit_w / 1000:.1f} kW would hold the others down"
 

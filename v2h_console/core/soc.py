@@ -62,7 +62,10 @@ def update(
     at_ns = car.at_ns
     if state.at_ns == at_ns:
         return state
-    if plugged_anew:
+    if plugged_anew and not (
+        # The same word that was doubted: the same car, most likely, that was out for a moment.
+        state.doubted_since_ns is not None and abs(reported_pct - state.reported_pct) <= ROUNDING_PCT
+    ):
         return _believed(at_ns, reported_pct, reported_pct)
     if state.at_ns is None and state.doubted_since_ns is not None:
         lower_pct = min(reported_pct, state.believed_pct)

@@ -89,6 +89,7 @@ class IslandingState:
     gate_in_tied: bool = True
     heard_mid_since_ns: int | None = None
     gate_stays_since_ns: int | None = None
+    inverter_failed_ns: int | None = None
     emptied: bool = False
 
 

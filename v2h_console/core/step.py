@@ -163,9 +163,12 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
             started=now_ns - state.started_ns < HANDOVER_NS,
             settled=machine.mode is Mode.ISLANDED and stood_ns >= settings.parallel.settle_s * NS_PER_S,
             gated=mode_commands.of_mode(state).gate,
+            unit_limit_w=discharge_limit.allowed_power_w(settings, state)[0],
             now_ns=now_ns,
         )
         events.extend(_unit_events(settings, state.parallel, kept, now_ns))
+        if kept.elected_tries and not machine.form_tries:
+            kept = replace(kept, elected_tries=0)
         state = replace(state, parallel=kept)
         if machine.mode is Mode.DARK:
             state, elected = succession.elect(settings, car, state, now_ns)
@@ -209,7 +212,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         exported,
         followed.gave_up_ns,
         tied=mode is Mode.TIED,
-        sourceless=guards.source_refusal(settings, replace(state, senses=senses), now_ns),
+        sourceless=_sourceless(settings, replace(state, senses=senses), now_ns),
     )
     return replace(
         state,
@@ -239,6 +242,15 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
         car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state, now_ns)),
         supply=supply.update(settings.supply, state.supply, senses, now_ns, lit=mode not in _UNLIT_MODES),
     )
+
+
+def _sourceless(settings: Settings, state: State, now_ns: int) -> str:
+    """Why nothing could light the house now; another inverter whose car can is something."""
+    why = guards.source_refusal(settings, state, now_ns)
+    if not why or not settings.parallel.units:
+        return why
+    barred = state.islanding.lk_form or state.supply.stop or state.thermal.stopped
+    return why if barred or succession.heir(state.parallel, settings.car, now_ns) is None else ""
 
 
 def _use_of_car(settings: Settings, state: State, now_ns: int) -> car_reserve.Use:
@@ -381,6 +393,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
         (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
+        (machine.inverter_failed_ns, islanding.FAILED_NS),
         (state.sync.ok_since_ns, int(settings.sync.hold_ms * NS_PER_MS)),
         (mid_proof.ripe_ns(settings.mid, state.proof), 0),
         (islanding.deadline_ns(settings, state), 0),

@@ -50,6 +50,11 @@ def next_in_rank(state: ParallelState, car: CarSettings, now_ns: int) -> int | N
     """Who forms after the primary is lost: the next healthy unit whose car can; ``None`` = nobody, or not yet."""
     if state.dead_since_ns is None or now_ns - state.dead_since_ns < DEAD_BUS_NS:
         return None
+    return heir(state, car, now_ns)
+
+
+def heir(state: ParallelState, car: CarSettings, now_ns: int) -> int | None:
+    """Who could form in the primary's place, whatever the bus does now; ``None`` = nobody."""
     count = len(state.units)
     for step in range(1, count):
         index = (state.primary + step) % count

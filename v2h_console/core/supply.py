@@ -17,8 +17,6 @@ from v2h_drivers.capabilities import Supply
 
 #: Fifteen periods of the SUPPLY frame.
 SUPPLY_LIMIT_MS = 1_500.0
-#: A transfer is shorter than this; what is dark for longer charges no buffer.
-DARK_NS = 2 * NS_PER_S
 #: After so long in a house that is lit again the charger must show.
 CHARGES_NS = 10 * NS_PER_S
 
@@ -37,8 +35,8 @@ class SupplyState:
     reason: str = ""
     failing_since_ns: int | None = None
     good_since_ns: int | None = None
-    #: Since when the house, which charges the buffer, has been dark; and when it was lit again after that.
-    dark_since_ns: int | None = None
+    #: The house, which charges the buffer, has no voltage; and when it was lit again, until its charger has shown itself.
+    dark: bool = False
     relit_ns: int | None = None
 
 
@@ -86,27 +84,22 @@ def update(
         reason=_words(settings, volts, minutes, failing, low, stop),
         failing_since_ns=failing_since,
         good_since_ns=good_since,
-        dark_since_ns=state.dark_since_ns,
+        dark=state.dark,
         relit_ns=state.relit_ns,
     )
 
 
 def _follow_house(state: SupplyState, now_ns: int, lit: bool) -> SupplyState:
-    if not lit:
-        return state if state.dark_since_ns is not None else replace(state, dark_since_ns=now_ns)
-    if state.dark_since_ns is None:
+    if lit is not state.dark:
         return state
-    was_dark = now_ns - state.dark_since_ns >= DARK_NS
-    return replace(state, dark_since_ns=None, relit_ns=now_ns if was_dark else state.relit_ns)
+    return replace(state, dark=not lit, relit_ns=now_ns if lit else None)
 
 
 def _excused(state: SupplyState, now_ns: int) -> bool:
     """Whether a buffer that runs down says nothing of its charger; once it has stopped a lit house, it does."""
     if state.stop:
         return False
-    if state.dark_since_ns is not None:
-        return now_ns - state.dark_since_ns >= DARK_NS
-    return state.relit_ns is not None and now_ns - state.relit_ns < CHARGES_NS
+    return state.dark or (state.relit_ns is not None and now_ns - state.relit_ns < CHARGES_NS)
 
 
 def _words(

@@ -37,6 +37,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     doubted: tuple[str, ...] = ()
     doubted_soc_pct: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     operator_limit_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
+    drift: str = ""
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -62,6 +63,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
             record.doubted,
             record.doubted_soc_pct,
             record.operator_limit_w,
+            record.drift,
         )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
@@ -102,6 +104,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.doubted,
             kept.doubted_soc_pct,
             kept.operator_limit_w,
+            kept.drift,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)

@@ -41,7 +41,29 @@ class Scene:
     #: The street's legs have no source.
     grid_lost: tuple[bool, bool]
     #: The cars of the other units whose gate is on, and what is drawn from them: percent, amps of DC.
+    #: With more than an inverter or its car bears: what would be left with all gone that need not run; else 0.
+    unsheddable_va: float = 0.0
     followers: tuple[tuple[float, float], ...] = ()
+
+
+#: What an inverter bears for ever: below it nobody asks what could be shed.
+_BORNE_VA = 9_000.0
+#: What must run, as the demo's load table has it.
+MUST_RUN = frozenset(("fridge", "furnace_fan", "lights"))
+
+
+def _unsheddable_va(world: World) -> float:
+    """By the larger leg, as an inverter is loaded; circuits of equal phase."""
+    if world.network.apparent_va <= _BORNE_VA and world.inverter.power_w <= world.car.max_discharge_w:
+        return 0.0
+    left_a = list(world.network.leg_a)
+    for one in world.circuits:
+        if one.energised and one.id not in MUST_RUN:
+            for leg in (0, 1):
+                left_a[leg] -= one.current_a if one.on_leg(leg) else 0.0
+    left_va = [max(0.0, amperes) * world.house.nominal_v for amperes in left_a]
+    units = 1 + sum(unit.gate_on for unit in world.units.followers())
+    return max(sum(left_va), 2.0 * max(left_va)) / units
 
 
 def scene(world: World) -> Scene:
@@ -76,6 +98,7 @@ def scene(world: World) -> Scene:
         apparent_va=world.network.apparent_va if inverter.mode in ("forming", "following") else 0.0,
         switched_on=tuple([one.id for one in world.circuits if one.switch_closed]),
         running=tuple([one.id for one in world.circuits if one.energised]),
+        unsheddable_va=_unsheddable_va(world),
         grid_lost=(world.grid.lost[0], world.grid.lost[1]),
         followers=tuple(
             [(unit.car.soc_pct, unit.car.dc_current_a) for unit in world.units.followers() if unit.gate_on]

@@ -95,11 +95,15 @@ class EnergyJudge:
     def _check_load(self, scene: Scene) -> None:
         """I8: what is too much is shed in time, as long as there is something to shed."""
         now_ns = scene.at_ns
-        can_shed = scene.mode == "forming" and bool(set(scene.running) - {"fridge", "furnace_fan", "lights"})
-        can_shed = can_shed and "load.switch_stuck" not in self._around.ever
+        able = scene.mode == "forming" and "load.switch_stuck" not in self._around.ever
+        left_va = scene.unsheddable_va
+        # What is too much with all gone that may go is nobody's to lighten.
+        can_shed = able and left_va <= CONTINUOUS_VA
         self._helpless.update(not can_shed, now_ns)
-        self._over_car.update(can_shed and scene.power_w > scene.car_limit_w, now_ns)
-        if self._surge.update(can_shed and scene.apparent_va > SURGE_VA, now_ns) > SURGE_PATIENCE_NS:
+        over_car = able and scene.power_w > scene.car_limit_w > left_va
+        self._over_car.update(over_car, now_ns)
+        surge = able and scene.apparent_va > SURGE_VA > left_va
+        if self._surge.update(surge, now_ns) > SURGE_PATIENCE_NS:
             self._violate("I8", now_ns, f"carrying {scene.apparent_va:.0f} VA, nothing shed")
         over = can_shed and scene.apparent_va > CONTINUOUS_VA
         if self._over.update(over, now_ns) > CONTINUOUS_PATIENCE_NS:
@@ -111,10 +115,10 @@ class EnergyJudge:
         if began_ns is not None and scene.at_ns - began_ns > SHED_FOR_CAR_NS:
             self._violate("I8", scene.at_ns, "let go under too much load, with something left to shed")
 
-    def could_shed(self, now_ns: int) -> bool:
-        """Whether there was something to shed in the last second: a trip of what nobody could lighten breaks no rule."""
-        helpless_ns = self._helpless.at_ns
-        return helpless_ns is None or now_ns - helpless_ns < 1 * S
+    @property
+    def could_shed(self) -> bool:
+        """Whether there is something to shed: a trip of what nobody could lighten breaks no rule."""
+        return self._helpless.at_ns is None
 
     def _check_limits(self, scene: Scene) -> None:
         """I4 and I11: what a blind or hot inverter may still give."""

@@ -174,7 +174,7 @@ class Judge:
             case "circuit.switch_closed":
                 self._judge_stagger(str(truth.detail.get("circuit")), scene)
             case "inverter.tripped":
-                if truth.detail.get("fault") == "overload" and self._energy.could_shed(at_ns):
+                if truth.detail.get("fault") == "overload" and self._energy.could_shed:
                     self._violate("I8", at_ns, "the inverter tripped on overload")
             case "car.stopped":
                 deaf = self._around.ever & (DEAF | UNREACHABLE) or self._around.away_for(at_ns)

@@ -62,6 +62,7 @@ class Network:
         self.to_neutral = [0j, 0j]
         self.pole = [0j, 0j]
         self.apparent_va = 0.0
+        self.leg_a = 0.0, 0.0
         #: Per leg: the voltage that the inverter puts on a dead feeder through a closed pole, else None.
         self.backfed: list[float | None] = [None, None]
         #: Forming against a live grid: the currents turn with the slip.
@@ -256,6 +257,7 @@ class Network:
         inverter.frequency_hz = (
             self._nodes["house", 0].omega / (2.0 * cmath.pi) if max(volts) > 0.2 * nominal else 0.0
         )
+        self.leg_a = amperes[0], amperes[1]
         apparent = [amperes[leg] * volts[leg] for leg in (0, 1)]
         # A bridge that clamps is at its limit whatever is left of the voltage: it is the current that heats it.
         clamped = max(amperes) * nominal
