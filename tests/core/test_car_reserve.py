@@ -212,3 +212,35 @@ def test_a_step_is_due_at_the_very_moment_at_which_the_car_counts_as_silent() ->
     assert house.last.wake_at_ns <= silent_ns
     house.tick(after_ms=(silent_ns - house.now_ns) / NS_PER_MS + 1.0)
     house.must_be(Mode.DARK)
+
+
+@pytest.mark.parametrize(("wrong_pct", "seconds"), [(-12.0, 20.0), (-20.0, 2.0), (-3.0, 5.0)])
+def test_a_low_report_that_comes_right_under_load_leaves_nothing_behind(
+    wrong_pct: float, seconds: float
+) -> None:
+    state, at_s = judged(message(0, 63.0)), 0.0
+    while at_s < 60.0:
+        at_s += 0.3
+        state = judged_from(state, message(at_s, 63.0 + (wrong_pct if at_s <= seconds else 0.0)))
+    assert state.soc.doubted_since_ns is None
+    assert state.known_soc_pct == 63.0
+
+
+@pytest.mark.parametrize("kind", ["dithers", "falls at a third of the rate"])
+def test_a_report_that_lags_behind_what_is_drawn_is_doubted(kind: str) -> None:
+    rate = 100 * 4_000 / 3_600 / 60_000
+    state = judged(message(0, 60.0))
+    for nth in range(1, 1_200):
+        at_s = 10.0 * nth
+        reported = 60.0 + 0.1 * (nth % 2) if kind == "dithers" else 60.0 - rate * at_s / 3.0
+        state = judged_from(state, message(at_s, reported))
+    assert state.soc.doubted_since_ns is not None
+    assert (state.known_soc_pct or 100.0) < 60.0 - rate * 11_990 + 3.0
+
+
+def test_the_same_car_out_of_the_socket_for_a_moment_keeps_its_doubt() -> None:
+    doubted = judged(message(0, 21.9), message(1, 33.9), message(2, 33.9))
+    out = replace(doubted, anew_since_ns=3 * S)
+    again = judged_from(out, message(4, 33.9))
+    assert again.soc.doubted_since_ns is not None
+    assert (again.known_soc_pct or 100.0) < 22.0

@@ -172,10 +172,16 @@ def _measured_va(senses: Senses, now_ns: int) -> PathsVa | None:
 def _at_least(table_va: PathsVa, senses: Senses, units: int, now_ns: int) -> PathsVa:
     """The table's sum, raised to what the inverters say that they give: where no current is known, that much is."""
     inverter = fresh(senses.inverter, now_ns, POWER_LIMIT_MS)
-    if inverter is None or inverter.power_w is None or table_va[0] + table_va[1] <= 0.0:
+    if inverter is None or inverter.power_w is None:
         return table_va
-    share = inverter.power_w * units / (table_va[0] + table_va[1])
-    return table_va if share <= 1.0 else (table_va[0] * share, table_va[1] * share, table_va[2] * share)
+    given_w, listed_va = inverter.power_w * units, table_va[0] + table_va[1]
+    if given_w <= listed_va:
+        return table_va
+    if listed_va <= 0.0:
+        # Nothing that the table knows is on: which leg carries it nobody says.
+        return given_w / 2.0, given_w / 2.0, 0.0
+    share = given_w / listed_va
+    return table_va[0] * share, table_va[1] * share, table_va[2] * share
 
 
 def _believed_on(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> list[Circuit]:

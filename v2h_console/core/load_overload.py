@@ -23,6 +23,8 @@ OVERLOAD_HOLD_NS = 2 * NS_PER_S
 #: Over the 10 s limit for this long: what passes sooner belongs to the 100 ms window. It also lets a shed take effect
 #: before the next: frame 25 ms, switch 15 ms, half cycle 8 ms.
 SURGE_HOLD_NS = 60 * NS_PER_MS
+#: More than this much of what a circuit usually draws, and a bit, is unusual: a locked rotor draws six times as much.
+UNUSUAL_SHARE, UNUSUAL_VA = 1.5, 200.0
 #: After so long the end of an overload says nothing of a shed.
 JUDGED_NS = 500 * NS_PER_MS
 #: For so long after a limit fell, what is too much is its doing; a second fall within it belongs to the first.
@@ -52,13 +54,16 @@ def shed(
     if limit_w != state.limit_w or units != state.units:
         lost = units < state.units and state.units > 1
         if limit_w < state.limit_w:
-            from_w = max(state.limit_w, state.fell_from_w) if _falls(state, now_ns) else state.limit_w
-            state = replace(state, fell_ns=now_ns, fell_from_w=from_w)
+            higher = not _falls(state, now_ns) or state.limit_w > state.fell_from_w
+            from_w, from_units = (
+                (state.limit_w, state.units) if higher else (state.fell_from_w, state.fell_from_units)
+            )
+            state = replace(state, fell_ns=now_ns, fell_from_w=from_w, fell_from_units=from_units)
         state = replace(state, limit_w=limit_w, units=units)
         if lost and state.spare_mask:
             return _shed_spare(state, now_ns)
     bounds = continuous_va(settings, limit_w, units)
-    state = _convict(state, over=_over(loads_va, bounds), now_ns=now_ns)
+    state = _convict(state, loads_va, now_ns)
     if not _over(loads_va, bounds):
         return replace(state, over_since_ns=None, surge_since_ns=None, helpless_since_ns=None)
     rows = limits(settings, limit_w / units, units=units).planned_va
@@ -72,7 +77,7 @@ def shed(
     fell = (
         _falls(state, now_ns)
         and limit_w < state.fell_from_w
-        and not _over(loads_va, continuous_va(settings, state.fell_from_w, units))
+        and not _over(loads_va, continuous_va(settings, state.fell_from_w, state.fell_from_units))
     )
     due = (
         peak
@@ -122,30 +127,19 @@ def shed_excess(
     its_doing: bool = True,
     urgent: bool = False,
 ) -> LoadState:
-    """Shed what brings every path under what it carries for ever, in one command; the waits double. ``urgent``: there is
-    no time to look first whether one that seems to rest is to blame.
+    """Shed what brings every path under what it carries for ever, in one command; who is to blame shows when they are
+    gone. ``urgent``: there is no time to look first whether one that seems to rest is to blame.
 
     Not ``its_doing``: the limit fell, and no circuit is to blame for that.
     Since when it has been too much stays: what is still over after this shed has taken effect has had its time.
     """
     circuits = list(state.circuits)
     chosen = excess(settings, state, senses, loads_va, bounds, now_ns)
-    drawing = chosen
     if not urgent:
         chosen = _resting_first(settings, state, senses, chosen, now_ns)
-    suspects = 0
-    if chosen is not drawing and its_doing:
-        # By their meters they did nothing: only if it is enough that they are gone, they lied.
-        its_doing, suspects = False, sum(1 << index for index, _ in chosen)
-    elif its_doing and not _clears(settings, state, senses, chosen, loads_va, bounds, now_ns):
-        # By table and meter they draw less than what is too much: whether it was them shows when they are gone.
-        its_doing, suspects = False, sum(1 << index for index, _ in chosen)
     for index, path in chosen:
         reason = f"{PATHS[path]} was over its {bounds[path]:.0f} VA"
-        held = circuits[index]
-        circuits[index] = (
-            tripped(held, reason, now_ns) if its_doing else hold(held, reason, now_ns + READMIT_NS, now_ns)
-        )
+        circuits[index] = hold(circuits[index], reason, now_ns + READMIT_NS, now_ns)
     if tuple(circuits) == state.circuits:
         return state
     return replace(
@@ -154,17 +148,28 @@ def shed_excess(
         start=None,
         helpless_since_ns=None,
         shed_at_ns=now_ns,
-        suspects=suspects,
+        suspects=sum(1 << index for index, _ in chosen) if its_doing else 0,
+        shed_from_va=loads_va[0] + loads_va[1],
+        shed_usual_va=sum(_usual_va(settings, state, senses, index, now_ns) for index, _ in chosen),
     )
 
 
-def _convict(state: LoadState, *, over: bool, now_ns: int) -> LoadState:
-    """What is no longer too much since they are off was their doing; what still is, somebody else's."""
+def _usual_va(settings: Settings, state: LoadState, senses: Senses, index: int, now_ns: int) -> float:
+    """What this circuit draws when nothing is wrong: by the table, or less by its meter."""
+    table_va = known(settings.loads.circuits[index], state.circuits[index]).running_va
+    metered = metered_va(state, senses, index, now_ns)
+    return table_va if metered is None else min(table_va, metered)
+
+
+def _convict(state: LoadState, loads_va: PathsVa, now_ns: int) -> LoadState:
+    """Whether more went with the circuits than they usually draw: then it was their doing, and the wait doubles. Where
+    only their usual part went, something else was too much, and they had to make room for it."""
     since_ns = now_ns - state.shed_at_ns
     if not state.suspects or since_ns < SURGE_HOLD_NS:
         return state
     circuits = state.circuits
-    if not over and since_ns < JUDGED_NS:
+    gone_va = state.shed_from_va - loads_va[0] - loads_va[1]
+    if gone_va > UNUSUAL_SHARE * state.shed_usual_va + UNUSUAL_VA and since_ns < JUDGED_NS:
         circuits = tuple(
             tripped(replace(held, shed=False), held.reason, state.shed_at_ns)
             if state.suspects >> index & 1 and held.shed
@@ -200,31 +205,6 @@ def excess(
         for index in smallest_set(able, leg, loads_va[path] - bounds[path] - cleared_va):
             gone[index] = path
     return sorted(gone.items())
-
-
-def _clears(
-    settings: Settings,
-    state: LoadState,
-    senses: Senses,
-    chosen: list[tuple[int, int]],
-    loads_va: PathsVa,
-    bounds: PathsVa,
-    now_ns: int,
-) -> bool:
-    """Whether what these draw, with one in its start, is enough to explain each leg that is over."""
-    circuits = [
-        _drawn(state, senses, index, known(settings.loads.circuits[index], state.circuits[index]), now_ns)
-        for index, _ in chosen
-    ]
-    return all(
-        sum(on_leg_va(circuit, leg) for circuit in circuits)
-        + max(
-            (on_leg_va(circuit, leg) * (circuit.inrush_multiple - 1.0) for circuit in circuits), default=0.0
-        )
-        >= loads_va[leg] - bounds[leg]
-        for leg in (0, 1)
-        if loads_va[leg] > bounds[leg]
-    )
 
 
 def _resting_first(

@@ -47,10 +47,11 @@ class Start:
 class LoadState:
     """One entry a circuit; ``next_admission_ns`` staggers the returns. ``over_since_ns``, ``surge_since_ns``: since
     when a path has been over its continuous and its 10 s limit; ``helpless_since_ns``: since when it has been with
-    nothing left to shed; ``limit_w`` and ``units``: limit and inverters at the last look; ``fell_ns`` and ``fell_from_w``:
-    when the limit last fell, and from where, with what it fell by shortly before; ``rested_mask``: circuits that drew nothing by their meters when
-    the grid was left; ``suspects``: what was shed last, and is to blame if that was
-    enough; ``spare_mask``: what goes with the largest inverter; ``heard_since_ns``: since when the
+    nothing left to shed; ``limit_w`` and ``units``: limit and inverters at the last look; ``fell_ns``, ``fell_from_w`` and
+    ``fell_from_units``: when the limit last fell, and from where, with what it fell by shortly before; ``spare_mask``: what
+    goes with the largest inverter; ``suspects``: what was shed last, ``shed_from_va``: with how much in all, and
+    ``shed_usual_va``: how much of it is theirs by table and meter; ``rested_mask``: circuits that drew nothing by their
+    meters when the grid was left; ``heard_since_ns``: since when the
     switches' feedback has come without a break; ``heard_at_ns``: the newest that was looked at; ``lit_ns``: when the
     island was lit; ``start_w``: what the inverter may give where it is to light the house, ``None`` = its setting."""
 
@@ -66,9 +67,12 @@ class LoadState:
     limit_w: float = 0.0
     fell_ns: int | None = None
     fell_from_w: float = 0.0
+    fell_from_units: int = 1
     units: int = 1
     spare_mask: int = 0
     suspects: int = 0
+    shed_from_va: float = 0.0
+    shed_usual_va: float = 0.0
     rested_mask: int = 0
     peaks: Peaks = Peaks()
     heard_since_ns: int | None = None

@@ -2,7 +2,8 @@
 
 A charge moves with the energy that leaves the pack, a few thousandths of a per cent a second. A report that leaps is
 held against the count of what was drawn, and the lower of both is believed until they agree or the report has settled;
-a lower one only once it has stood for half a second, so that one garbled message does not turn a house dark. A report that does not move while 2 % are drawn is doubted from where it stood. A higher report settles only on the grid and at rest: a house that was emptied down to its reserve and stands dark has
+a lower one only once it has stood for half a second, so that one garbled message does not turn a house dark. A report that stands still, or falls by less than half of what is drawn, is doubted from where it last agreed. A
+higher report settles only on the grid and at rest: a house that was emptied down to its reserve and stands dark has
 nothing that could have charged the car, and the report that leapt is the one that emptied it.
 """
 
@@ -21,8 +22,10 @@ ROUNDING_PCT = 1.5
 SETTLE_NS = 30_000_000_000
 #: So long a report that leapt down must stand before it counts; a tenth of a per cent takes ten times as long to draw.
 CONFIRM_NS = 500_000_000
-#: A report that stands still while so much of the pack is drawn cannot be true, whatever it is rounded to.
-STILL_PCT = 2.0
+#: A report is held against what was drawn since they last agreed, once that is so much: to within one whole per cent.
+COMPARED_PCT, AGREES_PCT = 2.0, 1.0
+#: One that lags by so much, and a tenth of what was drawn, cannot be true, whatever it is rounded to.
+LAGS_PCT = 2.0
 #: A pack's watt hours a per cent fall with its voltage: a count by power alone is short by so much at the lower end.
 COUNT_MARGIN = 1.05
 #: After a silence this long the count means nothing: another car may hang on the cable.
@@ -36,7 +39,7 @@ class SocState:
     """``believed_pct``: what the reserve is judged by; ``counted_pct``: what it would be by what was drawn alone.
     ``lowest_pct``: lowest report of this discharge. ``doubted_since_ns``: when the report last leapt, while it is doubted;
     ``lower_since_ns``: since when it lies below the count; ``rests_since_ns``: since when the grid has been there and
-    nothing drawn from the car; ``still_drawn_pct``: what was drawn since the report last moved."""
+    nothing drawn from the car; ``agreed_pct``: the report when it last fell as what was drawn, ``drawn_pct``: since then."""
 
     at_ns: int | None = None
     reported_pct: float = 0.0
@@ -46,7 +49,8 @@ class SocState:
     doubted_since_ns: int | None = None
     lower_since_ns: int | None = None
     rests_since_ns: int | None = None
-    still_drawn_pct: float = 0.0
+    agreed_pct: float = 0.0
+    drawn_pct: float = 0.0
 
 
 def remembered(doubted_pct: float) -> SocState:
@@ -79,17 +83,21 @@ def update(
     lowest_pct = min(state.lowest_pct, reported_pct) if discharging else reported_pct
     since_ns = state.doubted_since_ns
     drawn_pct = _drawn_pct(car, elapsed_s)
-    still_pct = 0.0 if reported_pct != state.reported_pct else max(0.0, state.still_drawn_pct + drawn_pct)
-    stuck = still_pct >= STILL_PCT
-    if leapt or ((rose or stuck) and since_ns is None):
+    agreed_pct, since_agreed_pct = _compared(state, reported_pct, drawn_pct)
+    lags = since_agreed_pct - (agreed_pct - reported_pct) >= LAGS_PCT + 0.1 * since_agreed_pct
+    if leapt or ((rose or lags) and since_ns is None):
         since_ns = at_ns
     if since_ns is None:
-        return replace(_believed(at_ns, reported_pct, lowest_pct), still_drawn_pct=still_pct)
-    # What has been believed so far is counted from where it began: a creeping rise, a report that stood still.
-    from_pct = min(state.counted_pct, state.lowest_pct) if rose else state.counted_pct
-    if stuck and state.doubted_since_ns is None:
-        from_pct -= state.still_drawn_pct
-    counted_pct = max(0.0, from_pct - drawn_pct)
+        believed = _believed(at_ns, reported_pct, lowest_pct)
+        return replace(believed, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct)
+    counted_pct = max(0.0, state.counted_pct - drawn_pct)
+    if state.doubted_since_ns is not None and abs(reported_pct - counted_pct) <= ROUNDING_PCT:
+        return _believed(at_ns, reported_pct, reported_pct)
+    # What has been believed so far is counted from where it began: a creeping rise, a report that lags.
+    if rose:
+        counted_pct = min(counted_pct, max(0.0, state.lowest_pct - drawn_pct))
+    elif lags and state.doubted_since_ns is None:
+        counted_pct = max(0.0, agreed_pct - since_agreed_pct)
     higher = reported_pct > counted_pct
     rests_since_ns = None
     if tied and not discharging:
@@ -103,20 +111,30 @@ def update(
     lower_since_ns = None if higher else at_ns if state.lower_since_ns is None else state.lower_since_ns
     stands = lower_since_ns is not None and at_ns - lower_since_ns >= CONFIRM_NS
     return SocState(
-        at_ns,
-        reported_pct,
-        reported_pct if stands else counted_pct,
-        counted_pct,
-        state.lowest_pct if higher or not stands else lowest_pct,
-        since_ns,
-        lower_since_ns,
-        rests_since_ns,
-        still_pct,
+        at_ns=at_ns,
+        reported_pct=reported_pct,
+        believed_pct=reported_pct if stands else counted_pct,
+        counted_pct=counted_pct,
+        # What is doubted lowers nothing that a later report is held against.
+        lowest_pct=state.lowest_pct,
+        doubted_since_ns=since_ns,
+        lower_since_ns=lower_since_ns,
+        rests_since_ns=rests_since_ns,
     )
 
 
+def _compared(state: SocState, reported_pct: float, drawn_pct: float) -> tuple[float, float]:
+    """The report at its last agreement with what was drawn, and what was drawn since."""
+    since_pct = state.drawn_pct + drawn_pct
+    if drawn_pct < 0.0 or state.doubted_since_ns is not None:
+        return reported_pct, 0.0
+    if since_pct >= COMPARED_PCT and since_pct - (state.agreed_pct - reported_pct) < AGREES_PCT:
+        return reported_pct, 0.0
+    return state.agreed_pct, since_pct
+
+
 def _believed(at_ns: int, pct: float, lowest_pct: float) -> SocState:
-    return SocState(at_ns, pct, pct, pct, lowest_pct)
+    return SocState(at_ns, pct, pct, pct, lowest_pct, agreed_pct=pct)
 
 
 def _drawn_pct(car: CarStatus, elapsed_s: float) -> float:

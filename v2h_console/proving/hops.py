@@ -65,6 +65,9 @@ class Hops:
         site, now_ns = self._site, self._site.world.now_ns
         if site.every_frame or now_ns < site.fine_until_ns or not site.idle:
             return False
+        if site.owner_runs and site.owner.stalled(now_ns):
+            # A hop ends in a step, and it takes none: what waits for it is read at the end of the stall, all of it.
+            return False
         foreign = site.second_master.at_ns is not None
         if not site.owner_runs:
             return not foreign

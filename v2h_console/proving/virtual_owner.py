@@ -96,6 +96,10 @@ class VirtualOwner:
         """Nothing is done before ``until_ns``."""
         self._stalled_until_ns = self.step_at_ns = until_ns
 
+    def stalled(self, now_ns: int) -> bool:
+        """Whether it is held up."""
+        return now_ns < self._stalled_until_ns
+
     def speak_at_ns(self) -> int:
         """When the lane says again what was commanded last; it cannot while it is stalled."""
         return max(self._stalled_until_ns, self.link.wake_at_ns())
