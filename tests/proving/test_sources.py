@@ -67,7 +67,8 @@ def test_a_culprit_waits_longer_each_time_and_after_the_third_for_a_person() -> 
     back_s = [t for t in at_s(course, "LOAD_RETURNED") if t > shed_s[0]]
     locked_s, reset_s = at_s(course, "LOAD_LOCKED_OUT_HVAC"), at_s(course, "LOAD_RESET")
     assert len(shed_s) == 3
-    assert locked_s == [shed_s[2]]
+    (locked,) = locked_s
+    assert 0.0 < locked - shed_s[2] < 0.15, "as soon as it shows what went with it"
     assert len(back_s) == 3, "twice by itself, once after the reset"
     assert back_s[1] < shed_s[2] < reset_s[0] < back_s[2]
 

@@ -91,6 +91,9 @@ class Hops:
             if site.modbus is not None:
                 # Machines cannot be taken back: they live on as far as the next step, before which nothing is decided.
                 end_ns = min(end_ns, max(site.owner.step_at_ns, site.modbus.next_ns() - 1))
+            if _counts_charge(site.state):
+                # What is drawn is counted from poll to poll: none of them may be passed over.
+                end_ns = min(end_ns, site.owner.poll_ns + POLL_NS - TICK_NS)
             if site.owner.deadline_ns is not None:
                 end_ns = min(end_ns, site.owner.deadline_ns - FINE_BEFORE_NS)
         return end_ns - end_ns % TICK_NS
@@ -175,9 +178,21 @@ def _heat_turns(owner: VirtualOwner) -> bool:
     )
 
 
+def _counts_charge(state: State) -> bool:
+    """Whether a car's charge goes by the count, because its report is doubted."""
+    return state.car.soc.doubted_since_ns is not None or any(
+        unit.soc.doubted_since_ns is not None for unit in state.parallel.units
+    )
+
+
 def _begun(state: State) -> tuple[int | float | None, ...]:
-    """What must not begin somewhere in a hop: an inverter that waits to join has its angle, heat allows more or less."""
-    return (state.thermal.judged_c, *(unit.in_phase_since_ns for unit in state.parallel.units))
+    """What must not begin somewhere in a hop: an inverter that waits to join has its angle, heat allows more or less, the
+    roof is held back by another frequency, which the next step asks for."""
+    return (
+        state.thermal.judged_c,
+        state.solar.raised_hz,
+        *(unit.in_phase_since_ns for unit in state.parallel.units),
+    )
 
 
 def _thresholds_pu(settings: Settings) -> tuple[float, ...]:
