@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -117,9 +118,10 @@ def _text(path: Path) -> str | None:
         raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
+    # Some editors begin a text with a mark of its encoding.
+    raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
-        # Some editors begin a text with a mark of its encoding.
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line = raw[: error.start].count(b"\n") + 1
         raise ConfigError(f"{path}, line {line}: not UTF-8 text") from None
