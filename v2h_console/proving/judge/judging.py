@@ -39,6 +39,7 @@ from v2h_console.proving.judge.limits import (
     PHASE_LIMIT_DEG,
     PROOF_NS,
     STAGGER_NS,
+    TOLD_NS,
     UNBIDDEN_NS,
     UNREACHABLE,
     UNSTOPPABLE_NS,
@@ -71,6 +72,7 @@ class Judge:
     _dead: Since = field(default_factory=Since)
     _backfeeding: Since = field(default_factory=Since)
     _contacts_open: Since = field(default_factory=Since)
+    _contacts_apart: Since = field(default_factory=Since)
     _dc_out: Since = field(default_factory=Since)
     _dc_bad: Since = field(default_factory=Since)
     _closed_ns: int | None = None
@@ -150,7 +152,10 @@ class Judge:
                 self._judge_form(scene)
                 self._judge_replay("forming", scene)
             case "lc.form_received":
-                if any(scene.poles):
+                # A contact that moves by itself is told 2 ms later, and heard of with the next step.
+                moved_ns = self._contacts_apart.at_ns
+                told = moved_ns is None or at_ns - moved_ns > TOLD_NS
+                if any(scene.poles) and (told or "mid.uncommanded_close" not in self._around.ever):
                     self._violate("I2b", at_ns, "forming asked for with a pole conducting")
             case "lc.forming_stopped":
                 # An owner that is held up, or that nobody hears, while the contacts meet cannot hand back: this is what
@@ -199,6 +204,7 @@ class Judge:
         self._in_window.update(in_window, now_ns)
         self._dead.update(max(scene.house_pu) < DEAD_PU and not scene.gate_on, now_ns)
         self._contacts_open.update(scene.contacts_open, now_ns)
+        self._contacts_apart.update(not scene.contacts_open, now_ns)
 
     def _ownerless(self, now_ns: int) -> bool:
         """Whether no owner is there, or one began so lately that what the last one closed is still the controller's."""

@@ -25,6 +25,8 @@ HANDBACK_NS = 100 * MS
 #: An unbidden closing is met by the logic controller within 20 ms; the contact's own bounce beside it.
 UNBIDDEN_NS = 25 * MS
 PROOF_NS = 12 * MS - 50_000
+#: A contact's edge is on the bus after 2 ms, and a busy owner steps up to 5 ms later.
+TOLD_NS = 8 * MS
 #: Faults that move a contact, or seem to, under a forming inverter: then the controller's own stop is what must come.
 MOVING_CONTACTS = frozenset(
     ("mid.uncommanded_close", "mid.aux_wrong", "mid.chatter", "mid.welded", "mid.slow")
