@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 
 import pytest
@@ -10,109 +9,22 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.core.houses import SETTINGS, START_NS, House
+from tests.core.inverters import STANDBY, THREE, TICK_NS, Group, car, dead_bus, joined, unit
 from tests.core.moments import opened_and_dark
 from v2h_console.core import parallel, sharing, succession
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.parallel import ParallelState
 from v2h_console.core.senses import Senses
-from v2h_console.core.settings import NS_PER_MS, NS_PER_S, CarSettings, ParallelSettings, UnitSettings
+from v2h_console.core.settings import CarSettings, ParallelSettings
 from v2h_console.core.soc import SocState
 from v2h_console.core.state import Mode
 from v2h_drivers.capabilities import (
     CarStatus,
     ForeignCommand,
-    HouseFast,
     InverterFast,
     InverterMode,
     Quality,
-    Reading,
-    UnitFast,
 )
-
-THREE = ParallelSettings(tuple(UnitSettings(name) for name in ("Inverter", "Inverter 2", "Inverter 3")))
-TICK_NS = 20 * NS_PER_MS
-STANDBY = InverterMode.STANDBY
-
-
-def unit(at_ns: int, number: int, **changes: object) -> UnitFast:
-    """A follower, in phase unless told otherwise."""
-    said = UnitFast(
-        at_ns, Quality.GOOD, number, InverterMode.FOLLOWING, True, False, False, 0.0, 0.0, 0.0, 5.0, 32.0
-    )  # fmt: skip
-    return replace(said, **changes)  # type: ignore[arg-type]  # field names
-
-
-def car(at_ns: int, name: str, soc_pct: float | None = 70.0) -> CarStatus:
-    """A car behind the inverter of that name."""
-    return CarStatus(at_ns, Quality.GOOD, name, soc_pct, 95.0, 75_000.0, 400.0, 0.0, 0.0)
-
-
-def dead_bus(at_ns: int) -> Senses:
-    """A house bus without volts."""
-    return Senses(house_fast=HouseFast(at_ns, Quality.GOOD, 0.0, 0.0, 0.0))
-
-
-class Group:
-    """Three units in time, the first of them the primary; ``told`` says what each tells at an instant."""
-
-    def __init__(self) -> None:
-        self.state = parallel.initial(THREE)
-        self.now_ns = START_NS
-        self.angles: dict[int, float | None] = {2: 0.0, 3: 0.0}
-        self.changes: dict[int, dict[str, object]] = {}
-        self.silent: set[int] = set()
-        self.cars: dict[int, float] = {}
-        self.unit_limit_w = math.inf
-
-    def tick(
-        self,
-        *,
-        lit: bool = True,
-        settled: bool = True,
-        senses: Senses | None = None,
-        started: bool = False,
-        gated: bool = True,
-    ) -> None:
-        self.now_ns += TICK_NS
-        told: list[Reading] = [
-            unit(
-                self.now_ns,
-                number,
-                **{"phase_deg": self.angles.get(number, 0.0), **self.changes.get(number, {})},
-            )
-            for number in (1, 2, 3)
-            if number not in self.silent
-        ]
-        told += [
-            replace(car(self.now_ns, one.name), soc_pct=self.cars.get(number, 64.0))
-            for number, one in enumerate(THREE.units, 1)
-        ]
-        self.state, _ = parallel.sense(THREE, self.state, tuple(told))
-        self.state = sharing.update(
-            THREE,
-            CarSettings(),
-            self.state,
-            senses or Senses(),
-            lit=lit,
-            tied=False,
-            settled=settled,
-            started=started,
-            gated=gated,
-            unit_limit_w=self.unit_limit_w,
-            now_ns=self.now_ns,
-        )
-
-    def run(self, ticks: int) -> None:
-        for _ in range(ticks):
-            self.tick()
-
-
-def joined() -> Group:
-    """All three run."""
-    group = Group()
-    group.run(120)
-    assert group.state.mask == 0b111
-    return group
 
 
 def test_units_join_one_at_a_time_and_never_before_they_are_held_in_phase() -> None:
@@ -321,101 +233,6 @@ def test_one_stray_command_is_no_master() -> None:
     house.must_be(Mode.ISLANDED)
 
 
-@pytest.mark.parametrize(("limit_a", "each_w"), [(32.0, 7_600.0), (28.0, 6_720.0), (None, 7_600.0)])
-def test_units_share_one_current_so_the_weakest_sets_everybody_s_part(
-    limit_a: float | None, each_w: float
-) -> None:
-    group = Group()
-    group.changes[3] = {"limit_a": limit_a}
-    group.run(120)
-    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (3 * each_w, 2 * each_w)
-    small = ParallelSettings((*THREE.units[:2], UnitSettings("Inverter 3", 4_000.0)))
-    assert sharing.capacity_w(small, group.state, 7_600.0)[0] == 3 * min(each_w, 4_000.0)
-
-
-@pytest.mark.parametrize("limit_a", [0.0, 5.0, 18.0])
-def test_a_unit_that_would_hold_the_others_down_stays_out_until_its_limit_rises(limit_a: float) -> None:
-    group = joined()
-    group.changes[3] = {"limit_a": limit_a}
-    group.tick()
-    assert group.state.mask == 0b011
-    assert "hold the others down" in group.state.units[2].reason
-    assert group.state.units[2].drops == 0
-    assert sharing.capacity_w(THREE, group.state, 7_600.0) == (15_200.0, 7_600.0)
-    group.changes[3] = {"limit_a": 32.0}
-    group.run(60)
-    assert group.state.mask == 0b111
-
-
-def test_a_unit_that_does_not_run_though_told_to_is_no_help_that_is_counted_on() -> None:
-    group = joined()
-    group.changes[2] = {"gate_on": False, "mode": STANDBY}
-    group.run(1)
-    assert group.state.mask == 0b101
-    assert "does not run though told to" in group.state.units[1].reason
-
-
-def test_gates_that_nobody_asks_for_are_no_fault() -> None:
-    group = joined()
-    group.changes = {number: {"gate_on": False, "mode": STANDBY} for number in (1, 2, 3)}
-    for _ in range(20):
-        group.tick(gated=False)
-    assert group.state.mask == 0b111
-    for _ in range(5):
-        group.tick()
-    group.changes = {}
-    group.run(20)
-    assert group.state.mask == 0b111
-    assert all(one.drops == 0 for one in group.state.units)
-
-
-def test_a_bus_on_which_nobody_is_heard_is_no_unit_s_fault() -> None:
-    group = joined()
-    group.silent = {1, 2, 3}
-    group.run(10)
-    assert group.state.mask == 0b001
-    assert all(one.drops == 0 for one in group.state.units)
-
-
-def test_ten_minutes_of_sharing_make_up_for_a_drop() -> None:
-    group = joined()
-    for _ in range(5):
-        group.angles[2] = 40.0
-        group.tick()
-        group.angles[2] = 0.0
-        group.run(600)
-        assert group.state.mask == 0b111
-        assert group.state.units[1].drops == 1
-        group.now_ns += 600 * NS_PER_S
-        group.run(1)
-        assert group.state.units[1].drops == 0
-
-
-def test_a_secondary_s_report_that_leapt_upwards_is_not_believed() -> None:
-    group = Group()
-    group.cars[2] = 19.0
-    group.run(20)
-    group.cars[2] = 60.0
-    group.run(2_000)
-    assert not group.state.units[1].joined
-    assert "its car is at 19 %" in group.state.units[1].reason
-
-
-@pytest.mark.parametrize(
-    ("soc_pct", "joined_stays", "joins"), [(20.9, False, False), (21.5, True, False), (22.5, True, True)]
-)
-def test_each_secondary_s_own_car_keeps_its_reserve(soc_pct: float, joined_stays: bool, joins: bool) -> None:
-    group = joined()
-    group.cars[2] = soc_pct
-    group.run(40)
-    assert group.state.units[1].joined is joined_stays
-    assert group.state.units[1].drops == 0, "nothing that the inverter did"
-    apart = Group()
-    apart.cars[2] = soc_pct
-    apart.run(120)
-    assert apart.state.units[1].joined is joins
-
-
 def test_a_unit_that_the_last_run_had_chosen_may_form_while_the_core_begins() -> None:
     group = Group()
     group.changes[2] = {"mode": InverterMode.FORMING}
@@ -440,32 +257,3 @@ def test_one_stray_command_counts_once_however_often_the_state_is_handed_over() 
         house.run_ms(100, tick_ms=20)
     assert house.state.parallel.foreign_heard == 1
     assert not house.state.parallel.second_master
-
-
-def test_one_that_cannot_join_weighs_nothing_in_who_may_run() -> None:
-    """The third gives less than the two others, but the second's car is empty: with it there is more than alone."""
-    group = Group()
-    group.cars[2] = 10.0
-    group.changes[3] = {"limit_a": 20.0}
-    group.run(120)
-    assert group.state.mask == 0b101
-
-
-def test_a_limit_that_wavers_does_not_make_a_unit_come_and_go() -> None:
-    group = joined()
-    masks = set()
-    for turn in range(400):
-        group.changes[3] = {"limit_a": 20.0 + 2.5 * (turn // 20 % 2)}
-        group.tick()
-        masks.add(group.state.mask)
-    assert masks == {0b111}, "15.4 kW without it, 14.4 to 16.2 with it"
-
-
-def test_a_unit_weaker_than_the_others_but_not_than_the_site_s_limit_runs() -> None:
-    group = Group()
-    group.changes = {1: {"limit_a": 41.0}, 2: {"limit_a": 41.0}, 3: {"limit_a": 25.0}}
-    group.run(120)
-    assert group.state.mask == 0b011
-    group.unit_limit_w = 7_000.0
-    group.run(120)
-    assert group.state.mask == 0b111
