@@ -12,28 +12,4 @@ if TYPE_CHECKING:
     # The checker knows the fields of each value by this name.
     from dataclasses import replace as replace
 else:
-    #: Of each class: the names of its slots and what sets them past the frozen front door.
-    _SLOTS = {}
-
-    def replace(value, /, **changes):
-        """``value`` with ``changes``; ``value`` itself when they change nothing. Raises TypeError for unknown names."""
-        for name, new in changes.items():
-            if getattr(value, name, changes) is not new:
-                break
-        else:
-            return value
-        kind = type(value)
-        slots = _SLOTS.get(kind)
-        if slots is None:
-            slots = _SLOTS[kind] = _slots_of(kind)
-        made = object.__new__(kind)
-        for name, put in slots:
-            put(made, changes.pop(name) if name in changes else getattr(value, name))
-        if changes:
-            raise TypeError(f"{kind.__name__} has no field {', '.join(changes)}")
-        return made
-
-    def _slots_of(kind):
-        if hasattr(kind, "__post_init__") or not kind.__dataclass_params__.frozen:
-            raise TypeError(f"{kind.__name__} is not a plain frozen value")
-        return tuple((name, getattr(kind, name).__set__) for name in kind.__dataclass_fields__)
+    from v2h_console.core.rebuild import replace as replace

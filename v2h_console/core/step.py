@@ -74,6 +74,8 @@ HALF_CYCLE_NS = 8_333_333
 _STEADY = (Mode.TIED, Mode.DARK, Mode.FORMING, Mode.ISLANDED, Mode.SYNCING)
 BIDDEN_NS = 50 * NS_PER_MS
 _ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
+#: The house has a voltage of ours.
+_LIT_MODES = (*_ISLAND_MODES, Mode.CLOSING_SYNC, Mode.HANDBACK)
 #: The MID opens or is open, and the house has no voltage of ours yet.
 _UNLIT_MODES = (Mode.BOOT_OPEN, Mode.OPENING, Mode.PROVING, Mode.DARK, Mode.FAULT_OPEN)
 
@@ -158,7 +160,7 @@ def _keep_units(settings: Settings, state: State, now_ns: int, events: list[Even
             car,
             state.parallel,
             state.senses,
-            lit=machine.mode in (*_ISLAND_MODES, Mode.CLOSING_SYNC, Mode.HANDBACK),
+            lit=machine.mode in _LIT_MODES,
             tied=machine.mode is Mode.TIED,
             started=now_ns - state.started_ns < HANDOVER_NS,
             settled=machine.mode is Mode.ISLANDED and stood_ns >= settings.parallel.settle_s * NS_PER_S,

@@ -54,10 +54,15 @@ class Onset:
 class _WatchedSite(JudgedSite):
     """A judged site that notes how the house and the core stood at each fault's onset."""
 
-    def __init__(self, planned: Plan, **options: Any) -> None:
+    def __init__(self, planned: Plan, *, fixed: bool, step_function: StepFunction) -> None:
         steps = [*planned.scenario.steps, *(line for one in planned.ambushes for line in one.lines)]
-        options.setdefault("modbus_links", modbus_faults.links(steps))
-        super().__init__(planned.scenario, planned.seed, **options)
+        super().__init__(
+            planned.scenario,
+            planned.seed,
+            fixed=fixed,
+            modbus_links=modbus_faults.links(steps),
+            step_function=step_function,
+        )
         self._left = list(planned.mishaps)
         self._active: set[str] = set()
         self.onsets: list[Onset] = []

@@ -14,17 +14,17 @@ from typing import Any
 _CONTAINERS = (list, dict, set, deque, bytearray)
 
 
-_SLOTS: dict[type, tuple[str, ...]] = {}
+_FIELDS: dict[type, tuple[str, ...]] = {}
 _READERS: dict[type, Callable[[Any], Any]] = {}
 
 
-def _slots(kind: type) -> tuple[str, ...]:
-    """The slots of a record that can change; () for everything else."""
-    known = _SLOTS.get(kind)
+def _fields(kind: type) -> tuple[str, ...]:
+    """The fields of a record that can change; () for everything else."""
+    known = _FIELDS.get(kind)
     if known is None:
         parameters = getattr(kind, "__dataclass_params__", None)
         changes = parameters is not None and not parameters.frozen
-        known = _SLOTS[kind] = tuple(getattr(kind, "__slots__", ())) if changes else ()
+        known = _FIELDS[kind] = tuple(getattr(kind, "__dataclass_fields__", ())) if changes else ()
         if known:
             _READERS[kind] = attrgetter(*known)
     return known
@@ -49,7 +49,7 @@ class Memory:
                 self._record(value)
 
     def _record(self, value: Any) -> None:
-        if _slots(type(value)):
+        if _fields(type(value)):
             self._records.append((value, _READERS[type(value)](value)))
 
     def restore(self) -> None:
@@ -63,6 +63,6 @@ class Memory:
             else:
                 container.extend(copy)
         for record, values in self._records:
-            names = _slots(type(record))
+            names = _fields(type(record))
             for name, value in zip(names, values if len(names) > 1 else (values,), strict=True):
                 setattr(record, name, value)
