@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from v2h_console.cli.check import _anonymous, this_machine
+from v2h_console.cli.check import _alive, _anonymous, this_machine
 from v2h_console.commissioning.gateway import check
 from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.runtime.audit import OWNER, AuditWriter
@@ -35,6 +35,7 @@ class Gateway:
         self.answers: dict[str, str] = {"timedatectl": "yes\n", "uname": "6.1.0\n"}
         self.reached, self.anonymous, self.free = True, False, 5_000_000_000
         self.handshake: OSError | None = None
+        self.alive: bool | None = None
         self.rt_priority = 99
         self.python = (3, 12)
         self.site()
@@ -64,6 +65,7 @@ class Gateway:
             self.system,
             run=lambda command: self.answers.get(command[0]),
             connect=lambda _host, _port: self.reached,
+            alive=lambda _host, _port: self.alive,
             anonymous=lambda _host, _port, _context: self.anonymous,
             handshake=lambda _host, _port, _context: self.handshake,
             free_bytes=lambda _path: self.free,
@@ -265,3 +267,44 @@ def test_this_machine_can_be_asked(gateway: Gateway) -> None:
     found = {finding.id: finding for finding in check(this_machine(gateway.root))}
     assert found["memory"].verdict in (Verdict.PASS, Verdict.FAIL)
     assert found["python"].verdict is Verdict.PASS
+
+
+def test_a_port_that_another_program_has_taken_is_told_with_what_to_do(gateway: Gateway) -> None:
+    assert gateway.found()["http"].verdict is Verdict.PASS
+    gateway.alive = True
+    assert gateway.found()["http"].verdict is Verdict.PASS
+    gateway.alive = False
+    taken = gateway.found()["http"]
+    assert taken.verdict is Verdict.FAIL
+    assert "127.0.0.1:8080" in taken.found
+    assert "http.port" in taken.fix
+    gateway.site(more="[http]\nenabled = false")
+    assert "http" not in gateway.found()
+
+
+@pytest.mark.parametrize(
+    ("answer", "ours"),
+    [
+        (b'HTTP/1.1 200 OK\r\nContent-Length: 26\r\n\r\n{"ok":true,"mode":"tied"}\n', True),
+        (b'HTTP/1.1 503 No\r\nContent-Length: 25\r\n\r\n{"ok":false,"reason":"x"}', True),
+        (b"HTTP/1.1 404 Not Found\r\nContent-Length: 2\r\n\r\nno", False),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", False),
+        (b"SSH-2.0-OpenSSH_9.2\r\n", False),
+        (b"", False),
+    ],
+)
+def test_who_listens_is_told_by_what_it_answers(answer: bytes, ours: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+
+        def serve() -> None:
+            connection, _ = server.accept()
+            with connection:
+                connection.recv(4096)
+                connection.sendall(answer)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        assert _alive("127.0.0.1", port) is ours
+        thread.join(5.0)
+    assert _alive("127.0.0.1", port) is None

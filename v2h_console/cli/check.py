@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 COMMAND_S = 5.0
 CONNECT_S = 2.0
+#: Of an answer from a port that may be anybody's.
+ANSWER_BYTES = 4096
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -80,6 +82,7 @@ def this_machine(root: Path) -> Machine:
         system=Path("/"),
         run=_run,
         connect=_connect,
+        alive=_alive,
         anonymous=_anonymous,
         handshake=_handshake,
         free_bytes=_free_bytes,
@@ -103,6 +106,26 @@ def _connect(host: str, port: int) -> bool:
             return True
     except OSError:
         return False
+
+
+def _alive(host: str, port: int) -> bool | None:
+    """Whether ``/healthz`` answers there as ours does, also where it says that the core is not well."""
+    from http.client import HTTPConnection, HTTPException
+
+    # What listens on every address is asked on this machine.
+    line = HTTPConnection({"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host), port, timeout=CONNECT_S)
+    try:
+        line.connect()
+    except OSError:
+        return None
+    try:
+        line.request("GET", "/healthz")
+        said = json.loads(line.getresponse().read(ANSWER_BYTES))
+    except (OSError, HTTPException, ValueError, RecursionError):
+        return False
+    finally:
+        line.close()
+    return isinstance(said, dict) and isinstance(said.get("ok"), bool)
 
 
 def _handshake(host: str, port: int, context: ssl.SSLContext) -> OSError | None:

@@ -34,6 +34,7 @@ def check(machine: Machine) -> list[Finding]:
     if comm is not None:
         findings.extend(_can(machine, comm))
         findings.extend(_serial(machine, comm))
+        findings.extend(_network_data(machine, comm))
         findings.extend(broker.check(machine, comm))
     return findings
 
@@ -239,6 +240,23 @@ def _serial(_machine: Machine, comm: CommStack) -> Iterator[Finding]:
         verdict,
         fix,
     )
+
+
+def _network_data(machine: Machine, comm: CommStack) -> Iterator[Finding]:
+    """A port that another program has taken shows nobody this house, and what is read there is not this house."""
+    http = comm.http
+    if not http.enabled or not http.port:
+        return
+    where, wanted = f"{http.address}:{http.port}", "free, or this console"
+    ours = machine.alive(http.address, http.port)
+    if ours is None:
+        yield Finding("http", "Network data", f"{where} is free", wanted, Verdict.PASS)
+    elif ours:
+        yield Finding("http", "Network data", f"{where} answers for this house", wanted, Verdict.PASS)
+    else:
+        found = f"another program listens at {where}"
+        fix = f"see which with `ss -ltnp sport = :{http.port}`; stop it, or give http.port another number"
+        yield Finding("http", "Network data", found, wanted, Verdict.FAIL, fix)
 
 
 _QUESTIONS = (
