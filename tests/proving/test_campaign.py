@@ -22,6 +22,7 @@ from v2h_console.proving.fault_table import BY_NAME, COMMAND_MS, FAULT_CLASSES
 from v2h_console.proving.plans import MAKERS, Ambush, Mishap, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
 from v2h_console.twin import scenario as scenarios
+from v2h_console.twin import vocabulary
 from v2h_console.twin.scenario import Scenario, Start, Step
 from v2h_drivers.capabilities import CarStatus
 
@@ -58,7 +59,7 @@ def test_every_maker_draws_lines_that_the_house_takes(name: str) -> None:
     for seed in range(40):
         planned = plan(seed, [name])
         for line in (*planned.scenario.steps, *(line for one in planned.ambushes for line in one.lines)):
-            assert scenarios.check(line.do, line.params) == line.params
+            assert vocabulary.check(line.do, line.params) == line.params
         assert [one.name for one in planned.mishaps] + [one.fault for one in planned.ambushes] == [name]
 
 

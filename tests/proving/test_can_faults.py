@@ -6,7 +6,8 @@ import pytest
 
 from v2h_console.proving.can_faults import ONE_ID
 from v2h_console.proving.course import Course, JudgedSite
-from v2h_console.twin.scenario import Params, Scenario, Start, Step
+from v2h_console.twin.scenario import Scenario, Start, Step
+from v2h_console.twin.vocabulary import Params
 
 S = 1_000_000_000
 

@@ -9,7 +9,8 @@ from v2h_console.proving.course import Course, JudgedSite
 from v2h_console.proving.modbus_lane import ModbusLane
 from v2h_console.proving.wire_faults import GARBAGE
 from v2h_console.twin.house import House
-from v2h_console.twin.scenario import Params, Scenario, Start, Step
+from v2h_console.twin.scenario import Scenario, Start, Step
+from v2h_console.twin.vocabulary import Params
 from v2h_console.twin.world import World
 from v2h_drivers.capabilities import (
     CarStatus,

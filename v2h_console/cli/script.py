@@ -35,7 +35,7 @@ class Script:
 def read(name_or_path: str) -> Script:
     """A scenario by its name or its file, checked. Raises Refusal with one line."""
     from v2h_console.proving import scenario_files
-    from v2h_console.twin.scenario import SITE_FAULTS, ScenarioError
+    from v2h_console.twin.vocabulary import SITE_FAULTS, ScenarioError
 
     try:
         path = scenario_files.path_of(name_or_path)

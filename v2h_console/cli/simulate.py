@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Exit 0 when no invariant was broken, 1 when one was, 2 when it could not be run."""
     from v2h_console.proving import course, scenario_files
     from v2h_console.site.errors import ConfigError
-    from v2h_console.twin.scenario import ScenarioError
+    from v2h_console.twin.vocabulary import ScenarioError
 
     if arguments.scenario is None:
         if arguments.json:

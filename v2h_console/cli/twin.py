@@ -35,7 +35,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Run until stdin ends or a signal comes; with /dev/null there, as from nohup or a unit, until a signal. Exit 2 with one line when it cannot start."""
     from v2h_console.twin.process import Options, TwinServer
-    from v2h_console.twin.scenario import ScenarioError
+    from v2h_console.twin.vocabulary import ScenarioError
     from v2h_drivers.can.bus import DEFAULT_GROUP, BusError
 
     for name in ("modbus_port", "can_port"):

@@ -23,8 +23,8 @@ from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.virtual_owner import StepFunction
-from v2h_console.twin.scenario import ScenarioError
 from v2h_console.twin.scene import Scene, scene
+from v2h_console.twin.vocabulary import ScenarioError
 
 S = 1_000_000_000
 Progress = Callable[[str, int, int, str], None]

@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.physics.streams import uniform
-from v2h_console.twin.scenario import Params
+from v2h_console.twin.vocabulary import Params
 
 MS = 1_000_000
 Tamper = Callable[[int, bytes, int], bytes | None]

@@ -19,11 +19,11 @@ from v2h_console.proving.plans import Ambush
 from v2h_console.proving.virtual import MS, STALL_S, Run, VirtualSite
 from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.site import demo_site
-from v2h_console.twin import scenario as scenarios
 from v2h_console.twin.house import House
 from v2h_console.twin.scenario import Scenario
 from v2h_console.twin.scene import scene
 from v2h_console.twin.truth import Truth
+from v2h_console.twin.vocabulary import Params
 
 S = 1_000_000_000
 #: Between events the judge looks at the house this often while time passes finely.
@@ -204,7 +204,7 @@ class JudgedSite:
         if self.also is not None:
             self.also()
 
-    def do(self, name: str, params: scenarios.Params) -> None:
+    def do(self, name: str, params: Params) -> None:
         """One line of the scenario; the judge hears of people, and of an owner that goes away."""
         now_ns = self.site.world.now_ns
         fault = str(params.get("fault", ""))

@@ -16,7 +16,7 @@ from v2h_console.proving.virtual import BUS_NS, MS, S, VirtualSite
 from v2h_console.proving.virtual_owner import POLL_NS, VirtualOwner
 from v2h_console.runtime.urgency import TICK_NS
 from v2h_console.twin.faces import lc_frames
-from v2h_console.twin.faces.logic_controller import SLOW_NOISE_NS
+from v2h_console.twin.faces.lc_samples import SLOW_NOISE_NS
 from v2h_drivers.capabilities import Temperatures
 
 #: Time is lived through for so long before a deadline.

@@ -12,7 +12,8 @@ from v2h_console.twin.faces.load_centre import RelayBoard
 from v2h_console.twin.faces.modbus_faces import INVERTER_UNIT, RELAYS_UNIT
 from v2h_console.twin.faces.modbus_server import UnitFace
 from v2h_console.twin.faces.sunspec_devices import InverterUnit, SolarUnit
-from v2h_console.twin.scenario import Params, Step
+from v2h_console.twin.scenario import Step
+from v2h_console.twin.vocabulary import Params
 from v2h_console.twin.world import World
 
 FAULTS = frozenset(("modbus.timeout", "modbus.garbage", "modbus.unit_conflict", "modbus.write_ignored"))

@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from v2h_console.proving.can_faults import BY_CHANCE, ONE_ID
 from v2h_console.proving.torn_latch import TORN
 from v2h_console.proving.wire_faults import GARBAGE, IGNORED, TIMEOUT
-from v2h_console.twin.scenario import Params, Scenario, Start, Step
+from v2h_console.twin.scenario import Scenario, Start, Step
+from v2h_console.twin.vocabulary import Params
 
 DELAYS_S = (15.0, 60.0, 300.0)
 #: The serial line takes seven times as long to live through: it is drawn less often.

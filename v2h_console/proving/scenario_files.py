@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from v2h_console.twin import scenario as scenarios
-from v2h_console.twin.scenario import Scenario, ScenarioError
+from v2h_console.twin.scenario import Scenario
+from v2h_console.twin.vocabulary import ScenarioError
 
 FOLDER = Path(__file__).with_name("scenarios")
 

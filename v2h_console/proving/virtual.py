@@ -29,8 +29,8 @@ from v2h_console.proving.virtual_owner import POLL_NS, StepFunction, VirtualOwne
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.house import House
-from v2h_console.twin.scenario import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.truth import Truth
+from v2h_console.twin.vocabulary import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.world import World
 from v2h_drivers.capabilities import (
     DischargeLimitRequest,

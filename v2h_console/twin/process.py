@@ -25,8 +25,9 @@ from v2h_console.twin import scenario as scenarios
 from v2h_console.twin.faces.logic_controller import LogicController
 from v2h_console.twin.faces.modbus_faces import ModbusFaces
 from v2h_console.twin.house import House
-from v2h_console.twin.scenario import OWNER_VERBS, Scenario, ScenarioError
+from v2h_console.twin.scenario import Scenario
 from v2h_console.twin.truth import Truth
+from v2h_console.twin.vocabulary import OWNER_VERBS, ScenarioError
 from v2h_console.twin.world import World
 from v2h_drivers.can.bus import DEFAULT_GROUP, Bus, open_bus
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from v2h_console.twin.scenario import Params
+from v2h_console.twin.vocabulary import Params
 
 if TYPE_CHECKING:
     from v2h_console.twin.world import World

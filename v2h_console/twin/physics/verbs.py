@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from v2h_console.twin.physics import car_faults
-from v2h_console.twin.scenario import SITE_FAULTS, WORLD_VERBS, Params, ScenarioError, check
+from v2h_console.twin.vocabulary import SITE_FAULTS, WORLD_VERBS, Params, ScenarioError, check
 
 if TYPE_CHECKING:
     from v2h_console.twin.physics.circuits import Circuit
