@@ -18,9 +18,9 @@ from v2h_console.core.step import step as core_step
 from v2h_console.proving import campaign, shrink
 from v2h_console.proving.campaign import run_plan
 from v2h_console.proving.course import JudgedSite
+from v2h_console.proving.expected import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.fault_table import BY_NAME, COMMAND_MS, FAULT_CLASSES
 from v2h_console.proving.plans import MAKERS, Ambush, Mishap, Plan, plan
-from v2h_console.proving.reactions import EXPECTED, MASKING, NAMED_BY
 from v2h_console.twin import scenario as scenarios
 from v2h_console.twin import vocabulary
 from v2h_console.twin.scenario import Scenario, Start, Step
