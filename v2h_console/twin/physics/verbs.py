@@ -8,30 +8,19 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from v2h_console.twin.physics import car_faults
+from v2h_console.twin.physics import car_faults, house_faults, mid_faults
+from v2h_console.twin.physics.house_faults import circuit_of, nothing
 from v2h_console.twin.vocabulary import SITE_FAULTS, WORLD_VERBS, Params, ScenarioError, check
 
 if TYPE_CHECKING:
-    from v2h_console.twin.physics.circuits import Circuit
     from v2h_console.twin.world import World
 
 _SECOND = 1_000_000_000
-_SLOW_MS = 140.0
-_CHATTER_MS = 25.0
 _DRIFT_PCT = 5.0
-_NEUTRAL_SHIFT_PU = 0.2
 #: How long a balance holds before the inverter's detection finds it (IEEE 1547 allows 2 s), and how long after that
 #: the voltage takes to fall.
 _BALANCED_S = 0.8
 _COLLAPSE_NS = 20_000_000
-_UNCONTROLLED_VA = 3_000.0
-_DC_STEP_V = 70.0
-_LOW_SOC_PCT = 20.4
-_SOC_JUMP_PCT = 12.0
-_LOW_SUPPLY_V = 20.5
-_FULL_PCT = 98.5
-_PHASE_ERROR_DEG = 25.0
-_SURPLUS_KW = 4.5
 
 
 class Verbs:
@@ -59,31 +48,12 @@ class Verbs:
             "generator.off": partial(self._generator, False),
         }
         self._faults: dict[str, Callable[[Params], Callable[[], None]]] = {
-            "mid.welded": self._welded,
-            "mid.slow": self._slow,
-            "mid.fails_to_close": self._fails_to_close,
-            "mid.aux_wrong": self._aux_wrong,
-            "mid.chatter": self._chatter,
-            "mid.uncommanded_close": self._uncommanded_close,
-            "fan.dead": self._fan_dead,
             "inverter_temp.stuck": self._temperature_stuck,
-            "inverter.trips": self._inverter_trips,
-            "inverter.wont_form": self._wont_form,
             "grid_sense.stuck": self._sense_stuck,
             "grid_sense.drift": self._sense_drift,
-            "house.open_neutral": self._open_neutral,
             "grid.balanced_island": self._balanced_island,
-            "load.switch_stuck": self._switch_stuck,
-            "load.locked_rotor": self._locked_rotor,
-            "load.uncontrolled": self._uncontrolled,
-            "dc_bus.out_of_range": self._dc_out_of_range,
-            "ev.soc_low": self._soc_low,
-            "ev.soc_jumps": self._soc_jumps,
-            "aux_supply.low": self._supply_low,
-            "pv.surplus": self._pv_surplus,
-            "parallel.primary_lost": self._primary_lost,
-            "parallel.phase_error": self._phase_error,
-            "neutral_former.trips": self._neutral_former_trips,
+            **mid_faults.of(world),
+            **house_faults.of(world),
             **car_faults.of(world),
         }
 
@@ -97,7 +67,7 @@ class Verbs:
         """Carry out ``name``. Raises ``ScenarioError`` and changes nothing when it is not right."""
         checked = check(name, params, WORLD_VERBS)
         if "load" in checked:
-            self._circuit(checked)
+            circuit_of(self._world, checked)
         self._does[name](checked)
 
     def active(self) -> tuple[str, ...]:
@@ -111,13 +81,6 @@ class Verbs:
             if subject == channel:
                 return word
         return None
-
-    def _circuit(self, params: Params) -> Circuit:
-        for circuit in self._world.circuits:
-            if circuit.id == params["load"]:
-                return circuit
-        allowed = ", ".join(circuit.id for circuit in self._world.circuits)
-        raise ScenarioError(f"load must be one of {allowed}, not {params['load']!r}")
 
     # -- the grid -----------------------------------------------------------------------------------------------
 
@@ -188,7 +151,7 @@ class Verbs:
     # -- loads, car, roof ---------------------------------------------------------------------------------------
 
     def _load(self, on: bool, params: Params) -> None:
-        circuit = self._circuit(params)
+        circuit = circuit_of(self._world, params)
         if circuit.wants_on != on:
             circuit.wants_on = on
             self._world.tell("load.on" if on else "load.off", circuit=circuit.id)
@@ -229,7 +192,7 @@ class Verbs:
         detail = {key: value for key, value in params.items() if key != "fault"}
         begin = self._faults.get(fault)
         # The senses' faults change no physics: whoever reads the sense asks `sense_fault`.
-        self._undo[fault] = _nothing
+        self._undo[fault] = nothing
         self._world.tell("fault.injected", None, fault=fault, **detail)
         if begin is not None:
             self._undo[fault] = begin(params)
@@ -246,11 +209,11 @@ class Verbs:
     def _sense_stuck(self, _params: Params) -> Callable[[], None]:
         world = self._world
         self.frozen_pu = {("grid", leg): world.amplitude_pu("grid", leg) for leg in (1, 2)}
-        return _nothing
+        return nothing
 
     def _sense_drift(self, params: Params) -> Callable[[], None]:
         self.drift = {"grid": float(params.get("pct", _DRIFT_PCT)) / 100.0}
-        return _nothing
+        return nothing
 
     def _balanced_island(self, params: Params) -> Callable[[], None]:
         """The street is gone, but the discharge matches the load and holds the voltage up until the inverter's own
@@ -269,227 +232,6 @@ class Verbs:
         world.powertrain.give_up()
         world.agenda.put("grid/collapse", world.now_ns + _COLLAPSE_NS, lambda: self._grid_loss({}))
 
-    def _open_neutral(self, params: Params) -> Callable[[], None]:
-        """The service's neutral comes off: the legs divide 240 V between them as their loads will have it."""
-        world, grid = self._world, self._world.grid
-        grid.neutral_shift = float(params.get("shift_pu", _NEUTRAL_SHIFT_PU))
-        world.react()
-
-        def undo() -> None:
-            grid.neutral_shift = 0.0
-            world.react()
-
-        return undo
-
-    def _welded(self, params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.welded_pole = int(params.get("pole", 1))
-
-        def undo() -> None:
-            mid.welded_pole = 0
-            mid.follow()
-
-        return undo
-
-    def _slow(self, params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.slow_ms = float(params.get("latency_ms", _SLOW_MS))
-
-        def undo() -> None:
-            mid.slow_ms = None
-
-        return undo
-
-    def _fails_to_close(self, _params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.fails_to_close = True
-
-        def undo() -> None:
-            mid.fails_to_close = False
-            mid.follow()
-
-        return undo
-
-    def _aux_wrong(self, params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.aux_lie = (str(params.get("contact", "both")), str(params.get("reads", "open")))
-
-        def undo() -> None:
-            mid.aux_lie = None
-
-        return undo
-
-    def _chatter(self, params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.chatter_ms = float(params.get("every_ms", _CHATTER_MS))
-
-        def undo() -> None:
-            mid.chatter_ms = None
-
-        return undo
-
-    def _uncommanded_close(self, _params: Params) -> Callable[[], None]:
-        mid = self._world.mid
-        mid.forced_closed = True
-        mid.follow()
-
-        def undo() -> None:
-            mid.forced_closed = False
-            mid.follow()
-
-        return undo
-
-    def _fan_dead(self, params: Params) -> Callable[[], None]:
-        world = self._world
-        world.thermal.set_dead(world.now_ns, True, lies=bool(params.get("tachometer_lies", False)))
-        return lambda: world.thermal.set_dead(world.now_ns, False)
-
     def _temperature_stuck(self, params: Params) -> Callable[[], None]:
         self.frozen_c = self._world.thermal.heatsink_c if params.get("reads") == "last" else None
-        return _nothing
-
-    def _inverter_trips(self, _params: Params) -> Callable[[], None]:
-        powertrain = self._world.powertrain
-        powertrain.held_tripped = True
-        powertrain.trip("internal")
-
-        def undo() -> None:
-            powertrain.held_tripped = False
-
-        return undo
-
-    def _wont_form(self, _params: Params) -> Callable[[], None]:
-        world = self._world
-        world.powertrain.wont_form = True
-
-        def undo() -> None:
-            world.powertrain.wont_form = False
-            world.react()
-
-        return undo
-
-    def _switch_stuck(self, params: Params) -> Callable[[], None]:
-        world, circuit = self._world, self._circuit(params)
-        world.switching.set_stuck(circuit, True)
-        return lambda: world.switching.set_stuck(circuit, False)
-
-    def _locked_rotor(self, params: Params) -> Callable[[], None]:
-        world, circuit = self._world, self._circuit(params)
-        circuit.locked = True
-        world.react()
-
-        def undo() -> None:
-            circuit.locked = False
-            world.react()
-
-        return undo
-
-    def _uncontrolled(self, params: Params) -> Callable[[], None]:
-        world = self._world
-        leg = int(params.get("leg", 1)) - 1
-        world.network.add_uncontrolled(leg, float(params.get("va", _UNCONTROLLED_VA)))
-        world.react()
-
-        def undo() -> None:
-            world.network.add_uncontrolled(leg, -float(params.get("va", _UNCONTROLLED_VA)))
-            world.react()
-
-        return undo
-
-    def _dc_out_of_range(self, params: Params) -> Callable[[], None]:
-        world = self._world
-        world.car.offset_v = float(params.get("volts", -_DC_STEP_V))
-        world.react()
-
-        def undo() -> None:
-            world.car.offset_v = 0.0
-            world.react()
-
-        return undo
-
-    def _soc_low(self, params: Params) -> Callable[[], None]:
-        world = self._world
-        world.car.set_soc(world.now_ns, float(params.get("pct", _LOW_SOC_PCT)))
-        world.react()
-        return _nothing
-
-    def _soc_jumps(self, params: Params) -> Callable[[], None]:
-        car = self._world.car
-        car.reported_offset_pct = float(params.get("pct", _SOC_JUMP_PCT))
-
-        def undo() -> None:
-            car.reported_offset_pct = 0.0
-
-        return undo
-
-    def _supply_low(self, params: Params) -> Callable[[], None]:
-        world = self._world
-
-        def force(volts: float | None) -> None:
-            world.supply.force(volts)
-            world.tell(
-                "supply.sagged" if volts is not None else "supply.repaired", volts=world.supply.voltage_v
-            )
-
-        force(float(params.get("volts", _LOW_SUPPLY_V)))
-        return lambda: force(None)
-
-    def _pv_surplus(self, params: Params) -> Callable[[], None]:
-        """A full car meets a bright roof: more than house and car can take, at once."""
-        world = self._world
-        solar, before_w = world.solar, world.solar.available_w
-        world.car.set_soc(world.now_ns, float(params.get("pct", _FULL_PCT)))
-        solar.available_w = 1_000.0 * float(params.get("kw", _SURPLUS_KW))
-        solar.stubborn = bool(params.get("stubborn", False))
-        if world.inverter.mode == "forming" and world.senses.good("house") and solar.permitted:
-            world.agenda.cancel("solar/reconnect")
-            if not solar.connected:
-                solar.connected = True
-                world.tell("solar.connected")
-        # One that was there before counts from now on.
-        world.switching.surplus = False
-        world.react()
-
-        def undo() -> None:
-            solar.available_w, solar.stubborn = before_w, False
-            world.react()
-
-        return undo
-
-    def _primary_lost(self, _params: Params) -> Callable[[], None]:
-        units = self._world.units
-        if not units.all:
-            raise ScenarioError("fault.inject: parallel.primary_lost: this house has one inverter")
-        units.lose_primary()
-        return units.revive
-
-    def _phase_error(self, params: Params) -> Callable[[], None]:
-        world = self._world
-        followers = world.units.followers()
-        if not followers:
-            raise ScenarioError("fault.inject: parallel.phase_error: this house has one inverter")
-        # One that runs beside the others, where there is one: an angle of something that is off does nothing.
-        unit = next((one for one in followers if one.gate_on and not one.fault), followers[0])
-
-        def turn(off_deg: float) -> None:
-            unit.phase_off_deg = off_deg
-            world.tell("unit.phase", unit=unit.index + 1, off_deg=off_deg)
-            world.react()
-
-        turn(float(params.get("deg", _PHASE_ERROR_DEG)))
-        return lambda: turn(0.0)
-
-    def _neutral_former_trips(self, _params: Params) -> Callable[[], None]:
-        world = self._world
-
-        def lose(lost: bool) -> None:
-            world.network.neutral_lost = lost
-            world.tell("neutral_former.dropped" if lost else "neutral_former.back")
-            world.react()
-
-        lose(True)
-        return lambda: lose(False)
-
-
-def _nothing() -> None:
-    """Undoes a fault that changed no physics."""
+        return nothing
