@@ -7,6 +7,7 @@ from pathlib import Path
 from tests.core import (
     test_contacts,
     test_islanding_closing,
+    test_islanding_forming,
     test_islanding_opening,
     test_islanding_source,
     test_supply,
@@ -20,6 +21,7 @@ from v2h_console.core.state import IslandingState, Mode, State
 #: Importing them is what declares their rows, whatever part of the tests is run.
 DECLARING = (
     test_contacts,
+    test_islanding_forming,
     test_islanding_opening,
     test_islanding_source,
     test_islanding_closing,
