@@ -22,6 +22,8 @@ YIELD_NS = 500 * MS
 RESERVE_PCT = 20.5
 #: Half a second for which the report must stand, a poll before and one after, and a command's way.
 STOOD_MS = 1_125.0
+#: What was commanded before the fault began may be on the wire for so long.
+WIRE_NS = 1 * MS
 #: What ends a surplus, or begins to.
 NO_SURPLUS = ("solar.no_surplus", "solar.curtailed", "solar.disconnected", "mid.closed", "gate.off")
 
@@ -85,12 +87,12 @@ def nothing_forms(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> floa
     return 0.0
 
 
-def undisturbed(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
+def undisturbed(onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
     """Nothing is moved because of it, for as long as nothing else gives a reason."""
     for truth in after:
         if truth.truth in ("grid.lost", "grid.returned", "fault.cleared", "order.given", "grid.recovered"):
             return 0.0
-        if truth.truth in ("coil.off", "coil.on"):
+        if truth.truth in ("coil.off", "coil.on") and truth.at_ns - onset_ns > WIRE_NS:
             return None
     return 0.0
 
