@@ -156,3 +156,18 @@ def test_the_report_counts_what_it_was_given() -> None:
     assert document["rechecked"] == {"runs": 0, "identical": 0, "different": []}
     assert document["faults"]["grid.flaps"]["reacted_in_time"] == document["faults"]["grid.flaps"]["injected"]
     assert report.replay(7) == "v2h-console campaign --first 7 --seeds 1 --faults grid.flaps --json"
+
+
+def test_a_house_that_waits_for_ever_beside_a_full_car_is_a_finding() -> None:
+    """The street is gone for two minutes, nothing is wrong, and the core puts its next start off again and again."""
+
+    def putting_off(settings: Settings, state: State, observation: Observation, now_ns: int) -> CoreStep:
+        result = core_step(settings, state, observation, now_ns)
+        islanding = replace(result.state.islanding, form_not_before_ns=now_ns + 60_000_000_000)
+        return replace(result, state=replace(result.state, islanding=islanding))
+
+    outage = Scenario("outage", 125.0, Start(soc_pct=80.0, loads_on=()), (Step(5.0, "grid.loss"),))
+    assert not run_plan(Plan(1, outage, ()))[0].violations
+    found = run_plan(Plan(1, outage, ()), step_function=putting_off)[0].violations
+    assert [one.invariant for one in found] == ["left dark"]
+    assert "next try to form in 60 s" in found[0].detail

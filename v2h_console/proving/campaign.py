@@ -19,7 +19,7 @@ from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.expected import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.fault_table import BY_NAME
 from v2h_console.proving.judge.judging import Violation
-from v2h_console.proving.judge.limits import DEAD_PU
+from v2h_console.proving.judge.limits import DEAD_PU, UNLIT_NS
 from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.virtual_owner import StepFunction
@@ -67,6 +67,8 @@ class _WatchedSite(JudgedSite):
         self._active: set[str] = set()
         self.onsets: list[Onset] = []
         self.refused: list[str] = []
+        #: The first time that the house was left dark beside a car that could light it.
+        self.left_dark: list[Violation] = []
 
     def onset(self, fault: str) -> None:
         """Note it."""
@@ -100,6 +102,15 @@ class _WatchedSite(JudgedSite):
         elif name == "fault.clear":
             self._active.discard(str(params["fault"]))
 
+    def _look(self) -> None:
+        super()._look()
+        site, now_ns = self.site, self.site.world.now_ns
+        # A lockout waits for a person; what may lock out is judged by what it does.
+        if self.left_dark or self.judge.unlit_for(now_ns) < UNLIT_NS or site.state.islanding.lk_form:
+            return
+        why = guards.forming_refusal(site.settings, site.state, now_ns) or site.state.islanding.mode.value
+        self.left_dark.append(Violation("left dark", now_ns, f"beside a car that could light it: {why}"))
+
 
 def run_plan(
     planned: Plan, *, fixed: bool = False, step_function: StepFunction = step
@@ -115,7 +126,7 @@ def run_plan(
         scenario.duration_s,
         course.wall_s,
         f"{len(judged.onsets)} faults, delay {scenario.start.enter_service_s:g} s",
-        (*course.violations, *_idle(course), *(_needless(course) if faultless else ())),
+        (*course.violations, *judged.left_dark, *_idle(course), *(_needless(course) if faultless else ())),
         answers,
         course.trace,
     )

@@ -44,6 +44,8 @@ class Scene:
     #: With more than an inverter or its car bears: what would be left with all gone that need not run; else 0.
     unsheddable_va: float = 0.0
     followers: tuple[tuple[float, float], ...] = ()
+    #: The car behind the inverter that holds the house has its contactors closed.
+    car_connected: bool = True
 
 
 #: What an inverter bears for ever: below it nobody asks what could be shed.
@@ -103,4 +105,5 @@ def scene(world: World) -> Scene:
         followers=tuple(
             [(unit.car.soc_pct, unit.car.dc_current_a) for unit in world.units.followers() if unit.gate_on]
         ),
+        car_connected=world.car.connected,
     )

@@ -17,6 +17,9 @@ from v2h_console.proving.judge.limits import (
     HALF_LIMIT_W,
     HEAT_PATIENCE_NS,
     LIAR_NS,
+    LIGHTS_C,
+    LIGHTS_SOC_PCT,
+    LIGHTS_W,
     LIMIT_PATIENCE_NS,
     NOT_MUST_RUN,
     RATED_W,
@@ -29,6 +32,7 @@ from v2h_console.proving.judge.limits import (
     SURGE_PATIENCE_NS,
     SURGE_VA,
     TARIFF_SOC_PCT,
+    UNLIT_PU,
     UNREACHABLE,
     S,
 )
@@ -54,12 +58,27 @@ class EnergyJudge:
     _blind: Since = field(default_factory=Since)
     _hot: Since = field(default_factory=Since)
     _hot_limit: Since = field(default_factory=Since)
+    #: Dark without a street, although nothing is wrong and the car could light it.
+    unlit: Since = field(default_factory=Since)
 
     def check(self, scene: Scene) -> None:
         """The house as it stands."""
         self._check_reserve(scene)
         self._check_load(scene)
         self._check_limits(scene)
+        self.unlit.update(max(scene.house_pu) < UNLIT_PU and self._could_light(scene), scene.at_ns)
+
+    def _could_light(self, scene: Scene) -> bool:
+        """Whether nothing but the core itself stands between car and house."""
+        return (
+            all(scene.grid_lost)
+            and not self._around.faults
+            and not self._around.away_for(scene.at_ns)
+            and scene.car_connected
+            and scene.soc_pct >= LIGHTS_SOC_PCT
+            and scene.car_limit_w >= LIGHTS_W
+            and scene.heatsink_c < LIGHTS_C
+        )
 
     def _check_reserve(self, scene: Scene) -> None:
         """I7 on the true charge."""

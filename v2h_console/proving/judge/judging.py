@@ -118,6 +118,11 @@ class Judge:
         elif order == "operator.close_mid":
             self._open_ordered_ns = None
 
+    def unlit_for(self, now_ns: int) -> int:
+        """For how long a house without a street has been dark, although nothing is wrong and its car could light it."""
+        since_ns = self._energy.unlit.at_ns
+        return 0 if since_ns is None else now_ns - since_ns
+
     # ------------------------------------------------------------ what happens in the house
 
     def saw(self, truth: Truth, scene: Scene) -> None:

@@ -65,6 +65,13 @@ CONTINUOUS_VA = 9_450.0
 CONTINUOUS_PATIENCE_NS = 11 * S
 #: What a car bears is two seconds; half of that may pass for a start, and a shed has taken effect soon after.
 SHED_FOR_CAR_NS = 1_250 * MS
+# A house without a street is lit by a car that could: with charge to spare, all that must run, and a cool inverter. The
+# waits between starts are 2, 10 and 60 s.
+LIGHTS_SOC_PCT = 27.0
+LIGHTS_W = 3_000.0
+LIGHTS_C = 60.0
+UNLIT_PU = 0.5
+UNLIT_NS = 75 * S
 # I9
 DC_WINDOW_V = (350.0, 900.0)
 DC_PATIENCE_NS = 110 * MS
