@@ -36,7 +36,8 @@ from v2h_drivers.capabilities import (
 from v2h_drivers.modbus.connection import Connection, Port
 from v2h_drivers.modbus.load_centre import LoadCentre
 from v2h_drivers.modbus.machine import READ_COILS, READ_HOLDING, READ_INPUT, WRITE_REGISTERS, Framing, Request
-from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
+from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
 MS = 1_000_000
 #: Through a switch and two kernels; a byte at 9600 baud, 8N1.

@@ -28,7 +28,8 @@ def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading
     """The polled devices, on shared connections; called on the slow lane's loop."""
     from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
     from v2h_drivers.modbus.load_centre import LoadCentre
-    from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter, SunSpecSolar
+    from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+    from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
     connections: dict[tuple[str, int], Connection] = {}
 

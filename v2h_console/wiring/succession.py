@@ -40,6 +40,7 @@ _LOADED_LATER = (
     "v2h_drivers.modbus.connection",
     "v2h_drivers.modbus.load_centre",
     "v2h_drivers.modbus.sunspec_inverter",
+    "v2h_drivers.modbus.sunspec_solar",
 )
 
 

@@ -1,0 +1,187 @@
+"""A polled SunSpec device, whatever it is: its map found, its identity watched, its newest request kept."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from v2h_drivers.capabilities import (
+    DischargeLimitRequest,
+    Identity,
+    LinkState,
+    Quality,
+    Reading,
+    SlowRequest,
+    SolarPermitRequest,
+)
+from v2h_drivers.modbus.connection import Connection, ModbusFailure
+from v2h_drivers.modbus.health import HealthTeller
+from v2h_drivers.modbus.machine import FailureKind
+from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
+
+PROTOCOL = "Modbus TCP"
+RETRY_S = 0.5
+#: Only when one and the same device has answered for this long is a unit id taken to be one device's again.
+ALONE_NS = 10_000_000_000
+
+
+class UnitConflict(Exception):
+    """More than one device answers as this unit. ``str()`` is a plain clause."""
+
+
+Asked = TypeVar("Asked", DischargeLimitRequest, SolarPermitRequest)
+
+
+class SunSpecDevice(Generic[Asked]):
+    """What every SunSpec device shares: find the map, poll, say how the link is, keep the newest request until it is
+    carried out. Subclasses emit readings, and carry out what they take."""
+
+    #: Models read at each poll, and every tenth poll. The identity is read each time, in the block that it shares
+    #: with the measurements: another device with the same unit id answers with its own.
+    often: tuple[int, ...] = (1, 701)
+    seldom: tuple[int, ...] = (702,)
+    #: The one kind of request that this device takes.
+    takes: type[Asked]
+    #: Between two polls, where the site says nothing else.
+    usual_s: float
+
+    def __init__(
+        self,
+        name: str,
+        connection: Connection,
+        unit: int,
+        emit: Callable[[Reading], None],
+        *,
+        period_s: float | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
+    ) -> None:
+        self.name = name
+        self._connection = connection
+        self._unit = unit
+        self._emit = emit
+        self._period_s = self.usual_s if period_s is None else period_s
+        self._clock_ns = clock_ns
+        self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
+        self._places: dict[int, Place] = {}
+        self._registers: dict[int, tuple[int, ...]] = {}
+        self._polls = 0
+        self._identity: tuple[str, str, str] | None = None
+        #: Since when no other device has answered, while the id is in doubt.
+        self._stranger_ns: int | None = None
+        self._strangers = ""
+        self._wanted: Asked | None = None
+
+    async def run(self) -> None:
+        """Poll until cancelled; every failure is said, waited out and tried again."""
+        while True:
+            began_ns = self._clock_ns()
+            try:
+                await self.poll()
+            except ModbusFailure as failure:
+                if failure.kind is FailureKind.EXCEPTION and self._places:
+                    self._doubt()
+                self._failed(str(failure))
+            except NotSunSpec as failure:
+                self._doubt()
+                self._failed(str(failure))
+            except UnitConflict as failure:
+                self._failed(str(failure))
+            spent_s = (self._clock_ns() - began_ns) / 1e9
+            pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
+            await asyncio.sleep(max(0.01, pause_s - spent_s))
+
+    async def poll(self) -> None:
+        """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
+        of it was used."""
+        if not self._places:
+            self._places = await find_models(self._connection, self._unit)
+            await self._identify()
+        wanted = self.often if self._polls % 10 else self.often + self.seldom
+        self._polls += 1
+        places = [self._places[model] for model in wanted if model in self._places]
+        read = await read_models(self._connection, self._unit, places)
+        self._know(read)
+        self._registers.update(read)
+        self.report(self._clock_ns())
+        self._health.good()
+        request = self._wanted
+        if request is not None and self.ready():
+            await self.carry_out(request)
+            if self._wanted is request:
+                self._wanted = None
+
+    def report(self, now_ns: int) -> None:
+        """Emit readings from what was read."""
+        raise NotImplementedError
+
+    def submit(self, request: SlowRequest) -> bool:
+        """Take a request of the device's kind; the newest wins."""
+        if not isinstance(request, self.takes):
+            return False
+        self._wanted = request
+        return True
+
+    def ready(self) -> bool:
+        """Whether enough is known of the device to carry a request out."""
+        return True
+
+    async def carry_out(self, request: Asked) -> None:
+        """Write it, read it back, retry once; what does not hold is said. Raises ModbusFailure."""
+        raise NotImplementedError
+
+    def _failed(self, reason: str) -> None:
+        self._health.failed(reason)
+        if self._health.state is LinkState.LOST:
+            # What comes back may be another device, or the same with new firmware: look anew.
+            self._places, self._polls = {}, 0
+            if self._stranger_ns is None:
+                self._identity = None
+
+    def _doubt(self) -> None:
+        """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
+        if self._identity is None:
+            return
+        self._stranger_ns = self._clock_ns()
+        self._strangers = self._strangers or f"{self._identity[2]} and one with another map"
+
+    def _know(self, read: dict[int, tuple[int, ...]]) -> None:
+        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while."""
+        registers, points = read.get(1), model_points(1)
+        if registers is None:
+            return
+        maker, model, serial = (text(points, registers, name) for name in ("Mn", "Md", "SN"))
+        now_ns = self._clock_ns()
+        if self._identity not in (None, (maker, model, serial)):
+            assert self._identity is not None
+            self._stranger_ns = now_ns
+            self._strangers = " and ".join(sorted((self._identity[2], serial)))
+        self._identity = (maker, model, serial)
+        if self._stranger_ns is None:
+            return
+        if now_ns - self._stranger_ns < ALONE_NS:
+            raise UnitConflict(f"two devices answer as unit {self._unit}: {self._strangers}")
+        self._stranger_ns, self._strangers = None, ""
+
+    async def _identify(self) -> None:
+        place = self._places.get(1)
+        if place is None:
+            return
+        registers = (await read_models(self._connection, self._unit, [place]))[1]
+        points = model_points(1)
+        self._emit(
+            Identity(
+                at_ns=self._clock_ns(),
+                quality=Quality.GOOD,
+                device=self.name,
+                manufacturer=text(points, registers, "Mn"),
+                model=text(points, registers, "Md"),
+                version=text(points, registers, "Vr"),
+                serial=text(points, registers, "SN"),
+            )
+        )
+
+    def _number(self, model: int, name: str) -> float | None:
+        registers = self._registers.get(model)
+        return None if registers is None else number(model_points(model), registers, name)
