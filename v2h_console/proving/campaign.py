@@ -10,7 +10,7 @@ from typing import Any
 
 from v2h_console.core import guards, lockouts
 from v2h_console.core.events import Event, Severity
-from v2h_console.core.state import Mode
+from v2h_console.core.state import FaultCause, Mode, State
 from v2h_console.core.step import step
 from v2h_console.proving import modbus_faults
 from v2h_console.proving import shrink as shrinking
@@ -33,6 +33,8 @@ MODES = tuple(mode.value for mode in Mode)
 APART_NS = 2 * S
 #: So long after its delay a house that could go back to the grid has gone: three tries to close, 30 s apart.
 IDLE_S = 95.0
+#: These the table gives no way out of but a person's.
+HARD_CAUSES = (FaultCause.DISAGREEMENT, FaultCause.UNBIDDEN, FaultCause.BACKFEED)
 #: Failures that are shrunk; each takes up to a minute.
 MOST_SHRUNK = 5
 
@@ -105,11 +107,16 @@ class _WatchedSite(JudgedSite):
     def _look(self) -> None:
         super()._look()
         site, now_ns = self.site, self.site.world.now_ns
-        # A lockout waits for a person; what may lock out is judged by what it does.
-        if self.left_dark or self.judge.unlit_for(now_ns) < UNLIT_NS or site.state.islanding.lk_form:
+        if self.left_dark or self.judge.unlit_for(now_ns) < UNLIT_NS or _waits_for_a_person(site.state):
             return
         why = guards.forming_refusal(site.settings, site.state, now_ns) or site.state.islanding.mode.value
         self.left_dark.append(Violation("left dark", now_ns, f"beside a car that could light it: {why}"))
+
+
+def _waits_for_a_person(state: State) -> bool:
+    """Whether the core says so: a lockout, or a fault of the contacts that does not end by itself."""
+    islanding = state.islanding
+    return bool(islanding.lk_form) or islanding.fault_cause in HARD_CAUSES
 
 
 def run_plan(
