@@ -151,3 +151,14 @@ def test_what_ran_on_the_island_is_off_before_a_reset_lets_it_be_formed_again() 
     forms_s = [at_s for at_s in truths(course, "form.on") if at_s >= 160.0]
     assert off_s
     assert max(off_s) < forms_s[0]
+
+
+@pytest.mark.parametrize(
+    "moment", [Step(0.0, "grid.sag", {"pu": 0.79, "for_s": 5.0}), Step(0.0, "operator.open_mid")]
+)
+def test_what_comes_while_the_close_command_is_on_the_wire_is_nobodys_fault(moment: Step) -> None:
+    """0.1 ms after the core has decided, 0.2 ms before the controller hears of it."""
+    course = played(OUTAGE, "closing_sync", 0.000_1, moment)
+    bidden_s = truths(course, "coil.on")[0]
+    come_s = truths(course, "grid.sagged") + truths(course, "order.given")
+    assert 0.0 < bidden_s - come_s[0] < 0.001

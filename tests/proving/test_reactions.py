@@ -34,3 +34,11 @@ def test_a_command_that_was_on_the_wire_as_the_noise_began_is_not_its_doing() ->
 
 def test_what_follows_another_cause_is_not_the_noises_doing() -> None:
     assert reactions.undisturbed(ONSET_NS, house(), after((10.0, "grid.lost"), (30.0, "coil.off"))) == 0.0
+
+
+def test_a_close_that_works_once_the_fault_is_over_is_no_fourth_try() -> None:
+    tried = [(1_000.0, "coil.on"), (31_000.0, "coil.on"), (61_000.0, "coil.on")]
+    works = [(70_000.0, "fault.cleared"), (91_000.0, "coil.on"), (150_000.0, "coil.on")]
+    three = reactions.closes_at_most(3)
+    assert three(ONSET_NS, house(), after(*tried, *works)) == 0.0
+    assert three(ONSET_NS, house(), after(*tried, (91_000.0, "coil.on"))) is None

@@ -18,8 +18,8 @@ from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
 from v2h_console.proving.expected import EXPECTED, MASKING, NAMED_BY
 from v2h_console.proving.fault_table import BY_NAME
-from v2h_console.proving.judge.judging import Violation
 from v2h_console.proving.judge.limits import DEAD_PU, UNLIT_NS
+from v2h_console.proving.judge.violation import Violation
 from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.virtual_owner import StepFunction

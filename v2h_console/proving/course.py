@@ -14,7 +14,8 @@ from v2h_console.core.step import step
 from v2h_console.core.transfer import UNCERTAINTY_MS, Transfer
 from v2h_console.proving import modbus_faults
 from v2h_console.proving.hops import Hops
-from v2h_console.proving.judge.judging import Judge, Violation
+from v2h_console.proving.judge.judging import Judge
+from v2h_console.proving.judge.violation import Violation
 from v2h_console.proving.plans import Ambush
 from v2h_console.proving.virtual import MS, STALL_S, Run, VirtualSite
 from v2h_console.proving.virtual_owner import StepFunction

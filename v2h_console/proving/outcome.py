@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.proving.judge.judging import Violation
+from v2h_console.proving.judge.violation import Violation
 
 
 @dataclass(frozen=True, slots=True)

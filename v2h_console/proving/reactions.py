@@ -134,6 +134,8 @@ def closes_at_most(times: int) -> Reaction:
     def reaction(_onset_ns: int, _scene: Scene, after: Sequence[Truth]) -> float | None:
         tries = 0
         for truth in after:
+            if truth.truth == "fault.cleared":
+                break
             if truth.truth == "order.given" and truth.detail.get("order") == "operator.reset_lockout":
                 # A person has looked: it may try again.
                 tries = 0

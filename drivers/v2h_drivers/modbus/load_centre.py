@@ -5,7 +5,6 @@ Relays: FC 1 and 5 on a board whose coil i is circuit i. Meters: FC 4, float32, 
 
 from __future__ import annotations
 
-import asyncio
 import math
 import struct
 import time
@@ -23,6 +22,7 @@ from v2h_drivers.capabilities import (
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
+from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.profile import MeterProfile, RelayProfile, meter_profile, relay_profile
 
@@ -58,6 +58,7 @@ class LoadCentre:
         self._meter: MeterProfile = meter_profile("eastron_sdm230")
         self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
         self._requests: deque[RelayRequest] = deque(maxlen=64)
+        self._pace = Pace()
 
     def submit(self, request: SlowRequest) -> bool:
         """Take a relay request for a circuit that this board has."""
@@ -66,6 +67,7 @@ class LoadCentre:
         if self._health.state is LinkState.LOST:
             return False
         self._requests.append(request)
+        self._pace.hurry()
         return True
 
     async def run(self) -> None:
@@ -78,7 +80,7 @@ class LoadCentre:
                 self._health.failed(str(failure))
             spent_s = (self._clock_ns() - began_ns) / 1e9
             pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
-            await asyncio.sleep(max(0.01, pause_s - spent_s))
+            await self._pace.rest(pause_s - spent_s)
 
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
@@ -19,6 +18,7 @@ from v2h_drivers.capabilities import (
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import FailureKind
+from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
 
 PROTOCOL = "Modbus TCP"
@@ -72,6 +72,7 @@ class SunSpecDevice(Generic[Asked]):
         self._stranger_ns: int | None = None
         self._strangers = ""
         self._wanted: Asked | None = None
+        self._pace = Pace()
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
@@ -90,7 +91,7 @@ class SunSpecDevice(Generic[Asked]):
                 self._failed(str(failure))
             spent_s = (self._clock_ns() - began_ns) / 1e9
             pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
-            await asyncio.sleep(max(0.01, pause_s - spent_s))
+            await self._pace.rest(pause_s - spent_s)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
@@ -121,6 +122,7 @@ class SunSpecDevice(Generic[Asked]):
         if not isinstance(request, self.takes):
             return False
         self._wanted = request
+        self._pace.hurry()
         return True
 
     def ready(self) -> bool:

@@ -45,20 +45,13 @@ from v2h_console.proving.judge.limits import (
     UNSTOPPABLE_NS,
     WINDOW_HZ,
     WINDOW_PU,
+    WIRE_NS,
     S,
 )
 from v2h_console.proving.judge.memory import Circumstances, Since
+from v2h_console.proving.judge.violation import Violation
 from v2h_console.twin.scene import Scene
 from v2h_console.twin.truth import Truth
-
-
-@dataclass(frozen=True, slots=True)
-class Violation:
-    """One broken invariant."""
-
-    invariant: str
-    at_ns: int
-    detail: str
 
 
 @dataclass(slots=True)
@@ -69,6 +62,8 @@ class Judge:
     settled: bool = False
     violations: list[Violation] = field(default_factory=list)
     _in_window: Since = field(default_factory=Since)
+    #: The last stretch in the window: from when, until when.
+    _was_in_window: tuple[int, int] | None = None
     _dead: Since = field(default_factory=Since)
     _backfeeding: Since = field(default_factory=Since)
     _contacts_open: Since = field(default_factory=Since)
@@ -206,6 +201,8 @@ class Judge:
             and max(scene.grid_pu) <= WINDOW_PU[1]
             and WINDOW_HZ[0] <= scene.grid_hz <= WINDOW_HZ[1]
         )
+        if self._in_window.at_ns is not None:
+            self._was_in_window = (self._in_window.at_ns, now_ns)
         self._in_window.update(in_window, now_ns)
         self._dead.update(max(scene.house_pu) < DEAD_PU and not scene.gate_on, now_ns)
         self._contacts_open.update(scene.contacts_open, now_ns)
@@ -239,11 +236,16 @@ class Judge:
             > LIAR_NS
         ):
             self._violate("I4", now_ns, "close commanded with a blind grid sense")
-        if self._in_window.at_ns is None:
+        in_window_ns = self._in_window.at_ns
+        if in_window_ns is None and self._was_in_window is not None:
+            # What the grid does while the command is on the wire nobody can know.
+            since_ns, until_ns = self._was_in_window
+            in_window_ns = since_ns if now_ns - until_ns <= WIRE_NS else None
+        if in_window_ns is None:
             text = f"close commanded onto {scene.grid_pu[0]:.3f}/{scene.grid_pu[1]:.3f} pu, {scene.grid_hz:.2f} Hz"
             self._violate("I1", now_ns, text)
             return
-        began = [self._in_window.at_ns]
+        began = [in_window_ns]
         began += [at_ns for at_ns in (self._boot_ns, self._opened_ns) if at_ns is not None]
         served_s = (now_ns - max(began)) / S
         long_ago = self.settled and max(began) == 0
@@ -267,7 +269,8 @@ class Judge:
         """I3: the clearing is written ahead; a person's opening holds until a person ends it."""
         if not self._latch_clear:
             self._violate("I3", scene.at_ns, "close commanded with the latch not cleared on disk")
-        if self._open_ordered_ns is not None:
+        ordered_ns = self._open_ordered_ns
+        if ordered_ns is not None and scene.at_ns - ordered_ns > WIRE_NS:
             self._violate("I3", scene.at_ns, "close commanded against a person's opening")
 
     def _judge_replay(self, what: str, scene: Scene) -> None:

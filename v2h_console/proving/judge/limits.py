@@ -5,6 +5,8 @@ from __future__ import annotations
 MS = 1_000_000
 S = 1_000_000_000
 
+#: What was commanded a moment before is on the wire for so long, and its receiver's.
+WIRE_NS = 1 * MS
 # I1: the enter-service window (IEEE 1547-2018, 4.10), with the 1 % that its measurement is allowed.
 WINDOW_PU = (0.917 * 0.99, 1.05 * 1.01)
 WINDOW_HZ = (59.49, 60.11)
