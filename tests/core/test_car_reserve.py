@@ -105,6 +105,26 @@ def test_a_low_report_that_comes_right_again_is_believed_in_the_dark_too() -> No
     assert not right.stop
 
 
+def test_a_low_report_that_was_believed_in_the_end_and_comes_right_is_believed_too() -> None:
+    """It stood for a minute and darkened the house; what came before it is still known."""
+    low = [message(at, 0.0, amps=0.0) for at in range(1, 61)]
+    state = judged(message(0, 82.0), *low)
+    assert state.stop
+    assert state.soc.doubted_since_ns is None
+    right = judged_from(state, message(61, 82.0, amps=0.0))
+    assert right.known_soc_pct == 82.0
+    assert not right.stop
+    assert judged_from(state, message(61, 90.0, amps=0.0)).stop, "any other leap is doubted as before"
+
+
+def test_what_is_drawn_meanwhile_is_counted_off_what_is_known_from_before() -> None:
+    state = judged(message(0, 80.0), *(message(at, 40.0 - at * 0.2 / 36, amps=30.0) for at in range(1, 361)))
+    assert state.soc.doubted_since_ns is None
+    drawn_pct = 100 * 12_000 * 360 / 3_600 / 60_000
+    assert judged_from(state, message(361, 80.0 - drawn_pct, amps=0.0)).known_soc_pct == 80.0 - drawn_pct
+    assert judged_from(state, message(361, 80.0, amps=0.0)).known_soc_pct != 80.0
+
+
 def test_a_report_that_stands_still_under_load_is_counted_from_where_it_stood() -> None:
     """4 kW from 60 kWh are 0.11 % a minute; the report says 30 % for hours."""
     state = judged(*(message(at, 30.0) for at in range(0, 1_000, 10)))

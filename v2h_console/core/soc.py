@@ -39,7 +39,8 @@ class SocState:
     """``believed_pct``: what the reserve is judged by; ``counted_pct``: what it would be by what was drawn alone.
     ``lowest_pct``: lowest report of this discharge. ``doubted_since_ns``: when the report last leapt, while it is doubted;
     ``lower_since_ns``: since when it lies below the count; ``rests_since_ns``: since when the grid has been there and
-    nothing drawn from the car; ``agreed_pct``: the report when it last fell as what was drawn, ``drawn_pct``: since then."""
+    nothing drawn from the car; ``agreed_pct``: the report when it last fell as what was drawn, ``drawn_pct``: since then.
+    ``set_aside_pct``: the count that a lower report has outlasted, counted on: a report that comes back to it was right."""
 
     at_ns: int | None = None
     reported_pct: float = 0.0
@@ -51,6 +52,7 @@ class SocState:
     rests_since_ns: int | None = None
     agreed_pct: float = 0.0
     drawn_pct: float = 0.0
+    set_aside_pct: float | None = None
 
 
 def remembered(doubted_pct: float) -> SocState:
@@ -83,13 +85,17 @@ def update(
     lowest_pct = min(state.lowest_pct, reported_pct) if discharging else reported_pct
     since_ns = state.doubted_since_ns
     drawn_pct = _drawn_pct(car, elapsed_s)
+    aside_pct = None if state.set_aside_pct is None else max(0.0, state.set_aside_pct - drawn_pct)
+    if leapt and aside_pct is not None and abs(reported_pct - aside_pct) <= ROUNDING_PCT:
+        # What stood for so long was the error: in the dark nothing else would ever end the doubt.
+        return _believed(at_ns, reported_pct, reported_pct)
     agreed_pct, since_agreed_pct = _compared(state, reported_pct, drawn_pct)
     lags = since_agreed_pct - (agreed_pct - reported_pct) >= LAGS_PCT + 0.1 * since_agreed_pct
     if leapt or ((rose or lags) and since_ns is None):
         since_ns = at_ns
     if since_ns is None:
         believed = _believed(at_ns, reported_pct, lowest_pct)
-        return replace(believed, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct)
+        return replace(believed, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct, set_aside_pct=aside_pct)
     counted_pct = max(0.0, state.counted_pct - drawn_pct)
     if state.doubted_since_ns is not None and abs(reported_pct - counted_pct) <= ROUNDING_PCT:
         return _believed(at_ns, reported_pct, reported_pct)
@@ -106,8 +112,11 @@ def update(
     if higher:
         # Under load, and without the grid, nothing but an error lifts a charge.
         settles_ns = at_ns if rests_since_ns is None else max(since_ns, rests_since_ns)
-    if abs(reported_pct - counted_pct) <= ROUNDING_PCT or at_ns - settles_ns >= SETTLE_NS:
+    if abs(reported_pct - counted_pct) <= ROUNDING_PCT:
         return _believed(at_ns, reported_pct, reported_pct)
+    if at_ns - settles_ns >= SETTLE_NS:
+        settled = _believed(at_ns, reported_pct, reported_pct)
+        return settled if higher else replace(settled, set_aside_pct=counted_pct)
     lower_since_ns = None if higher else at_ns if state.lower_since_ns is None else state.lower_since_ns
     stands = lower_since_ns is not None and at_ns - lower_since_ns >= CONFIRM_NS
     return SocState(
@@ -120,6 +129,7 @@ def update(
         doubted_since_ns=since_ns,
         lower_since_ns=lower_since_ns,
         rests_since_ns=rests_since_ns,
+        set_aside_pct=aside_pct,
     )
 
 
