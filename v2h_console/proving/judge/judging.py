@@ -31,6 +31,7 @@ from v2h_console.proving.judge.limits import (
     HEAVY_HOLD_NS,
     JOIN_DEG,
     LIAR_NS,
+    MOVING_CONTACTS,
     MS,
     OPEN_AT_START_NS,
     OPEN_WITHOUT_OWNER_NS,
@@ -155,7 +156,7 @@ class Judge:
                 # A contact that moves by itself is told 2 ms later, and heard of with the next step.
                 moved_ns = self._contacts_apart.at_ns
                 told = moved_ns is None or at_ns - moved_ns > TOLD_NS
-                if any(scene.poles) and (told or "mid.uncommanded_close" not in self._around.ever):
+                if any(scene.poles) and (told or not self._around.ever & MOVING_CONTACTS):
                     self._violate("I2b", at_ns, "forming asked for with a pole conducting")
             case "lc.forming_stopped":
                 # An owner that is held up, or that nobody hears, while the contacts meet cannot hand back: this is what
