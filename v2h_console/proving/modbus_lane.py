@@ -45,6 +45,9 @@ TCP_WAY_NS = 250_000
 RTU_BYTE_NS = 1_042_000
 RTU_TURN_NS = 4 * MS
 WRITES = (5, 6, 15, 16)
+#: A limit is written in tenths of a per cent of what the inverter is rated for, and taken to stand to half a per cent;
+#: what is smaller is a switch.
+LIMIT_ROUNDS, LEAST_LIMIT = 5, 20
 _READS = (READ_COILS, READ_HOLDING, READ_INPUT)
 
 _Key = tuple[int, int, int, int]
@@ -93,13 +96,18 @@ class Wire:
         return reply, 0
 
     def _stands_already(self, unit: int, pdu: bytes) -> bool:
-        """Whether the registers hold what is written to them: then nobody can tell that nobody took it."""
+        """Whether the registers hold what is written to them, a limit as nearly as a driver reads it back: then nobody can
+        tell that nobody took it."""
         words = pdu[6:] if pdu[0] == WRITE_REGISTERS else pdu[3:5]
         address, values = struct.unpack(">H", pdu[1:3])[0], list(struct.unpack(f">{len(words) // 2}H", words))
         try:
-            return self._units[unit].read_holding(address, len(values)) == values
+            held = self._units[unit].read_holding(address, len(values))
         except (KeyError, ModbusError):
             return False
+        return all(
+            new == old or (min(new, old) >= LEAST_LIMIT and abs(new - old) <= LIMIT_ROUNDS)
+            for new, old in zip(values, held, strict=True)
+        )
 
     def unit_and_pdu(self, request: bytes) -> tuple[int, bytes]:
         """Whom a request asks, and for what."""

@@ -75,8 +75,8 @@ class Verbs:
         return tuple(self._undo)
 
     def sense_fault(self, channel: str) -> str | None:
-        """The failure word of an injected fault whose subject is ``channel``."""
-        for fault in self._undo:
+        """The failure word of an injected fault whose subject is ``channel``; of two the later one's."""
+        for fault in reversed(self._undo):
             subject, word = fault.split(".")
             if subject == channel:
                 return word
