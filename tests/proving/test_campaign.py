@@ -171,3 +171,20 @@ def test_a_house_that_waits_for_ever_beside_a_full_car_is_a_finding() -> None:
     found = run_plan(Plan(1, outage, ()), step_function=putting_off)[0].violations
     assert [one.invariant for one in found] == ["left dark"]
     assert "next try to form in 60 s" in found[0].detail
+
+
+def test_a_house_that_may_not_be_formed_owes_no_quick_opening() -> None:
+    """Forming is locked out until somebody comes: for a dip it leaves the grid as the trip elements say, not sooner."""
+
+    def locked(settings: Settings, state: State, observation: Observation, now_ns: int) -> CoreStep:
+        result = core_step(settings, state, observation, now_ns)
+        islanding = replace(result.state.islanding, lk_form="4 starts failed")
+        return replace(result, state=replace(result.state, islanding=islanding))
+
+    dip = Ambush("grid.brownout", "tied", 0.0, 5.0, (Step(0.0, "grid.sag", {"pu": 0.7, "for_s": 1.0}),))
+    planned = Plan(3, Scenario("dip", 12.0, Start(soc_pct=80.0, loads_on=())), (), (dip,))
+    (answer,) = run_plan(planned)[0].answers
+    assert answer.judged
+    assert answer.in_time
+    (answer,) = run_plan(planned, step_function=locked)[0].answers
+    assert not answer.judged

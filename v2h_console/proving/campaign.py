@@ -12,7 +12,7 @@ from v2h_console.core import guards, lockouts
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.state import FaultCause, Mode, State
 from v2h_console.core.step import step
-from v2h_console.proving import modbus_faults
+from v2h_console.proving import modbus_faults, onsets
 from v2h_console.proving import shrink as shrinking
 from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
@@ -51,6 +51,8 @@ class Onset:
     told: int
     #: Faults still there that can hide the reaction to this one.
     masked: bool
+    #: Forming is locked out until a person resets it: there is nothing to leave the grid for but the trip elements.
+    barred: bool
 
 
 class _WatchedSite(JudgedSite):
@@ -85,6 +87,7 @@ class _WatchedSite(JudgedSite):
                 len(run.truths),
                 len(run.events),
                 bool(self._active & MASKING),
+                bool(self.site.state.islanding.lk_form),
             )
         )
 
@@ -168,13 +171,14 @@ def _idle(course: Course) -> list[Violation]:
     return [Violation("idle in the dark", now_ns, "beside a good grid, and nothing refuses the close")]
 
 
-def _answer(course: Course, onsets: Sequence[Onset], nth: int) -> Answer:
+def _answer(course: Course, begun: Sequence[Onset], nth: int) -> Answer:
     """What the fault asked for, looked for until the next one begins."""
-    onset, truths, events = onsets[nth], course.run.truths, course.run.events
+    onset, truths, events = begun[nth], course.run.truths, course.run.events
     expected = EXPECTED[onset.fault]
-    later = onsets[nth + 1] if nth + 1 < len(onsets) else None
-    apart = all(one is onset or abs(one.at_ns - onset.at_ns) >= APART_NS for one in onsets)
-    judged = apart and not onset.masked and expected.applies(onset.scene)
+    later = begun[nth + 1] if nth + 1 < len(begun) else None
+    apart = all(one is onset or abs(one.at_ns - onset.at_ns) >= APART_NS for one in begun)
+    owed = not (onset.barred and expected.applies is onsets.can_leave)
+    judged = apart and owed and not onset.masked and expected.applies(onset.scene)
     if later is not None and later.at_ns - onset.at_ns < expected.within_ms * 1e6:
         judged = False
     reacted_ms: float | None = None
