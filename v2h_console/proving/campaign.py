@@ -73,6 +73,8 @@ class _WatchedSite(JudgedSite):
         self.refused: list[str] = []
         #: The first time that the house was left dark beside a car that could light it.
         self.left_dark: list[Violation] = []
+        #: When it last waited for a person.
+        self._waited_ns = 0
 
     def onset(self, fault: str) -> None:
         """Note it."""
@@ -110,7 +112,10 @@ class _WatchedSite(JudgedSite):
     def _look(self) -> None:
         super()._look()
         site, now_ns = self.site, self.site.world.now_ns
-        if self.left_dark or self.judge.unlit_for(now_ns) < UNLIT_NS or _waits_for_a_person(site.state):
+        if _waits_for_a_person(site.state):
+            self._waited_ns = now_ns
+        unlit_ns = min(self.judge.unlit_for(now_ns), now_ns - self._waited_ns)
+        if self.left_dark or unlit_ns < UNLIT_NS:
             return
         why = guards.forming_refusal(site.settings, site.state, now_ns) or site.state.islanding.mode.value
         self.left_dark.append(Violation("left dark", now_ns, f"beside a car that could light it: {why}"))
