@@ -79,3 +79,15 @@ def test_a_dc_side_that_stays_out_of_range_does_not_make_the_gate_flutter() -> N
     out = Step(20.0, "fault.inject", {"fault": "dc_bus.out_of_range"})
     course = played(out, seconds=140.0)
     assert len([1 for truth in course.run.truths if truth.truth in ("gate.on", "gate.off")]) <= 4
+
+
+@pytest.mark.parametrize(("loss_s", "lit"), [(20.0, False), (60.0, True)])
+def test_a_report_that_leaps_up_lights_a_house_only_after_half_a_minute_at_rest_on_the_grid(
+    loss_s: float, lit: bool
+) -> None:
+    """The car is at 19.5 % and says 33.5: what nobody can find out breaks no rule, what is doubted is not drawn from."""
+    steps = (Step(5.0, "fault.inject", {"fault": "ev.soc_jumps", "pct": 14.0}), Step(loss_s, "grid.loss"))
+    start = Start(soc_pct=19.5, enter_service_s=15.0, loads_on=("lights",))
+    course = JudgedSite(Scenario("lies", loss_s + 15.0, start, steps), 0).play()
+    assert course.violations == []
+    assert any(truth.truth == "form.on" for truth in course.run.truths) is lit

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from v2h_console.proving.judge.limits import (
+    AT_REST_A,
     BLIND_LIMIT_W,
     CONTINUOUS_PATIENCE_NS,
     CONTINUOUS_VA,
@@ -32,6 +33,7 @@ from v2h_console.proving.judge.limits import (
     SURGE_PATIENCE_NS,
     SURGE_VA,
     TARIFF_SOC_PCT,
+    TOLD_AT_REST_NS,
     UNLIT_PU,
     UNREACHABLE,
     S,
@@ -46,6 +48,9 @@ class EnergyJudge:
 
     _around: Circumstances
     _violate: Callable[[str, int, str], None]
+    #: On the grid and at rest beside a car that lies, and whether that has made it believed.
+    _told_at_rest: Since = field(default_factory=Since)
+    _lie_believed: bool = False
     _below_floor: Since = field(default_factory=Since)
     _other_below: Since = field(default_factory=Since)
     _below_tariff: Since = field(default_factory=Since)
@@ -84,7 +89,12 @@ class EnergyJudge:
         """I7 on the true charge."""
         now_ns = scene.at_ns
         discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.1
-        low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT
+        lies = "ev.soc_jumps" in self._around.faults
+        told_ns = self._told_at_rest.update(
+            lies and all(scene.poles) and scene.dc_current_a < AT_REST_A, now_ns
+        )
+        self._lie_believed = lies and (self._lie_believed or told_ns > TOLD_AT_REST_NS)
+        low = discharging and scene.soc_pct < FLOOR_SOC_PCT - FLOOR_TOLERANCE_PCT and not self._lie_believed
         if self._below_floor.update(low, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"discharging at {scene.soc_pct:.2f} %")
         empty = min((soc_pct for soc_pct, drawn_a in scene.followers if drawn_a > 0.1), default=100.0)

@@ -51,6 +51,10 @@ GATE_WITHOUT_OWNER_NS = 105 * MS
 FLOOR_SOC_PCT = 20.0
 FLOOR_TOLERANCE_PCT = 0.1
 FLOOR_PATIENCE_NS = 2 * S
+#: A report that leapt up is believed after half a minute of rest on the grid, where something may have charged the car:
+#: who lies for so long is not found out.
+TOLD_AT_REST_NS = 29 * S
+AT_REST_A = 0.5
 STOP_SOC_PCT = 20.8
 SHED_SOC_PCT = 21.8
 SOC_PATIENCE_NS = 5 * S
