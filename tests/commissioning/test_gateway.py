@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from v2h_console.cli.check import _alive, _anonymous, this_machine
+from v2h_console.cli.check import _alive, _anonymous, _listen, this_machine
 from v2h_console.commissioning.gateway import check
 from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.runtime.audit import OWNER, AuditWriter
@@ -36,6 +36,7 @@ class Gateway:
         self.reached, self.anonymous, self.free = True, False, 5_000_000_000
         self.handshake: OSError | None = None
         self.alive: bool | None = None
+        self.listen: OSError | None = None
         self.rt_priority = 99
         self.python = (3, 12)
         self.site()
@@ -66,6 +67,7 @@ class Gateway:
             run=lambda command: self.answers.get(command[0]),
             connect=lambda _host, _port: self.reached,
             alive=lambda _host, _port: self.alive,
+            listen=lambda _host, _port: self.listen,
             anonymous=lambda _host, _port, _context: self.anonymous,
             handshake=lambda _host, _port, _context: self.handshake,
             free_bytes=lambda _path: self.free,
@@ -280,6 +282,16 @@ def test_a_port_that_another_program_has_taken_is_told_with_what_to_do(gateway: 
     assert "http.port" in taken.fix
     gateway.site(more="[http]\nenabled = false")
     assert "http" not in gateway.found()
+
+
+def test_an_address_that_is_not_this_machine_s_is_not_free(gateway: Gateway) -> None:
+    gateway.listen = OSError(99, "Cannot assign requested address")
+    found = gateway.found()["http"]
+    assert found.verdict is Verdict.FAIL
+    assert "Cannot assign requested address" in found.found
+    assert "http.address" in found.fix
+    assert _listen("127.0.0.1", 0) is None
+    assert _listen("192.0.2.1", 8080) is not None
 
 
 @pytest.mark.parametrize(

@@ -5,52 +5,65 @@ from __future__ import annotations
 import asyncio
 
 from v2h_console.proving.virtual_loop import VirtualLoop
-from v2h_drivers.modbus.pace import LEAST_S, Pace
+from v2h_drivers.modbus.pace import LEAST_S, RETRY_S, Pace
 
 S = 1_000_000_000
 
 
-def rested(pace: Pace, seconds: float, hurry_at_s: float | None = None) -> float:
-    """How long a rest lasts, in a time that is given; ``hurry_at_s`` after its beginning somebody asks."""
-    loop = VirtualLoop(5 * S)  # type: ignore[abstract]  # only what machines use
-    ended_s: list[float] = []
+class Line:
+    """A device's pace, in a time that is given."""
 
-    async def story() -> None:
-        await pace.rest(seconds)
-        ended_s.append(loop.time() - 5.0)
+    def __init__(self, period_s: float) -> None:
+        self._loop = VirtualLoop(5 * S)  # type: ignore[abstract]  # only what machines use
+        self.pace = Pace(period_s, lambda: self._loop.now_ns)
 
-    loop.create_task(story())
-    if hurry_at_s is not None:
-        loop.call_later(hurry_at_s, pace.hurry)
-    loop.run_until(100 * S)
-    return round(ended_s[0], 6)
+    def rested(self, *, poll_s: float = 0.0, hurry_at_s: float | None = None, answered: bool = True) -> float:
+        """How long it rests after a poll of ``poll_s``; ``hurry_at_s`` after its beginning somebody asks."""
+        ended_s: list[float] = []
+        self.pace.begin()
+        self._loop.run_until(self._loop.now_ns + int(poll_s * S))
+        began_s = self._loop.time()
+
+        async def story() -> None:
+            await self.pace.rest(answered=answered)
+            ended_s.append(self._loop.time() - began_s)
+
+        self._loop.create_task(story())
+        if hurry_at_s is not None:
+            self._loop.call_later(hurry_at_s, self.pace.hurry)
+        self._loop.run_until(self._loop.now_ns + 100 * S)
+        return round(ended_s[0], 6)
 
 
 def test_nobody_asks_and_the_period_is_kept() -> None:
-    pace = Pace()
-    assert rested(pace, 0.5) == 0.5
-    assert rested(pace, 0.25) == 0.25
+    line = Line(0.5)
+    assert line.rested() == 0.5
+    assert line.rested(poll_s=0.25) == 0.25
+
+
+def test_one_that_did_not_answer_is_asked_again_after_half_a_second() -> None:
+    assert Line(10.0).rested(answered=False) == RETRY_S
 
 
 def test_what_is_asked_for_in_the_rest_ends_it_at_once() -> None:
-    assert rested(Pace(), 0.5, hurry_at_s=0.123) == 0.123
+    assert Line(0.5).rested(hurry_at_s=0.123) == 0.123
 
 
 def test_what_was_asked_for_while_the_poll_ran_waits_only_for_the_line() -> None:
-    pace = Pace()
-    pace.hurry()
-    assert rested(pace, 0.5) == LEAST_S
-    assert rested(pace, 0.5) == 0.5, "once"
+    line = Line(0.5)
+    line.pace.hurry()
+    assert line.rested() == LEAST_S
+    assert line.rested() == 0.5, "once"
 
 
 def test_a_poll_that_took_longer_than_its_period_leaves_the_line_to_others_for_a_moment() -> None:
-    assert rested(Pace(), -0.2) == LEAST_S
+    assert Line(0.5).rested(poll_s=0.7) == LEAST_S
 
 
 def test_an_end_in_the_rest_leaves_nothing_behind() -> None:
     async def story() -> None:
-        pace = Pace()
-        resting = asyncio.create_task(pace.rest(60.0))
+        pace = Pace(60.0, lambda: 0)
+        resting = asyncio.create_task(pace.rest(answered=True))
         await asyncio.sleep(0)
         resting.cancel()
         await asyncio.gather(resting, return_exceptions=True)

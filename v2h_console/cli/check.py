@@ -83,6 +83,7 @@ def this_machine(root: Path) -> Machine:
         run=_run,
         connect=_connect,
         alive=_alive,
+        listen=_listen,
         anonymous=_anonymous,
         handshake=_handshake,
         free_bytes=_free_bytes,
@@ -126,6 +127,15 @@ def _alive(host: str, port: int) -> bool | None:
     finally:
         line.close()
     return isinstance(said, dict) and isinstance(said.get("ok"), bool)
+
+
+def _listen(host: str, port: int) -> OSError | None:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        socket.create_server((host, port), family=family).close()
+    except OSError as error:
+        return error
+    return None
 
 
 def _handshake(host: str, port: int, context: ssl.SSLContext) -> OSError | None:

@@ -250,7 +250,13 @@ def _network_data(machine: Machine, comm: CommStack) -> Iterator[Finding]:
     where, wanted = f"{http.address}:{http.port}", "free, or this console"
     ours = machine.alive(http.address, http.port)
     if ours is None:
-        yield Finding("http", "Network data", f"{where} is free", wanted, Verdict.PASS)
+        failed = machine.listen(http.address, http.port)
+        if failed is None:
+            yield Finding("http", "Network data", f"{where} is free", wanted, Verdict.PASS)
+            return
+        found = f"{where} cannot be had: {failed.strerror or failed}"
+        fix = "correct http.address: one of this machine's own, 127.0.0.1 where nobody else shall read"
+        yield Finding("http", "Network data", found, wanted, Verdict.FAIL, fix)
     elif ours:
         yield Finding("http", "Network data", f"{where} answers for this house", wanted, Verdict.PASS)
     else:

@@ -39,7 +39,7 @@ class Finding:
 class Machine:
     """Where to look. ``root``: of the site's own files; ``system``: of /proc, /sys and /etc. ``run`` gives a command's
     output or ``None``; ``connect`` whether a TCP port answers; ``alive`` whether what listens at a port answers as this
-    console does (``None`` = nobody listens); ``anonymous`` whether a broker takes a client without a
+    console does (``None`` = nobody listens), ``listen`` why one cannot be had; ``anonymous`` whether a broker takes a client without a
     name (``None`` = could not be tried), over TLS where a context is given; ``handshake`` why a TLS handshake failed; ``free_bytes`` what is left at a path."""
 
     root: Path
@@ -47,6 +47,7 @@ class Machine:
     run: Callable[[tuple[str, ...]], str | None]
     connect: Callable[[str, int], bool]
     alive: Callable[[str, int], bool | None]
+    listen: Callable[[str, int], OSError | None]
     anonymous: Callable[[str, int, ssl.SSLContext | None], bool | None]
     handshake: Callable[[str, int, ssl.SSLContext], OSError | None]
     free_bytes: Callable[[Path], int | None]

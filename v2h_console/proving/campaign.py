@@ -158,7 +158,7 @@ def _needless(course: Course) -> list[Violation]:
 def _idle(course: Course) -> list[Violation]:
     """A house left dark beside a grid that has long been good, with nothing that refuses the close: it waits for nobody.
 
-    The only rule that asks the core: for its reason, and whether it has one.
+    It asks the core, as ``left_dark`` does: for its reason, and whether it has one.
     """
     site = course.site
     state, now_ns = site.state, site.world.now_ns

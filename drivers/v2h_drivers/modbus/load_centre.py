@@ -27,7 +27,6 @@ from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.profile import MeterProfile, RelayProfile, meter_profile, relay_profile
 
 PROTOCOL = "Modbus RTU"
-RETRY_S = 0.5
 
 
 class LoadCentre:
@@ -52,13 +51,12 @@ class LoadCentre:
         self._meters = dict(meters)
         self._relay_count = relay_count
         self._emit = emit
-        self._period_s = period_s
         self._clock_ns = clock_ns
         self._relays: RelayProfile = relay_profile("waveshare_relay_8")
         self._meter: MeterProfile = meter_profile("eastron_sdm230")
         self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
         self._requests: deque[RelayRequest] = deque(maxlen=64)
-        self._pace = Pace()
+        self._pace = Pace(period_s, clock_ns)
 
     def submit(self, request: SlowRequest) -> bool:
         """Take a relay request for a circuit that this board has."""
@@ -73,14 +71,12 @@ class LoadCentre:
     async def run(self) -> None:
         """Poll until cancelled."""
         while True:
-            began_ns = self._clock_ns()
+            self._pace.begin()
             try:
                 await self.poll()
             except ModbusFailure as failure:
                 self._health.failed(str(failure))
-            spent_s = (self._clock_ns() - began_ns) / 1e9
-            pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
-            await self._pace.rest(pause_s - spent_s)
+            await self._pace.rest(answered=self._health.state is LinkState.OK)
 
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 
 #: For others on the line, however late a poll was.
 LEAST_S = 0.01
+#: A device that did not answer as it should is asked again after this.
+RETRY_S = 0.5
 
 
 class Pace:
-    """One for each polled device; both methods from the device's own loop."""
+    """One for each polled device; all its methods from the device's own loop."""
 
-    def __init__(self) -> None:
+    def __init__(self, period_s: float, clock_ns: Callable[[], int]) -> None:
+        self._period_s = period_s
+        self._clock_ns = clock_ns
+        self._began_ns = 0
         self._asked = False
         self._resting: asyncio.Future[None] | None = None
 
@@ -21,11 +27,16 @@ class Pace:
         if self._resting is not None:
             _end(self._resting)
 
-    async def rest(self, seconds: float) -> None:
-        """Until the time is over, or somebody hurries."""
+    def begin(self) -> None:
+        """A poll begins."""
+        self._began_ns = self._clock_ns()
+
+    async def rest(self, *, answered: bool) -> None:
+        """Until the period that began with the poll is over, or somebody hurries."""
+        left_s = (self._period_s if answered else RETRY_S) - (self._clock_ns() - self._began_ns) / 1e9
         loop = asyncio.get_running_loop()
         self._resting = loop.create_future()
-        timer = loop.call_later(LEAST_S if self._asked else max(LEAST_S, seconds), _end, self._resting)
+        timer = loop.call_later(LEAST_S if self._asked else max(LEAST_S, left_s), _end, self._resting)
         try:
             await self._resting
         finally:

@@ -22,7 +22,6 @@ from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
 
 PROTOCOL = "Modbus TCP"
-RETRY_S = 0.5
 #: Only when one and the same device has answered for this long is a unit id taken to be one device's again.
 ALONE_NS = 10_000_000_000
 
@@ -61,7 +60,6 @@ class SunSpecDevice(Generic[Asked]):
         self._connection = connection
         self._unit = unit
         self._emit = emit
-        self._period_s = self.usual_s if period_s is None else period_s
         self._clock_ns = clock_ns
         self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
         self._places: dict[int, Place] = {}
@@ -72,12 +70,12 @@ class SunSpecDevice(Generic[Asked]):
         self._stranger_ns: int | None = None
         self._strangers = ""
         self._wanted: Asked | None = None
-        self._pace = Pace()
+        self._pace = Pace(self.usual_s if period_s is None else period_s, clock_ns)
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
         while True:
-            began_ns = self._clock_ns()
+            self._pace.begin()
             try:
                 await self.poll()
             except ModbusFailure as failure:
@@ -89,9 +87,7 @@ class SunSpecDevice(Generic[Asked]):
                 self._failed(str(failure))
             except UnitConflict as failure:
                 self._failed(str(failure))
-            spent_s = (self._clock_ns() - began_ns) / 1e9
-            pause_s = self._period_s if self._health.state is LinkState.OK else RETRY_S
-            await self._pace.rest(pause_s - spent_s)
+            await self._pace.rest(answered=self._health.state is LinkState.OK)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing

@@ -38,7 +38,7 @@ from v2h_console.proving.judge.limits import (
     UNREACHABLE,
     S,
 )
-from v2h_console.proving.judge.memory import Circumstances, Since
+from v2h_console.proving.judge.memory import LYING_CAR, Circumstances, Since
 from v2h_console.twin.scene import Scene
 
 
@@ -89,7 +89,7 @@ class EnergyJudge:
         """I7 on the true charge."""
         now_ns = scene.at_ns
         discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.1
-        lies = "ev.soc_jumps" in self._around.faults
+        lies = LYING_CAR in self._around.faults and self._around.told_more
         told_ns = self._told_at_rest.update(
             lies and all(scene.poles) and scene.dc_current_a < AT_REST_A, now_ns
         )
@@ -102,10 +102,10 @@ class EnergyJudge:
         if self._other_below.update(other, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"a further car discharges at {empty:.2f} %")
         shaving = scene.mode == "following" and scene.power_w > SHAVING_W
-        below = shaving and scene.soc_pct < TARIFF_SOC_PCT and "ev.soc_jumps" not in self._around.ever
+        below = shaving and scene.soc_pct < TARIFF_SOC_PCT and LYING_CAR not in self._around.ever
         if self._below_tariff.update(below, now_ns) > FLOOR_PATIENCE_NS:
             self._violate("I7", now_ns, f"shaving the peak at {scene.soc_pct:.2f} %")
-        if "ev.soc_jumps" in self._around.ever:
+        if LYING_CAR in self._around.ever:
             return  # the rungs hang on what the car says; the floor does not
         forming = scene.mode == "forming"
         stop = forming and discharging and scene.soc_pct < STOP_SOC_PCT

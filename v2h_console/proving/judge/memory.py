@@ -8,6 +8,7 @@ from v2h_console.proving.judge.limits import STILL_NS
 from v2h_console.twin.truth import Truth
 
 SECOND_MASTER = "control.second_master"
+LYING_CAR = "ev.soc_jumps"
 
 
 @dataclass(slots=True)
@@ -36,6 +37,8 @@ class Circumstances:
     back_ns: int | None = None
     #: Until when somebody else's commands reached the controller.
     spoken_ns: int = 0
+    #: A car that lies says more than there is: less costs nobody the reserve.
+    told_more: bool = False
 
     def injected(self, truth: Truth) -> None:
         """A fault begins; a sense that stands still at a value that could be true is a lie from the time when it can be known."""
@@ -43,6 +46,9 @@ class Circumstances:
         still = truth.detail.get("reads") == "last"
         self.faults.setdefault(fault, truth.at_ns + STILL_NS if still else truth.at_ns)
         self.ever.add(fault)
+        if fault == LYING_CAR:
+            pct = truth.detail.get("pct")
+            self.told_more = not (isinstance(pct, float) and pct < 0.0)
 
     def cleared(self, truth: Truth) -> None:
         """A fault ends."""
