@@ -130,9 +130,10 @@ def _alive(host: str, port: int) -> bool | None:
 
 
 def _listen(host: str, port: int) -> OSError | None:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
-        socket.create_server((host, port), family=family).close()
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            line.bind((host, port))
     except OSError as error:
         return error
     return None
