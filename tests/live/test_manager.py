@@ -8,14 +8,16 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from tests.live.terminals import MAIN
 from tests.live.test_twin import until
-from v2h_console.runtime.service_notify import STUCK_MS, ServiceNotifier
+from v2h_console.runtime.service_notify import SEND_S, STUCK_MS, ServiceNotifier
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring.demo_site import write_demo_site
 
@@ -128,6 +130,26 @@ def test_a_site_that_is_broken_or_missing_is_one_line(tmp_path: Path) -> None:
     assert done.returncode == 2
     assert done.stderr.count("\n") == 1
     assert "not started" in (tmp_path / "var/log/v2h/error.log").read_text()
+
+
+def test_a_service_manager_that_reads_nothing_holds_nobody_up_and_is_told_again_later(
+    line: socket.socket, tmp_path: Path
+) -> None:
+    notifier = ServiceNotifier({"NOTIFY_SOCKET": str(tmp_path / "notify"), "WATCHDOG_USEC": "2000000"})
+    line.settimeout(0.0)
+    for _ in range(600):
+        # The kernel keeps some ten of them unread (net.unix.max_dgram_qlen), and then the line is full.
+        began_s = time.monotonic()
+        notifier.status("runs")
+        if time.monotonic() - began_s >= SEND_S:
+            break
+    else:
+        pytest.fail("the line never filled")
+    with suppress(BlockingIOError):
+        while line.recv(400):
+            pass
+    notifier.stopping()
+    assert line.recv(400) == b"STOPPING=1"
 
 
 def test_a_lane_that_stands_still_is_not_fed(line: socket.socket, tmp_path: Path) -> None:

@@ -313,9 +313,9 @@ def test_mbpoll_reads_a_circuit_meter_over_rtu_while_the_owner_rests(tmp_path: P
 # ------------------------------------------------------------ the demo without a screen
 
 
-def test_the_headless_demo_prints_the_contracts_document() -> None:
+def test_the_headless_demo_prints_the_contracts_document_and_keeps_a_log(tmp_path: Path) -> None:
     done = subprocess.run(
-        [*MAIN, "demo", "--headless", "--for", "4", "--json"],
+        [*MAIN, "demo", "--headless", "--for", "4", "--json", "--root", str(tmp_path)],
         capture_output=True,
         text=True,
         check=False,
@@ -331,6 +331,10 @@ def test_the_headless_demo_prints_the_contracts_document() -> None:
     for device in names.values():
         assert {"name", "protocol", "address", "ok", "last_age_ms"} <= set(device)
         assert device["ok"] is True
+    log = (tmp_path / "var/log/v2h/init.log").read_text()
+    assert "ISLANDED House lit from the car." in log
+    assert "OWNER_ENDED" in log.splitlines()[-2]
+    assert log.endswith("ended orderly\n")
 
 
 def test_a_shipped_scenario_plays_in_real_time_by_its_name() -> None:

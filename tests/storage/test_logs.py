@@ -41,7 +41,7 @@ def test_what_needs_somebody_stands_in_both_files() -> None:
     disk = FakeDisk()
     log = EventLog(ROOT, disk=disk)
     log.take([event(1), event(2, "alarm", "\x1b[2Jbad\nline")])
-    log.take([event(1), event(2, "alarm"), event(3, "lockout")])
+    log.take([event(3, "lockout")])
     assert codes(disk, INIT) == ["CODE_1", "CODE_2", "CODE_3"]
     assert codes(disk, ERROR) == ["CODE_2", "CODE_3"]
     assert b"\x1b" not in bytes(disk.files[INIT].data)

@@ -15,7 +15,7 @@ MAX_OUTAGES = 100_000
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     """Add ``bench`` to the command line."""
-    parser = commands.add_parser("bench", help="measure what is promised")
+    parser = commands.add_parser("bench", parents=parents, help="measure what is promised")
     kinds = parser.add_subparsers(dest="kind", metavar="what", required=True)
     transfer = kinds.add_parser(
         "transfer", parents=parents, help="outages in real time, as the twin saw them"

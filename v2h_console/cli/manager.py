@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from v2h_console.runtime.lock import OwnerLock
     from v2h_console.runtime.service_notify import ServiceNotifier
 
-#: How often events are logged and the watchdog is looked after.
+#: How often the watchdog is looked after.
 LOOK_S = 0.25
 
 
@@ -69,40 +69,26 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refusal(str(error)) from None
     if ended.is_set():
         return 0
-    log = EventLog(root)
     try:
         running = take_over(root) if arguments.take_over else start_site(root, lock)
     except (ConfigError, StartFailed) as error:
+        log = EventLog(root)
         log.say(f"not started: {error}", logging.ERROR)
+        log.close()
         raise Refusal(str(error)) from None
     garbage.take_over()
     running.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
-    session = running.session()
     notifier.ready("owner runs")
-    log.failed = lambda failure: running.owner.report_storage("log", failure)
-    log.failed(log.failure)
-    log.say(f"v2h-manager {os.getpid()} {'took over' if arguments.take_over else 'owns'} {root}")
-    failed = False
+    running.log.say(f"v2h-manager {os.getpid()} {'took over' if arguments.take_over else 'owns'} {root}")
     wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S
-    while not ended.wait(wait_s):
-        snapshot = session.watch()
-        log.take(snapshot.events)
-        if running.owner.lane.failure is not None:
-            failed = True
-            log.say(f"the control core stopped: {running.owner.lane.failure!r}", logging.CRITICAL)
-            break
+    lane = running.owner.lane
+    while lane.failure is None and not ended.wait(wait_s):
         if notifier.watchdog_s is not None:
             notifier.feed(running.owner.age_ms)
-    log.take(session.watch().events)
+    failed = lane.failure is not None
     notifier.stopping()
     running.stop()
-    handed_over = running.owner.lane.handed_over
-    if failed:
-        log.say("ended after a defect", logging.CRITICAL)
-    else:
-        log.say("ended: another owner goes on" if handed_over else "ended orderly")
-    log.close()
-    return 1 if failed or handed_over else 0
+    return 1 if failed or lane.handed_over else 0
 
 
 def _lock(

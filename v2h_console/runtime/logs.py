@@ -1,7 +1,6 @@
 """The owner's log files: /var/log/v2h/init.log for what happens, error.log for what needs somebody. Rotated, inert.
 
-Written from the owner's main thread, never from the lane; a disk that is full costs lines, not control. How many were
-lost stands in the log once it can be written again.
+A disk that is full costs lines, not control. How many were lost stands in the log once it can be written again.
 """
 
 from __future__ import annotations
@@ -48,7 +47,6 @@ class EventLog:
         self.failed = failed
         self.failure = ""
         self._retry_ns = 0
-        self._last = 0
         self.lost_lines = 0
         self._try(self._open)
 
@@ -57,13 +55,10 @@ class EventLog:
         self._write(f"{_now()} {logging.getLevelName(level).lower()} {_inert(text)}", level)
 
     def take(self, events: Iterable[EventView]) -> None:
-        """Events that are new since the last call; called a few times a second."""
+        """A line for each; with none, a disk that failed is tried again."""
         if self.failure and self._monotonic_ns() >= self._retry_ns:
             self._write("", logging.NOTSET)
         for event in events:
-            if event.sequence <= self._last:
-                continue
-            self._last = event.sequence
             at = datetime.fromtimestamp(event.wall_s).astimezone().isoformat(timespec="milliseconds")
             line = f"{at} {event.severity} {event.code} {_inert(event.text)}"
             self._write(line, _LEVELS.get(event.severity, logging.INFO))
@@ -80,11 +75,12 @@ class EventLog:
 
     def _write(self, line: str, level: int) -> None:
         """One line into the files that take its level; an empty one only says what was lost."""
-        if self.failure:
-            if self._monotonic_ns() < self._retry_ns or not self._try(self._open):
-                self.lost_lines += bool(line)
-                return
-            lost = f"{_now()} warning {self.lost_lines} lines could not be written: {self.failure}"
+        if self.failure and (self._monotonic_ns() < self._retry_ns or not self._try(self._open)):
+            self.lost_lines += bool(line)
+            return
+        if self.failure or self.lost_lines:
+            why = self.failure or "the disk took too long"
+            lost = f"{_now()} warning {self.lost_lines} lines could not be written: {why}"
             if not self._try(lambda: self._append(lost, logging.ERROR)):
                 self.lost_lines += bool(line)
                 return

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import secrets
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
 from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session.local import LocalSession
@@ -35,6 +37,7 @@ class Running:
     desk: Desk
     server: SessionServer
     lock: OwnerLock
+    log: LogWriter
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
     keeper: LedgerWriter | None = None
@@ -71,6 +74,7 @@ class Running:
         self._end_audit()
         self.server.join(2.0)
         self._end_attendance()
+        self._end_log()
         if self.outlets is not None:
             self.outlets.join(2.0)
         if self.twin is not None:
@@ -84,6 +88,19 @@ class Running:
         self.attendance.end()
         self.keeper.stop()
         self.keeper.join(2.0)
+
+    def _end_log(self) -> None:
+        lane = self.owner.lane
+        # Whatever the core said last has been heard by then.
+        self.owner.snapshot()
+        if lane.failure is not None:
+            self.log.say(
+                f"ended after a defect: the control core stopped: {lane.failure!r}", logging.CRITICAL
+            )
+        else:
+            self.log.say("ended: another owner goes on" if lane.handed_over else "ended orderly")
+        self.log.stop()
+        self.log.join(2.0)
 
     def _end_audit(self) -> None:
         writer = self.owner.audit

@@ -13,8 +13,10 @@ from v2h_console.runtime.audit import Who
 from v2h_console.runtime.config_keeper import ConfigKeeper, Loaded, hashes
 from v2h_console.runtime.desk import Desk
 from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
+from v2h_console.session.snapshot import EventView
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring.building import STATE_FOLDER
 from v2h_console.wiring.outlets import start_outlets
@@ -30,7 +32,8 @@ def serve(
     twin: TwinProcess | None = None,
 ) -> Running:
     """Open the door for other consoles. Raises StartFailed."""
-    attendance, keeper = _attend(root, owner)
+    log = LogWriter(root, lambda failure: owner.report_storage("log", failure))
+    attendance, keeper = _attend(root, owner, log)
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
     desk.on_edit = config.edit
     config.on_edited = lambda said: owner.report_storage(EDITED, said)
@@ -55,21 +58,27 @@ def serve(
         lock.release()
         raise StartFailed(f"{lock.folder}: no socket can be made there: {error.strerror or error}") from None
     server.start()
+    log.start()
     if writer is not None:
         writer.start()
     outlets = start_outlets(root, comm, owner)
-    return Running(owner, desk, server, lock, twin, outlets, keeper, attendance)
+    return Running(owner, desk, server, lock, log, twin, outlets, keeper, attendance)
 
 
-def _attend(root: Path, owner: Owner) -> tuple[Attendance, LedgerWriter]:
-    """What people have not seen, taken up from the owner before this one."""
+def _attend(root: Path, owner: Owner, log: LogWriter) -> tuple[Attendance, LedgerWriter]:
+    """What people have not seen, taken up from the owner before this one; each event goes there and into the log."""
     path = root / STATE_FOLDER / attendance_file.FILE
     before = attendance_file.read_ledger(path)
     attendance = Attendance(before)
     keeper = LedgerWriter(
         path, attendance.ledger, failed=lambda failure: owner.report_storage("attendance", failure)
     )
-    attendance.on_change, owner.on_event = keeper.changed, attendance.took
+
+    def heard(event: EventView) -> None:
+        attendance.took(event)
+        log.took(event)
+
+    attendance.on_change, owner.on_event = keeper.changed, heard
     keeper.start()
     if before is None or before.ended:
         owner.say("OWNER_STARTED", "info", f"The owner started (process {os.getpid()}).")
