@@ -287,12 +287,11 @@ def _time_transfer(
             if done is None or done.total_ms is None:
                 return state, ()
             late = done.total_ms > done.budget_ms
-            text = f"House back after {done.total_ms:.0f} of {done.budget_ms:.0f} ms ({done.transfer_class})."
             event = Event(
                 now_ns,
                 "TRANSFER_LATE" if late else "TRANSFER_DONE",
                 Severity.WARNING if late else Severity.INFO,
-                text,
+                transfer.said(done, done.total_ms),
             )
             following = replace(state, transfer=None, last_transfer=done, transfers=state.transfers + 1)
             return following, (event,)

@@ -18,6 +18,9 @@ BUDGET_MS: dict[str, float] = {
     "intentional": 250.0,
 }
 
+#: A house that was dark for so long waited for something, a person as a rule: its time is no longer told in milliseconds.
+WAITED_MS = 10_000.0
+
 #: What half-cycle values can resolve at 60 Hz.
 UNCERTAINTY_MS = 4.2
 
@@ -78,3 +81,13 @@ def formed(transfer: Transfer | None, formed_at_ns: int) -> Transfer | None:
     if transfer is None or transfer.finished or transfer.proven_ns is None:
         return transfer
     return replace(transfer, formed_ns=max(formed_at_ns, transfer.proven_ns), finished=True)
+
+
+def said(transfer: Transfer, total_ms: float) -> str:
+    """How long the house was dark, beside what its class allows."""
+    if total_ms >= WAITED_MS:
+        return (
+            f"House back after {total_ms / 1000.0:.0f} s in the dark; "
+            f"{transfer.budget_ms:.0f} ms are allowed ({transfer.transfer_class})."
+        )
+    return f"House back after {total_ms:.0f} of {transfer.budget_ms:.0f} ms ({transfer.transfer_class})."
