@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.houses import House
+from tests.core.houses import House, changed
 from v2h_console.core import car_reserve, discharge_limit, pack, soc
 from v2h_console.core.car_reserve import IDLE, CarState, Use
 from v2h_console.core.frozen import replace
@@ -211,12 +211,15 @@ def test_the_same_message_changes_nothing() -> None:
     assert soc.update(state.soc, one, 40.0, tied=False) is state.soc
 
 
-def test_a_current_limit_binds_by_name_and_falls_to_the_lowest_voltage_when_that_is_unknown() -> None:
+def test_amps_of_the_dc_side_bind_as_what_they_give_behind_the_inverter_at_the_lowest_voltage_if_it_is_unknown() -> (
+    None
+):
     settings = replace(Settings(), car=CarSettings(max_discharge_a=10.0))
     state = boot(settings, 0)
-    assert discharge_limit.allowed_power_w(settings, state) == (3_500.0, "amps")
+    limit_w, name = discharge_limit.allowed_power_w(settings, state)
+    assert (round(limit_w), name) == (3_325, "amps")
     known = replace(state, car=replace(state.car, dc_voltage_v=420.0))
-    assert discharge_limit.allowed_power_w(settings, known) == (4_200.0, "amps")
+    assert round(discharge_limit.allowed_power_w(settings, known)[0]) == 4_004
 
 
 def test_a_step_is_due_at_the_very_moment_at_which_the_car_counts_as_silent() -> None:
@@ -264,3 +267,35 @@ def test_the_same_car_out_of_the_socket_for_a_moment_keeps_its_doubt() -> None:
     again = judged_from(out, message(4, 33.9))
     assert again.soc.doubted_since_ns is not None
     assert (again.known_soc_pct or 100.0) < 22.0
+
+
+@pytest.mark.parametrize(
+    "garbled", [{"soc_pct": None}, {"soh_pct": float("inf")}, {"dc_current_a": float("nan")}]
+)
+def test_one_garbled_poll_turns_no_house_dark_and_one_after_the_other_does_after_a_second(
+    garbled: dict[str, float | None],
+) -> None:
+    house = House.islanded()
+    house.run_ms(1_000)
+    house.plant.twist[CarStatus] = lambda reading: changed(reading, **garbled)
+    house.run_ms(300)
+    house.must_be(Mode.ISLANDED)
+    assert house.until(Mode.DARK, within_ms=1_000) <= 705
+
+
+def test_a_garbled_temperature_cuts_no_limit() -> None:
+    house = House.islanded()
+    house.run_ms(1_000)
+    before_w = house.state.thermal.limit_w
+    house.plant.heatsink_c = float("nan")
+    house.run_ms(300)
+    assert house.state.thermal.limit_w == before_w
+    house.run_ms(1_000)
+    assert house.state.thermal.blind
+
+
+def test_a_status_from_the_future_is_unknown_and_stops_no_step() -> None:
+    far, now = message(10_000, 50.0), message(1, 50.0)
+    state = car_reserve.update(CarSettings(), judged(now), Senses(car=far), 2 * S)
+    assert state.refusal
+    assert judged_from(state, message(2, 50.0)).known_soc_pct == 50.0

@@ -7,6 +7,7 @@ import pytest
 from tests.core.houses import FRIDGE, HEAT_PUMP, LIGHTS, SETTINGS, House, car_session, changed
 from v2h_console.core import car_reserve, load_manager, reserve_end
 from v2h_console.core.car_reserve import CarState, Use
+from v2h_console.core.frozen import replace
 from v2h_console.core.pack import PackState
 from v2h_console.core.reserve_end import End, LimitTrend, Rung
 from v2h_console.core.senses import Senses
@@ -191,3 +192,57 @@ def test_a_young_island_is_judged_by_its_own_load_not_by_what_the_car_gave_on_th
     assert state.mean_w == 0.0
     state = seen(state, *(message(10 + nth / 4, 40.0, 2_000.0) for nth in range(8)))
     assert state.mean_w == pytest.approx(2_000.0)
+
+
+@pytest.mark.parametrize(
+    ("period_s", "on_s", "base_w", "more_w"), [(1_200, 600, 1_500.0, 3_000.0), (1_200, 120, 2_800.0, 1_700.0)]
+)
+def test_a_house_whose_loads_cycle_stops_in_order_before_the_packs_volts_end_it(
+    period_s: int, on_s: int, base_w: float, more_w: float
+) -> None:
+    state, soc_pct = CarState(), 60.0
+    for at_s in range(1, 8 * 3_600):
+        watts = base_w + (more_w if at_s % period_s < on_s else 0.0)
+        # 352 V at rest at 38 %, 1.2 V a per cent, 0.15 ohm.
+        rest_v = 352.0 + 1.2 * (soc_pct - 38.0)
+        amps = watts / rest_v
+        volts = rest_v - 0.15 * amps
+        soc_pct -= 100.0 * watts / 3_600.0 / 60_000.0
+        assert volts >= 349.5, f"a hard end at {soc_pct:.1f} %"
+        one = message(
+            at_s,
+            round(soc_pct, 1),
+            watts,
+            capacity_wh=60_000.0,
+            dc_voltage_v=round(volts, 1),
+            dc_current_a=round(amps, 1),
+        )
+        state = seen(state, one)
+        if state.stop:
+            assert state.ended_pct is not None
+            return
+    raise AssertionError("never stopped")
+
+
+def test_a_pack_that_no_longer_says_how_large_it_is_keeps_its_rung() -> None:
+    low = [message(at, 20.9, 3_000.0) for at in range(8)]
+    state = seen(CarState(), *low)
+    assert state.rung.rung > 0
+    after = seen(state, message(8, 20.9, 3_000.0, capacity_wh=None))
+    assert after.rung == state.rung
+    assert after.shed_from == state.shed_from
+
+
+def test_an_age_that_no_pack_has_is_no_age() -> None:
+    assert seen(CarState(), *(message(at, 62.0, 3_000.0, soh_pct=0.0) for at in range(12))).refusal == ""
+
+
+def test_another_car_is_not_judged_by_the_end_of_the_last_one() -> None:
+    ended = seen(CarState(), *(message(at, 62.0, 3_000.0) for at in range(3)))
+    ended = replace(
+        ended, ended_pct=62.0, anew_since_ns=3 * S, pack=replace(ended.pack, slope_v_per_pct=39.4)
+    )
+    another = seen(ended, message(4, 55.0, 3_000.0))
+    assert another.ended_pct is None
+    assert another.pack.slope_v_per_pct is None
+    assert another.refusal == ""

@@ -178,6 +178,9 @@ def _judge(
 ) -> CarState:
     # A status from before the contactors closed may still be the last car's.
     anew = state.anew_since_ns is not None and car.at_ns > state.anew_since_ns
+    if anew:
+        # What the last one's pack had come to says nothing of this one.
+        state = replace(state, ended_pct=None, pack=PackState(), trend=LimitTrend())
     doubt = soc.update(state.soc, car, reported_pct, tied=use.tied, plugged_anew=anew)
     soc_pct = doubt.believed_pct
     behind = pack.update(state.pack, car, soc_pct)
@@ -186,7 +189,7 @@ def _judge(
     polls = min(state.lit_polls + 1, MANY_POLLS) if use.lit else 0
     mean_w = _mean_w(state, car, polls)
     end = reserve_end.find(settings, car, behind, trend, soc_pct, mean_w, use.held_w)
-    rung = reserve_end.climb(state.rung, end, car.at_ns) if use.lit else Rung()
+    rung = _rung(state.rung, end, car) if use.lit else Rung()
     ended_pct = state.ended_pct
     if rung.rung == RUNG_STOP:
         ended_pct = soc_pct
@@ -218,6 +221,11 @@ def _judge(
     )
 
 
+def _rung(held: Rung, end: reserve_end.End, car: CarStatus) -> Rung:
+    """The rung that the time left asks for; while nobody knows how large the pack is, the one that was held."""
+    return held if pack.capacity_wh(car) is None else reserve_end.climb(held, end, car.at_ns)
+
+
 def _mean_w(state: CarState, car: CarStatus, polls: int) -> float:
     """What the house draws from the car, starts smoothed away; an unknown power changes nothing.
 
@@ -228,7 +236,7 @@ def _mean_w(state: CarState, car: CarStatus, polls: int) -> float:
         return before_w or 0.0
     if before_w is None or state.judged_at_ns is None:
         return watts
-    kept = math.exp((state.judged_at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S)
+    kept = math.exp(min(0.0, (state.judged_at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S))
     if 0 < polls < MANY_POLLS:
         kept = min(kept, (polls - 1) / polls)
     return watts + (before_w - watts) * kept

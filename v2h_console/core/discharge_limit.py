@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from v2h_console.core.car_session import EFFICIENCY, IDLE_W
 from v2h_console.core.commands import Command
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import INVERTER_LIMIT_MS, fresh
@@ -40,7 +41,8 @@ def limits_w(settings: Settings, state: State) -> list[tuple[float, str]]:
     if most_a is not None:
         # While the voltage is unknown the lowest that is allowed counts: it gives the fewest watts.
         volts = state.car.dc_voltage_v
-        limits.append((most_a * (settings.car.dc_lo_v if volts is None else volts), "amps"))
+        dc_w = most_a * (settings.car.dc_lo_v if volts is None else volts)
+        limits.append((max(0.0, EFFICIENCY * dc_w - IDLE_W), "amps"))
     shown_w = _shown_w(state)
     if state.limit_ignored and shown_w is not None:
         # What it was asked for is not what it will give: never more than it says itself.

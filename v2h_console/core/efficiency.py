@@ -70,7 +70,7 @@ def update(
     usual_w = expected_w(settings, ac_w, heatsink_c)
     if state.at_ns is None or state.loss_w is None or car.at_ns - state.at_ns > MAX_GAP_NS:
         return EfficiencyState(car.at_ns, car.at_ns, loss_w, loss_w, usual_w, ac_w, state.high)
-    kept = math.exp((state.at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S)
+    kept = math.exp(min(0.0, (state.at_ns - car.at_ns) * 1e-9 / MEAN_TAU_S))
     mean_w = loss_w + kept * (state.loss_w - loss_w)
     mean_usual_w = usual_w + kept * (state.expected_w - usual_w)
     high = state.high

@@ -20,8 +20,16 @@ BLEND = 0.3
 #: From so many steps on the figure is worth a warning.
 STEPS_TO_TRUST = 3
 WARN_OHM = 0.30
+#: A resistance that has changed by more than this share makes another resting voltage of the same pack.
+OTHER_SHARE = 0.1
 #: The resting voltage's slope needs this much discharge to be seen.
 SLOPE_SPAN_PCT = 2.0
+#: Share of its rating that a pack is believed to hold when it does not say how it has aged, and below which no pack that
+#: drives a car has aged: what says so says nothing.
+UNKNOWN_SOH_PCT = 80.0
+LEAST_SOH_PCT = 30.0
+#: Packs of cars that give power, aged ones among them: from an old small car's to a pick-up's.
+SMALLEST_WH, LARGEST_WH = 16_000.0, 150_000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +44,7 @@ class PackState:
     steps: int = 0
     anchor_pct: float | None = None
     anchor_v: float = 0.0
+    anchor_ohm: float = 0.0
     slope_v_per_pct: float | None = None
 
     @property
@@ -62,13 +71,36 @@ def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
             steps += 1
     anchor_pct, anchor_v, slope = state.anchor_pct, state.anchor_v, state.slope_v_per_pct
     rest_v = volts + amps * (ohm or 0.0)
-    if anchor_pct is None or soc_pct > anchor_pct or steps != state.steps:
+    # A house whose loads cycle has a step every few minutes: once the figure stands, a step alone moves no anchor.
+    another = steps != state.steps and (
+        state.steps < STEPS_TO_TRUST
+        or state.resistance_ohm is None
+        or ohm is None
+        or abs(ohm - state.anchor_ohm) > OTHER_SHARE * state.anchor_ohm
+    )
+    anchor_ohm = state.anchor_ohm
+    if anchor_pct is None or soc_pct > anchor_pct or another:
+        anchor_ohm = ohm or 0.0
         anchor_pct, anchor_v = soc_pct, rest_v
     elif anchor_pct - soc_pct >= SLOPE_SPAN_PCT:
         seen = (anchor_v - rest_v) / (anchor_pct - soc_pct)
         slope = seen if seen > 0.0 else None
         anchor_pct, anchor_v = soc_pct, rest_v
-    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, slope)
+    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_ohm, slope)
+
+
+def soh_pct(car: CarStatus) -> float | None:
+    """How the pack has aged, as far as it can be believed."""
+    said_pct = car.soh_pct
+    return None if said_pct is None or said_pct < LEAST_SOH_PCT else min(100.0, said_pct)
+
+
+def capacity_wh(car: CarStatus) -> float | None:
+    """Watt hours of the aged pack, on the safe side; ``None`` = it does not say how large it is."""
+    rated_wh, aged_pct = car.capacity_wh, soh_pct(car)
+    if rated_wh is None or rated_wh <= 0.0:
+        return None
+    return rated_wh * (UNKNOWN_SOH_PCT if aged_pct is None else aged_pct) / 100.0
 
 
 def pct_to_volts(state: PackState, car: CarStatus, least_v: float) -> float | None:

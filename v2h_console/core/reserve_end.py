@@ -12,8 +12,6 @@ from v2h_drivers.capabilities import CarStatus
 
 #: Below this discharge there is no use in naming a runtime.
 MIN_POWER_W = 50.0
-#: Share of its rating that a pack is believed to hold when it does not say how it has aged.
-UNKNOWN_SOH_PCT = 80.0
 #: The limit's slope needs this much discharge to be seen.
 SLOPE_SPAN_PCT = 1.0
 #: Seconds left: tier 3 goes, tier 2 goes, the discharge is stopped in order.
@@ -77,10 +75,10 @@ def find(
     held_w: float,
 ) -> End:
     """The earliest end at ``mean_w``, and at that with ``held_w`` of circuits that wait on top."""
-    if car.capacity_wh is None or car.capacity_wh <= 0.0:
+    capacity_wh = pack.capacity_wh(car)
+    if capacity_wh is None:
         return End()
-    soh_pct = UNKNOWN_SOH_PCT if car.soh_pct is None else min(100.0, max(0.0, car.soh_pct))
-    wh_per_pct = car.capacity_wh * soh_pct / 100.0 / 100.0
+    wh_per_pct = capacity_wh / 100.0
     now = _least(settings, car, behind, trend, soc_pct, 0.0)
     planned = _least(settings, car, behind, trend, soc_pct, held_w)
     total_w = mean_w + held_w

@@ -94,6 +94,8 @@ _FIELD_OF: dict[type, str] = {
     WallClock: "wall_clock",
 }
 
+#: Slow ones, whose age limit is the time for which the fault classes let them be unknown.
+_PATIENT = ("car", "temperatures")
 _MAX_CIRCUITS = 32
 _MOST_PARTS = 16
 
@@ -133,6 +135,9 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
     for reading in readings:
         name = _FIELD_OF.get(type(reading))
         if name is not None:
+            if name in _PATIENT and not _tells(reading) and _tells(changes.get(name, getattr(senses, name))):
+                # The last good word counts until its own age ends it: one that is garbled darkens no house.
+                continue
             changes[name] = reading
         elif isinstance(reading, SideCycle):
             changes["grid_cycle" if reading.side is Side.GRID else "house_cycle"] = reading
@@ -155,6 +160,12 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
     return replace(senses, **changes) if changes else senses  # type: ignore[arg-type]  # names come from _FIELD_OF
 
 
+def _tells(reading: object) -> bool:
+    if not isinstance(reading, CarStatus | Temperatures) or reading.quality is not Quality.GOOD:
+        return False
+    return reading.soc_pct is not None if isinstance(reading, CarStatus) else reading.heatsink_c is not None
+
+
 def _with_circuit(
     held: tuple[CircuitReading | None, ...], reading: CircuitReading
 ) -> tuple[CircuitReading | None, ...]:
@@ -169,11 +180,11 @@ AnyReading = TypeVar("AnyReading", bound=Reading)
 
 
 def fresh(reading: AnyReading | None, now_ns: int, limit_ms: float) -> AnyReading | None:
-    """The reading while it is GOOD and at most ``limit_ms`` old; else ``None``: unknown."""
+    """The reading while it is GOOD and at most ``limit_ms`` old; else ``None``: unknown, as what comes from the future."""
     if (
         reading is None
         or reading.quality is not Quality.GOOD
-        or now_ns - reading.at_ns > limit_ms * NS_PER_MS
+        or abs(now_ns - reading.at_ns) > limit_ms * NS_PER_MS
     ):
         return None
     return reading

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core import pack
 from v2h_console.core.frozen import replace
 from v2h_drivers.capabilities import CarStatus
 
@@ -75,7 +76,7 @@ def update(
         return _believed(at_ns, reported_pct, reported_pct)
     if state.at_ns is None and state.doubted_since_ns is not None:
         lower_pct = min(reported_pct, state.believed_pct)
-        return SocState(at_ns, reported_pct, lower_pct, lower_pct, lower_pct, at_ns)
+        return SocState(at_ns, reported_pct, lower_pct, lower_pct, lower_pct, at_ns, agreed_pct=lower_pct)
     if state.at_ns is None or at_ns - state.at_ns > GAP_NS:
         return _believed(at_ns, reported_pct, reported_pct)
     elapsed_s = (at_ns - state.at_ns) / 1e9
@@ -96,14 +97,16 @@ def update(
     if since_ns is None:
         believed = _believed(at_ns, reported_pct, lowest_pct)
         return replace(believed, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct, set_aside_pct=aside_pct)
-    counted_pct = max(0.0, state.counted_pct - drawn_pct)
+    counted_pct = max(0.0, state.counted_pct - _cautious_pct(car, drawn_pct))
     if state.doubted_since_ns is not None and abs(reported_pct - counted_pct) <= ROUNDING_PCT:
-        return _believed(at_ns, reported_pct, reported_pct)
+        # It may have been the leap that was the error, or both: what was drawn is held against it all the same.
+        back = _believed(at_ns, reported_pct, reported_pct)
+        return replace(back, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct)
     # What has been believed so far is counted from where it began: a creeping rise, a report that lags.
     if rose:
         counted_pct = min(counted_pct, max(0.0, state.lowest_pct - drawn_pct))
-    elif lags and state.doubted_since_ns is None:
-        counted_pct = max(0.0, agreed_pct - since_agreed_pct)
+    if lags and state.doubted_since_ns is None:
+        counted_pct = min(counted_pct, max(0.0, agreed_pct - _cautious_pct(car, since_agreed_pct)))
     higher = reported_pct > counted_pct
     rests_since_ns = None
     if tied and not discharging:
@@ -129,14 +132,18 @@ def update(
         doubted_since_ns=since_ns,
         lower_since_ns=lower_since_ns,
         rests_since_ns=rests_since_ns,
+        agreed_pct=agreed_pct,
+        drawn_pct=since_agreed_pct,
         set_aside_pct=aside_pct,
     )
 
 
 def _compared(state: SocState, reported_pct: float, drawn_pct: float) -> tuple[float, float]:
-    """The report at its last agreement with what was drawn, and what was drawn since."""
+    """The report at its last agreement with what was drawn, and what was drawn since, less what went back into it."""
     since_pct = state.drawn_pct + drawn_pct
-    if drawn_pct < 0.0 or state.doubted_since_ns is not None:
+    if state.doubted_since_ns is not None:
+        return state.agreed_pct, since_pct
+    if since_pct <= 0.0:
         return reported_pct, 0.0
     if since_pct >= COMPARED_PCT and since_pct - (state.agreed_pct - reported_pct) < AGREES_PCT:
         return reported_pct, 0.0
@@ -148,11 +155,31 @@ def _believed(at_ns: int, pct: float, lowest_pct: float) -> SocState:
 
 
 def _drawn_pct(car: CarStatus, elapsed_s: float) -> float:
-    """Per cent of the pack that left it, on the safe side; 0 where the car does not say how large it is or what it gives."""
-    if car.capacity_wh is None or car.capacity_wh <= 0.0 or car.dc_power_w is None:
-        return 0.0
-    soh_pct = 100.0 if car.soh_pct is None else car.soh_pct
-    if soh_pct <= 0.0:
-        return 0.0
-    drawn_pct = 100.0 * car.dc_power_w * elapsed_s / 3600.0 / (car.capacity_wh * soh_pct / 100.0)
+    """Per cent of the pack that left it at the least; 0 where nobody says what it gives.
+
+    A pack that does not say how large it is, or how it has aged, is taken for a large and a new one: that doubts no
+    honest report.
+    """
+    power_w = car.dc_power_w
+    if power_w is None:
+        volts, amps = car.dc_voltage_v, car.dc_current_a
+        power_w = 0.0 if volts is None or amps is None else volts * amps
+    drawn_pct = 100.0 * power_w * elapsed_s / 3600.0 / _most_wh(car)
     return drawn_pct * COUNT_MARGIN if drawn_pct > 0.0 else drawn_pct
+
+
+def _most_wh(car: CarStatus) -> float:
+    rated_wh, aged_pct = car.capacity_wh, pack.soh_pct(car)
+    if rated_wh is None or rated_wh <= 0.0:
+        rated_wh = pack.LARGEST_WH
+    return rated_wh if aged_pct is None else rated_wh * aged_pct / 100.0
+
+
+def _cautious_pct(car: CarStatus, drawn_pct: float) -> float:
+    """What is taken off a doubted charge for it: as from a small or an aged pack, where the car does not say."""
+    if drawn_pct <= 0.0:
+        return drawn_pct
+    least_wh = pack.capacity_wh(car)
+    if least_wh is None:
+        least_wh = pack.SMALLEST_WH
+    return drawn_pct * _most_wh(car) / least_wh
