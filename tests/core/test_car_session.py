@@ -6,7 +6,7 @@ import pytest
 
 from tests.core.houses import SETTINGS, House, car_session
 from v2h_console.core import car_session as judge
-from v2h_console.core import discharge_limit
+from v2h_console.core import discharge_limit, peak_shaving
 from v2h_console.core.car_session import SessionState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings
@@ -151,3 +151,37 @@ def test_a_limit_below_the_load_sheds_in_the_same_step_and_binds_by_its_name() -
     assert discharge_limit.allowed_power_w(SETTINGS, house.state)[1] == "car"
     assert house.state.loads.mask & 0b0011 == 0b0011
     house.must_be(Mode.ISLANDED)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"insulation_ohm_per_v": 300.0},
+        {
+            "stage": CarStage.STOPPED,
+            "commanded_closed": False,
+            "positive_closed": True,
+            "negative_closed": False,
+            "dc_voltage_v": 390.0,
+        },
+    ],
+)
+@pytest.mark.parametrize("then", ["the grid comes back", "the owner starts anew"])
+def test_what_only_a_person_trusts_again_keeps_the_gate_off_on_the_grid_too(
+    fault: dict[str, object], then: str
+) -> None:
+    house = House.islanded() if then == "the grid comes back" else House.tied()
+    house.plant.dc_side = fault
+    house.run_ms(3_500)
+    assert house.state.islanding.lk_form in judge.DC_LOCKS
+    # By its own word all is well again.
+    house.plant.dc_side = {}
+    house.run_ms(1_000)
+    if then == "the grid comes back":
+        house.plant.grid_returns()
+    else:
+        house.restart()
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(1_000)
+    assert not house.control.gate
+    assert "locked out" in peak_shaving.refusal(house.settings, house.state, house.now_ns)

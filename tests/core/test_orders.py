@@ -14,6 +14,8 @@ from v2h_console.core.observation import CoreOrder, OrderKind
 from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import Mode
+from v2h_console.core.storage import LATCH
+from v2h_drivers.capabilities import Quality, StorageState
 
 
 def ask(house: House, *orders: CoreOrder) -> None:
@@ -121,3 +123,29 @@ def test_leaving_by_choice_is_refused_in_words_where_the_house_would_go_dark(why
     said = [event.text for event in house.events if event.code == "ISLANDING_REFUSED"]
     assert len(said) == 1
     assert words in said[0]
+
+
+def test_after_a_flood_orders_count_again_once_it_is_old() -> None:
+    house = House.tied()
+    ask(house, *(order(house, OrderKind.ACKNOWLEDGE, str(n)) for n in range(2 * MOST_REMEMBERED)))
+    house.run_ms(1_100)
+    ask(house, order(house, OrderKind.SET_DISCHARGE_LIMIT, "later", value_w=3_000.0))
+    assert house.state.operator_limit_w == 3_000.0
+
+
+def test_no_order_takes_a_healthy_grid_away_for_darkness_or_for_good() -> None:
+    for what in ("no power allowed", "the latch fails", "a drift"):
+        house = House.tied()
+        match what:
+            case "no power allowed":
+                ask(house, order(house, OrderKind.SET_DISCHARGE_LIMIT, "limit", value_w=0.0))
+            case "the latch fails":
+                house.now_ns += 5_000_000
+                fails = StorageState(house.now_ns, Quality.GOOD, LATCH, "no space left on device")
+                house.observe((*house.plant.readings(house.now_ns), fails))
+            case _:
+                doubted = replace(house.state.plausibility, drift="a sensor drifts")
+                house.state = replace(house.state, plausibility=doubted)
+        ask(house, order(house, OrderKind.ISLAND, "island"))
+        assert house.mode is Mode.TIED, what
+        assert "ISLANDING_REFUSED" in house.codes(), what

@@ -63,7 +63,11 @@ def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) ->
     why = soft or "the inverter stopped"
     event = Event(now_ns, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
     if stood_ns >= FORGET_TRIES_S * NS_PER_S:
-        state = replace(state, islanding=replace(state.islanding, form_tries=0, soft_stops=0))
+        state = replace(
+            state,
+            islanding=replace(state.islanding, form_tries=0, soft_stops=0),
+            loads=replace(state.loads, drop_more_tiers=0),
+        )
     if soft:
         stops = state.islanding.soft_stops
         wait_s = min(SOFT_RETRY_S << stops, SOFT_RETRY_MOST_S)

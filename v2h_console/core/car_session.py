@@ -36,6 +36,8 @@ HOLD_NS = 1 * NS_PER_S
 
 WELDED = "the car's contactors are welded: do not pull the plug"
 LEAKS = "the DC side's insulation is low"
+#: Only a person ends these, on the grid too.
+DC_LOCKS = (WELDED, LEAKS)
 
 _WORDS = {
     CarStage.UNKNOWN: "what the car's link does is unknown",

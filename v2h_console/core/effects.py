@@ -17,6 +17,7 @@ from v2h_console.core import (
     synchronism,
     transfer,
 )
+from v2h_console.core.car_session import DC_LOCKS
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
@@ -318,8 +319,11 @@ def _tied(view: View, state: State) -> Outcome:
         close_tries=0,
         form_tries=0,
         soft_stops=0,
-        # What stands by meanwhile stays where it is: a second master, a DC side that a person must look at.
-        gate_in_tied=not state.parallel.second_master and not state.car.session.lock(view.now_ns),
+        # What stands by meanwhile stays where it is: a second master, a DC side that a person must look at, be it well
+        # again by its own word.
+        gate_in_tied=not state.parallel.second_master
+        and not state.car.session.lock(view.now_ns)
+        and state.islanding.lk_form not in DC_LOCKS,
         contact_grace_until_ns=0,
         emptied=False,
     )

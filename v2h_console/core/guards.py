@@ -113,6 +113,10 @@ def islanding_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return f"forming is locked out: {islanding.lk_form}"
     if islanding.lk_close:
         return f"it could not come back, closing is locked out: {islanding.lk_close}"
+    if storage.latch_fails(state.senses.storage):
+        return "it could not come back, the open latch cannot be written"
+    if state.plausibility.drift:
+        return f"it could not come back, {state.plausibility.drift}; check it, then reset (R)"
     if state.car.refusal:
         return state.car.refusal
     if state.car.shed:
@@ -121,7 +125,7 @@ def islanding_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return supply.refusal(state.supply)
     if state.thermal.stopped:
         return f"the heatsink is over {settings.thermal.stop_c:.0f} °C"
-    unready = _inverter_refusal(state, now_ns)
+    unready = discharge_limit.refusal(settings, state) or _inverter_refusal(state, now_ns)
     if unready:
         return unready
     mid = fresh(state.senses.mid, now_ns, MID_LIMIT_MS)

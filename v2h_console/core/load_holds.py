@@ -45,6 +45,15 @@ def drop_for_forming(
     return replace(state, circuits=tuple(following), start=None, peaks=peaks)
 
 
+def rest(settings: Settings, state: LoadState, since_ns: int, now_ns: int) -> LoadState:
+    """The house has been without voltage since then: a compressor that stands in it starts again only once it has rested."""
+    circuits = tuple(
+        hold(held, RESTS, since_ns + int(circuit.min_off_s * NS_PER_S), now_ns) if circuit.min_off_s else held
+        for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
+    )
+    return state if circuits == state.circuits else replace(state, circuits=circuits)
+
+
 def with_rests(settings: Settings, state: LoadState, senses: Senses, now_ns: int) -> LoadState:
     """As the grid is left: which appliances drew nothing, by their meters while they still had voltage."""
     mask = 0
@@ -80,7 +89,7 @@ def begin_island(settings: Settings, state: LoadState, now_ns: int) -> LoadState
     """The house is lit: the holds start to count."""
     hold_ns = int(settings.loads.heavy_hold_s * NS_PER_S)
     circuits = tuple(
-        replace(held, until_ns=now_ns + max(hold_ns, int(circuit.hold_s * NS_PER_S)))
+        replace(held, until_ns=max(held.until_ns or 0, now_ns + max(hold_ns, int(circuit.hold_s * NS_PER_S))))
         if held.shed and circuit.tier < 4 and not held.culprit
         else held
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)

@@ -274,7 +274,10 @@ def _shed_tiers_from(settings: Settings, state: LoadState, tier: int, reason: st
         hold(held, reason, None, now_ns) if circuit.tier >= tier else held
         for circuit, held in zip(settings.loads.circuits, state.circuits, strict=True)
     )
-    return replace(state, circuits=circuits)
+    if circuits == state.circuits:
+        return state
+    # What ends with these was not the overload that was shed for before.
+    return replace(state, circuits=circuits, suspects=0)
 
 
 def _admit_one(

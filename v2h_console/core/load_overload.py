@@ -323,4 +323,6 @@ def _shed_spare(state: LoadState, now_ns: int) -> LoadState:
         surge_since_ns=None,
         helpless_since_ns=None,
         shed_at_ns=now_ns,
+        # What ends with these was not the overload that was shed for before.
+        suspects=0,
     )

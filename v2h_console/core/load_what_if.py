@@ -74,7 +74,7 @@ def what_if(settings: Settings, table: tuple[Circuit, ...], start: StartConditio
     """Play the first ``SPAN_S`` seconds after the grid falls with this load table in place of the settings' own."""
     settings = replace(settings, loads=replace(settings.loads, circuits=table))
     state = replace(load_state.initial(settings), start_w=start.limit_w)
-    state = load_holds.drop_for_forming(settings, state, start.shed_reserve, -60 * NS_PER_S)
+    state = load_holds.drop_for_forming(settings, state, start.shed_reserve, 0)
     wanted = [circuit.id in start.wanted for circuit in table]
     moments = [
         Moment(0.0, circuit.id, "held", held.reason, load_admission.NOTHING)

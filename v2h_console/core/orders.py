@@ -40,7 +40,8 @@ class Taken:
 
 def take(settings: Settings, state: State, orders: tuple[CoreOrder, ...], now_ns: int) -> Taken:
     """Carry out what people ask."""
-    taken = Taken(state, [], [])
+    young = tuple(one for one in state.nonces if one[1] >= now_ns) if orders else state.nonces
+    taken = Taken(replace(state, nonces=young), [], [])
     for order in orders:
         refusal = _stale(taken.state, order, now_ns)
         if refusal:
@@ -65,8 +66,8 @@ def _stale(state: State, order: CoreOrder, now_ns: int) -> str:
 
 def _remember(taken: Taken, order: CoreOrder, now_ns: int) -> None:
     """A nonce is kept for as long as its order could still count."""
-    young = [one for one in taken.state.nonces if one[1] >= now_ns][-(MOST_REMEMBERED - 1) :]
-    taken.state = replace(taken.state, nonces=(*young, (order.nonce, order.expires_at_ns)))
+    held = taken.state.nonces[-(MOST_REMEMBERED - 1) :]
+    taken.state = replace(taken.state, nonces=(*held, (order.nonce, order.expires_at_ns)))
 
 
 def _say(taken: Taken, now_ns: int, code: str, severity: Severity, text: str) -> None:

@@ -62,6 +62,8 @@ def refusal(settings: Settings, state: State, now_ns: int) -> str:
     machine = state.islanding
     if machine.mode is not Mode.TIED or state.proof.position is not Position.CLOSED:
         return "the house is not on the grid"
+    if machine.lk_form:
+        return f"forming is locked out: {machine.lk_form}"
     if state.grid.loss is not None or state.grid.condition is not GridCondition.IN_WINDOW:
         return "the grid is not in its window"
     if now_ns - machine.since_ns < SETTLED_NS:

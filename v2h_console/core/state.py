@@ -141,14 +141,15 @@ ORPHAN_RESTS_NS = 100 * NS_PER_MS + CONTACT_RESTS_NS
 
 
 def boot(settings: Settings, now_ns: int) -> State:
-    """Every start is open, with every timer at zero (I3), heavy loads held off: an inverter may still be forming.
+    """Every start is open, with every timer at zero (I3), heavy loads held off: an inverter may still be forming. How long
+    the house has been dark nobody knows: compressors rest.
 
     So may a contact be on its way that the last run commanded: it is not unbidden, and nothing forms before it rests.
     """
     rests_ns = now_ns + ORPHAN_RESTS_NS
     return State(
         started_ns=now_ns,
-        loads=drop_for_forming(settings, initial(settings), False, now_ns),
+        loads=drop_for_forming(settings, initial(settings), False, now_ns, dark=True),
         islanding=IslandingState(
             since_ns=now_ns, form_not_before_ns=rests_ns, contact_grace_until_ns=rests_ns
         ),

@@ -69,6 +69,8 @@ HANDOVER_NS = 500 * NS_PER_MS
 #: planned hand-over; the inverter, the DC side and the house's voltage are heard on the fast bus all the while.
 TAKE_UP_MS = 3_000.0
 HALF_CYCLE_NS = 8_333_333
+#: A compressor has come to a stand after so long without voltage; before that it runs on.
+STANDS_NS = NS_PER_S
 
 #: In these the MID stays as it is; for so long after a change of mode its contacts may still be on their way.
 _STEADY = (Mode.TIED, Mode.DARK, Mode.FORMING, Mode.ISLANDED, Mode.SYNCING)
@@ -302,6 +304,9 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     dark = state.islanding.mode in _UNLIT_MODES
     start_w = discharge_limit.may_start_w(settings, state) if dark else None
     looked = load_switches.look(settings, state.loads, state.senses, start_w=start_w, now_ns=now_ns)
+    dead_ns = state.islanding.dead_since_ns
+    if dark and dead_ns is not None and now_ns - dead_ns >= STANDS_NS:
+        looked = load_holds.rest(settings, looked, dead_ns, now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)
     if state.islanding.mode is Mode.TIED:
