@@ -12,6 +12,7 @@ from tests.core.houses import START_NS, House, inverter_fast
 from v2h_console.core import guards, solar
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, SolarSettings
+from v2h_console.core.soc import SocState
 from v2h_console.core.solar import SolarState
 from v2h_console.core.state import Mode
 from v2h_drivers.capabilities import (
@@ -69,6 +70,52 @@ def test_a_roof_that_does_not_obey_is_told_to_leave_within_two_seconds() -> None
     state = follow(state, 500.0, 99.0, at_ns)
     assert state.kept_off, "not back before the car has room again"
     assert not follow(state, 500.0, 90.0, at_ns + 1).kept_off
+
+
+def test_a_roof_that_gives_more_than_the_car_may_ever_take_is_not_let_in_again_at_once() -> None:
+    state, at_ns = SolarState(), START_NS
+    while not state.kept_off:
+        state = follow(state, -SUN.max_charge_w - 3_000.0, 60.0, at_ns)
+        at_ns += 300 * NS_PER_MS
+    off_ns = state.kept_off_since_ns
+    for nth in range(1, 10):
+        state = follow(state, 500.0, 60.0, off_ns + nth * solar.READMIT_NS // 10)
+        assert state.kept_off
+    assert not follow(state, 500.0, 60.0, off_ns + solar.READMIT_NS).kept_off
+
+
+def test_a_roof_that_left_for_a_close_stays_away_until_it_is_done_or_called_off() -> None:
+    state = replace(SolarState(), raised_hz=0.7)
+    for nth in range(8):
+        senses = Senses(inverter=said(START_NS + nth, 500.0))
+        state = solar.update(
+            SUN, state, senses, 60.0, lit=True, tied=False, dark=False, closing=True, now_ns=START_NS + nth
+        )
+        assert state.kept_off
+    assert not follow(state, 500.0, 60.0, START_NS + 9).kept_off
+
+
+def test_an_owner_that_starts_anew_lets_in_a_roof_that_the_one_before_had_sent_away() -> None:
+    house = House.islanded()
+    # A full car, and known as one from the start: else its charge "leapt".
+    house.plant.soc_pct = 98.5
+    house.state = replace(
+        house.state,
+        car=replace(house.state.car, soc=SocState()),
+        solar=replace(house.state.solar, kept_off=True, kept_off_since_ns=house.now_ns),
+    )
+    house.run_ms(500)
+    assert house.disk.kept.roof_off
+    house.restart()
+    asked = []
+    house.plant.grid_returns()
+    while house.mode is not Mode.TIED:
+        house.tick()
+        assert house.last is not None
+        asked += [one for one in house.last.commands if isinstance(one, SolarPermitRequest)]
+    house.run_ms(500)
+    assert asked == [SolarPermitRequest(True)]
+    assert not house.disk.kept.roof_off
 
 
 def test_unknown_charge_is_a_full_car_and_unknown_power_changes_nothing() -> None:

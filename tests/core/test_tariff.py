@@ -212,6 +212,17 @@ def test_a_silent_an_untrusted_and_a_nonsensical_clock_are_not_believed() -> Non
         assert wall_clock.update(steady, bad, STEADY_NS + NS_PER_S).doubt
 
 
+def test_an_old_leap_is_no_news_of_a_clock_that_was_lost_and_came_back() -> None:
+    state = wall_clock.ClockState()
+    for second, hour in ((0, 18.0), (1, 19.0)):
+        state = wall_clock.update(state, shown(second * NS_PER_S, hour), second * NS_PER_S)
+    assert "stepped" in state.doubt
+    for second, trusted in ((100, False), (101, True)):
+        at_ns = second * NS_PER_S
+        state = wall_clock.update(state, shown(at_ns, 19.0, trusted=trusted), at_ns)
+    assert state.doubt == "the wall clock is being watched"
+
+
 # ---------------------------------------------------------------- the power
 
 
@@ -309,6 +320,31 @@ def test_it_does_not_begin_beside_an_inverter_that_gives_power_of_its_own() -> N
     site.obeys, site.given_w = False, -1_500.0  # it charges the car
     site.live(120.0)
     assert site.levels == []
+
+
+def test_an_end_counts_once_the_inverter_has_shown_it() -> None:
+    site = Site.shaving()
+    site.soc_pct = 50.0
+    site.look()
+    assert site.state.ending_since_ns == site.now_ns
+    site.live(1.0)
+    assert site.state.ending_since_ns is None
+    assert site.state.goes_on == ""
+
+
+def test_an_inverter_that_goes_on_giving_after_the_end_is_said_and_begins_nothing_anew() -> None:
+    site = Site.shaving()
+    site.obeys = False
+    site.soc_pct = 50.0
+    site.look()
+    site.live(6.0)
+    assert "still gives 2.9 kW" in site.state.goes_on
+    site.soc_pct = 80.0
+    site.live(120.0)
+    assert "still gives" in site.state.refusal
+    site.given_w = 0.0
+    site.look()
+    assert site.state.goes_on == ""
 
 
 # ---------------------------------------------------------------- no storm

@@ -36,7 +36,7 @@ LOCKED = PersistLatch(
     4,
     True,
     "islanded",
-    Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "well")),
+    Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "well"), roof_off=True),
 )
 CLEARED = PersistLatch(5, False, "grid requalified", Kept())
 

@@ -26,6 +26,8 @@ START_GRACE_NS = 3 * NS_PER_S
 SILENT_MS = 500.0
 #: A derating is said from this much on, and until it is quite over.
 DERATED_BY_W = 200.0
+#: A grid that was too high is so until it is this much below the limit.
+HIGH_CLEARS_PU = 0.002
 
 #: What comes at the end of the runtime.
 _END = {
@@ -127,6 +129,9 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
         text = f"Solar held back: the house's frequency is raised towards {hertz:.0f} Hz."
         yield "SOLAR_CURTAILED", Severity.INFO, text
     missing = peak_shaving.clock_missing(settings, state, now_ns)
+    if state.tariff.goes_on:
+        text = f"Peak shaving: {state.tariff.goes_on}. Its gate is held off: look at the inverter, then reset (R)."
+        yield "PEAK_SHAVING_GOES_ON", Severity.ALARM, text
     if missing:
         yield "CLOCK_DOUBTED", Severity.WARNING, f"No peak shaving: {missing}."
     if solar.will_not_leave(state.solar, state.senses, now_ns):
@@ -149,14 +154,18 @@ def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
         (volts / NOMINAL_V for volts in (cycle.l1_v, cycle.l2_v) if volts is not None), default=0.0
     )
     limit_pu = settings.grid.enter_service.v_hi_pu
-    if highest_pu > limit_pu:
+    # A grid that rests on the limit must not ring with each half cycle of its noise.
+    said = any(alarm.code == "GRID_SENSE_VOLTAGE_HIGH" for alarm in state.alarms)
+    if highest_pu > limit_pu - (HIGH_CLEARS_PU if said else 0.0):
         volts_text = f"{highest_pu * NOMINAL_V:.1f} V, reconnection limit {limit_pu * NOMINAL_V:.1f} V"
         yield "GRID_SENSE_VOLTAGE_HIGH", Severity.ALARM, f"Grid voltage too high to reconnect: {volts_text}."
 
 
 def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]:
     car = state.car
-    if settled and car.refusal and not car.stop:
+    # What a car said of its charge that is no longer heard is no news of the one that is missing.
+    heard = car.judged_at_ns is not None
+    if settled and car.refusal and not (car.stop and heard):
         yield "CAR_NOT_READY", Severity.WARNING, f"No backup: {car.refusal}."
     elif settled and (refusal := discharge_limit.refusal(settings, state)):
         yield "NO_POWER_ALLOWED", Severity.WARNING, f"No backup: {refusal}."
@@ -180,6 +189,8 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
             Severity.ALARM if soon else Severity.WARNING,
             f"{text[:-1]}: {kept}.",
         )
+    if not heard:
+        return
     if car.below_stop:
         yield (
             "SOC_STOP",
@@ -187,7 +198,9 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
             f"The car is at {soc}: discharge stopped, the rest is for the restart.",
         )
     elif car.short_of_charge:
-        yield "SOC_SHED", Severity.ALARM, f"The car is at {soc}: only must-run circuits stay on."
+        tied = state.islanding.mode is Mode.TIED
+        kept = "a backup would carry must-run circuits alone" if tied else "only must-run circuits stay on"
+        yield "SOC_SHED", Severity.ALARM, f"The car is at {soc}: {kept}."
     elif car.low:
         yield (
             "SOC_LOW",

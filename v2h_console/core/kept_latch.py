@@ -4,13 +4,14 @@ A lockout and an MID that a person opened outlive the process: else a restart wo
 So do a circuit that overloaded the island again and again and a switch that does not open: else the first outage after
 a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
 the report that had emptied the car. So do the discharge limit that a person set, and a drift of the
-grid's sense: else a restart closes by a voltage that is not the street's.
+grid's sense: else a restart closes by a voltage that is not the street's; and a roof that was told to leave, which
+nobody else would ever let in again.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
 from __future__ import annotations
 
-from v2h_console.core import car_reserve, guards, latch, street_side
+from v2h_console.core import car_reserve, guards, latch, solar, street_side
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
@@ -61,6 +62,8 @@ def take_receipts(
     plausibility = state.plausibility
     if kept.drift:
         plausibility = replace(plausibility, drift=plausibility.drift or kept.drift)
+    if kept.roof_off:
+        state = replace(state, solar=solar.restored(now_ns), solar_permitted=False)
     state = replace(
         state,
         islanding=islanding,
@@ -98,6 +101,7 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             if kept.operator_limit_w is None
             else f"the discharge limit was set to {kept.operator_limit_w / 1000:.1f} kW",
             kept.drift and f"closing is held (grid sensing: {kept.drift})",
+            "the roof was told to leave" if kept.roof_off else "",
         )
         if text
     )
@@ -115,6 +119,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         state.car.doubted_pct,
         state.operator_limit_w,
         state.plausibility.drift,
+        not state.solar_permitted,
     )
 
 

@@ -47,7 +47,7 @@ def take(settings: Settings, state: State, orders: tuple[CoreOrder, ...], now_ns
         if refusal:
             _say(taken, now_ns, "ORDER_EXPIRED", Severity.WARNING, f"{refusal}: {order.kind.value}.")
             continue
-        _remember(taken, order, now_ns)
+        _remember(taken, order)
         _carry_out(settings, taken, order, now_ns)
     return taken
 
@@ -64,7 +64,7 @@ def _stale(state: State, order: CoreOrder, now_ns: int) -> str:
     return ""
 
 
-def _remember(taken: Taken, order: CoreOrder, now_ns: int) -> None:
+def _remember(taken: Taken, order: CoreOrder) -> None:
     """A nonce is kept for as long as its order could still count."""
     held = taken.state.nonces[-(MOST_REMEMBERED - 1) :]
     taken.state = replace(taken.state, nonces=(*held, (order.nonce, order.expires_at_ns)))

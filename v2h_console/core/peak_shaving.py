@@ -28,12 +28,19 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Ev
     before = state.tariff
     senses = state.senses
     nothing_new = senses.wall_clock == before.clock.reading and senses.inverter == before.status
-    if nothing_new and not before.engaged:
+    if nothing_new and not before.engaged and before.ending_since_ns is None:
         return state, ()
     after = tariff.update(settings.tariff, before, _seen(settings, state, now_ns), senses.wall_clock, now_ns)
     if not after.engaged and after.status != senses.inverter:
         after = replace(after, status=senses.inverter)
-    return replace(state, tariff=after), _told(before, after, now_ns)
+    if state.islanding.mode is not Mode.TIED and after.ending_since_ns is not None:
+        # Beside no grid it is the house that takes what the inverter gives.
+        after = replace(after, ending_since_ns=None, goes_on="")
+    state = replace(state, tariff=after)
+    if after.goes_on and not before.goes_on:
+        # What obeys no setpoint may still obey its gate.
+        state = replace(state, islanding=replace(state.islanding, gate_in_tied=False))
+    return state, _told(before, after, now_ns)
 
 
 def _seen(settings: Settings, state: State, now_ns: int) -> Seen:
@@ -121,6 +128,9 @@ def clock_missing(settings: Settings, state: State, now_ns: int) -> str:
 def deadlines_ns(state: State) -> tuple[int, ...]:
     """When time alone changes something: the clock's trust, and the age of what shaving stands on."""
     ends = wall_clock.deadlines_ns(state.tariff.clock)
+    ending_ns = state.tariff.ending_since_ns
+    if ending_ns is not None and not state.tariff.goes_on:
+        ends = (*ends, ending_ns + tariff.CONFIRM_NS)
     if not state.tariff.engaged:
         return ends
     polled = [one.at_ns for one in (state.senses.inverter, state.senses.solar) if one is not None]

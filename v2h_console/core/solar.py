@@ -31,6 +31,8 @@ LEAVE_NS = 5 * NS_PER_S
 #: A roof that is held back by frequency is sent off before the house is brought in phase, where nothing holds it back;
 #: one that does not go is waited for no longer than this.
 PART_NS = 10 * NS_PER_S
+#: A roof that gave more than the car may ever take comes back after so long, when the house may take more than it did.
+READMIT_NS = 600 * NS_PER_S
 PARTS_FIRST = "the roof is held back by frequency, and told to leave first"
 #: Volts that nothing of ours explains: from here on, for so long. Motors that run down are gone by then.
 FOREIGN_PU = 0.25
@@ -39,7 +41,8 @@ FOREIGN_NS = 500 * NS_PER_MS
 
 @dataclass(frozen=True, slots=True)
 class SolarState:
-    """``raised_hz`` above nominal; ``kept_off``: told to leave. ``foreign_pu``: unexplained volts, ``None`` = none."""
+    """``raised_hz`` above nominal; ``kept_off``: told to leave, ``left_w``: for so many watts into the car, ``None`` = for
+    another reason. ``foreign_pu``: unexplained volts, ``None`` = none."""
 
     status: InverterStatus | None = None
     raised_hz: float = 0.0
@@ -47,6 +50,7 @@ class SolarState:
     surplus_since_ns: int | None = None
     kept_off: bool = False
     kept_off_since_ns: int = 0
+    left_w: float | None = None
     foreign_since_ns: int | None = None
     foreign_pu: float | None = None
 
@@ -69,19 +73,20 @@ def update(
     lit: bool,
     tied: bool,
     dark: bool,
-    parting: bool = False,
+    closing: bool = False,
     now_ns: int,
 ) -> SolarState:
     """Follow surplus while ``lit``, unexplained volts while ``dark``; forget both on the grid (``tied``).
 
-    ``parting``: a close waits for a roof that is held back.
+    ``closing``: nothing but the angle, or the roof itself, keeps the MID from closing. A roof that is held back leaves
+    then, and none comes back.
     """
     if dark:
         # The next start is made at the nominal frequency.
         state = replace(state, raised_hz=0.0, surplus_w=None, surplus_since_ns=None)
         return _watch_bus(state, senses, now_ns)
-    if parting and not state.kept_off:
-        state = replace(state, kept_off=True, kept_off_since_ns=now_ns)
+    if closing and state.curtailed and not state.kept_off:
+        state = replace(state, kept_off=True, kept_off_since_ns=now_ns, left_w=None)
     if state.foreign_since_ns is not None:
         state = replace(state, foreign_since_ns=None, foreign_pu=None)
     if tied:
@@ -100,7 +105,7 @@ def update(
             raised_hz = 0.0
         elif over_w < -SLACK_W:
             raised_hz = max(0.0, raised_hz - RELAX_HZ)
-        kept_off = state.kept_off and not _welcome_again(settings, soc_pct)
+        kept_off = state.kept_off and (closing or not _welcome_again(settings, state, soc_pct, now_ns))
         return replace(
             state,
             status=status,
@@ -112,9 +117,9 @@ def update(
     since_ns = state.surplus_since_ns if state.surplus_since_ns is not None else now_ns
     step_hz = KNEE_HZ * over_w / settings.rated_w
     raised_hz = min(settings.raise_most_hz, max(KNEE_HZ, state.raised_hz + step_hz))
-    kept_off, off_ns = state.kept_off, state.kept_off_since_ns
+    kept_off, off_ns, left_w = state.kept_off, state.kept_off_since_ns, state.left_w
     if not kept_off and now_ns - since_ns >= settings.patience_s * NS_PER_S:
-        kept_off, off_ns = True, now_ns
+        kept_off, off_ns, left_w = True, now_ns, charging_w
     return replace(
         state,
         status=status,
@@ -123,6 +128,7 @@ def update(
         surplus_since_ns=since_ns,
         kept_off=kept_off,
         kept_off_since_ns=off_ns,
+        left_w=left_w,
     )
 
 
@@ -145,8 +151,16 @@ def _charging_w(senses: Senses, status: InverterStatus, now_ns: int) -> float | 
     return left_w if said_w is None else max(said_w, left_w)
 
 
-def _welcome_again(settings: SolarSettings, soc_pct: float | None) -> bool:
-    return soc_pct is not None and soc_pct < settings.full_from_pct - 1.0
+def _welcome_again(settings: SolarSettings, state: SolarState, soc_pct: float | None, now_ns: int) -> bool:
+    if soc_pct is None or soc_pct >= settings.full_from_pct - 1.0:
+        return False
+    fits = state.left_w is None or state.left_w <= charge_limit_w(settings, soc_pct) + DEADBAND_W
+    return fits or now_ns - state.kept_off_since_ns >= READMIT_NS
+
+
+def restored(now_ns: int) -> SolarState:
+    """After a start: the owner before has told it to leave."""
+    return SolarState(kept_off=True, kept_off_since_ns=now_ns)
 
 
 def _watch_bus(state: SolarState, senses: Senses, now_ns: int) -> SolarState:

@@ -346,10 +346,10 @@ def _with_loads(
 def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Command, ...]]:
     """Follow the roof's surplus; tell it to leave, or that it may come back, once for each change."""
     mode = state.islanding.mode
-    parting = (
+    closing = (
         mode in _ISLAND_MODES
-        and state.solar.curtailed
-        and guards.closing_refusal(settings, state, now_ns) == solar.PARTS_FIRST
+        and (state.solar.curtailed or state.solar.kept_off)
+        and guards.closing_refusal(settings, state, now_ns) in ("", solar.PARTS_FIRST)
     )
     followed = solar.update(
         settings.solar,
@@ -359,7 +359,7 @@ def _keep_solar(settings: Settings, state: State, now_ns: int) -> tuple[State, t
         lit=mode in _ISLAND_MODES,
         tied=mode is Mode.TIED,
         dark=mode is Mode.DARK,
-        parting=parting,
+        closing=closing,
         now_ns=now_ns,
     )
     permitted = not followed.kept_off

@@ -19,6 +19,7 @@ from v2h_drivers.capabilities import Supply
 SUPPLY_LIMIT_MS = 1_500.0
 #: After so long in a house that is lit again the charger must show.
 CHARGES_NS = 10 * NS_PER_S
+WARN_CLEARS_V = 0.3
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,9 @@ def update(
         and minutes is not None
         and minutes < settings.stop_hold_up_min
     )
-    low = failing or volts < settings.warn_v or minutes is None or minutes < settings.warn_hold_up_min
+    # The last digit of a supply that rests on the threshold must not ring.
+    warn_v = settings.warn_v + (WARN_CLEARS_V if state.low else 0.0)
+    low = failing or volts < warn_v or minutes is None or minutes < settings.warn_hold_up_min
     good = volts >= settings.recovered_v and not failing
     failing_since = _since(state.failing_since_ns, failing, now_ns)
     good_since = _since(state.good_since_ns, good, now_ns)

@@ -59,7 +59,9 @@ class TariffState:
     """``power_w`` asked of the inverter since ``asked_ns``; ``confirmed``: it gives that. ``window``: the high tariff
     that runs now, "" = none or unknown. ``refusal``: why nothing is given in it.
 
-    ``engaged``: begun and not stopped, be the power nothing for a moment. ``spent``: the reserve was reached; ``failed``: the inverter did not follow, nothing more in this window.
+    ``engaged``: begun and not stopped, be the power nothing for a moment. ``ending_since_ns``: since when it has been stopped
+    and the inverter has not shown that it gives nothing any more; ``goes_on``: what it still gives, in words, once that
+    has lasted. ``spent``: the reserve was reached; ``failed``: the inverter did not follow, nothing more in this window.
     """
 
     clock: ClockState = ClockState()
@@ -72,6 +74,8 @@ class TariffState:
     unconfirmed_since_ns: int | None = None
     status: InverterStatus | None = None
     not_before_ns: int = 0
+    ending_since_ns: int | None = None
+    goes_on: str = ""
     spent: bool = False
     failed: str = ""
 
@@ -109,7 +113,7 @@ def update(
         window = window_at(settings, clock)
         if window is None and state.failed:
             state = replace(state, failed="")
-    state = _reserve(settings, state, seen.soc_pct)
+    state = _ending(_reserve(settings, state, seen.soc_pct), seen.status, now_ns)
     refusal = watched.doubt or _refusal(settings, state, seen, now_ns)
     state = replace(state, window="" if window is None else words(window), refusal=refusal)
     if window is None or refusal:
@@ -128,8 +132,8 @@ def _reserve(settings: TariffSettings, state: TariffState, soc_pct: float | None
 def _refusal(settings: TariffSettings, state: TariffState, seen: Seen, now_ns: int) -> str:
     if seen.refusal:
         return seen.refusal
-    if state.failed:
-        return state.failed
+    if state.failed or state.goes_on:
+        return state.failed or state.goes_on
     if seen.soc_pct is None:
         return "the car's charge is unknown"
     if state.spent:
@@ -156,6 +160,21 @@ def _stop(state: TariffState, now_ns: int) -> TariffState:
         confirmed=False,
         unconfirmed_since_ns=None,
         not_before_ns=now_ns + PAUSE_NS,
+        ending_since_ns=now_ns,
+    )
+
+
+def _ending(state: TariffState, status: InverterStatus | None, now_ns: int) -> TariffState:
+    """Whether the inverter has stopped giving, once it was told to: ordered is not done."""
+    since_ns = state.ending_since_ns
+    if since_ns is None or status is None or status.power_w is None or status.at_ns - since_ns < EFFECT_NS:
+        return state
+    if status.power_w <= CONFIRM_W:
+        return replace(state, ending_since_ns=None, goes_on="")
+    if now_ns - since_ns < CONFIRM_NS:
+        return state
+    return replace(
+        state, goes_on=f"it was ended, and the inverter still gives {status.power_w / 1000:.1f} kW"
     )
 
 

@@ -51,7 +51,8 @@ def update(state: ClockState, reading: WallClock | None, now_ns: int) -> ClockSt
 
 def _hear(state: ClockState, reading: WallClock) -> ClockState:
     if reading.quality is not Quality.GOOD or not reading.trusted or not 0 <= reading.second_of_day < DAY_S:
-        return replace(state, reading=reading, anchor=None, steady_since_ns=None)
+        # What it leapt by before is no news of the time that comes next.
+        return replace(state, reading=reading, anchor=None, steady_since_ns=None, stepped_s=0.0)
     anchor = state.anchor
     if anchor is None:
         return replace(state, reading=reading, anchor=reading, steady_since_ns=reading.at_ns)
@@ -81,7 +82,7 @@ def _doubt(state: ClockState, reading: WallClock, now_ns: int) -> str:
     if state.anchor is None or state.steady_since_ns is None:
         return reading.doubt or "the wall clock gives no time of day"
     if now_ns - state.steady_since_ns < STEADY_NS:
-        if state.steps == 0:
+        if not state.stepped_s:
             return "the wall clock is being watched"
         return f"the wall clock stepped by {state.stepped_s:+.0f} s"
     return ""

@@ -38,6 +38,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     doubted_soc_pct: Annotated[int, msgspec.Meta(ge=0, le=100)] | None = None
     operator_limit_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
     drift: str = ""
+    roof_off: bool = False
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -64,6 +65,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
             record.doubted_soc_pct,
             record.operator_limit_w,
             record.drift,
+            record.roof_off,
         )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
@@ -105,6 +107,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.doubted_soc_pct,
             kept.operator_limit_w,
             kept.drift,
+            kept.roof_off,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)
