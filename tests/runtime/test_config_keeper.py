@@ -80,6 +80,9 @@ def house(tmp_path: Path) -> House:
         ("comm_stack", "", "comm_stack.conf"),
         ("comm_stack", COMM + "[grid]\nutility = 'nobody'\n", "comm_stack.conf, line 6"),
         ("schedule", "zone = 'Nowhere/At_All'", "schedule.conf, line 1"),
+        ("limits", f"floor_soc_pct = {'9' * 5000}", "limits.conf: a number of thousands of digits"),
+        ("limits", f"floor_soc_pct = {'[' * 3000}", "brackets nested without end"),
+        ("limits", '"x - at `$.foo`" = 3', "limits.conf: "),
     ],
 )
 def test_a_file_that_is_broken_at_the_start_costs_the_change_not_the_house(

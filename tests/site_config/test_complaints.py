@@ -110,6 +110,36 @@ def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
 
 
 @pytest.mark.parametrize(
+    "text",
+    [
+        f"rated_power_kw = {'9' * 5000}",
+        f"rated_power_kw = 0x{'f' * 5000}",
+        f"rated_power_kw = {'[' * 3000}",
+        f"rated_power_kw = {'{a = ' * 3000}1{'}' * 3000}",
+        f'"a[{"9" * 5000}]" = 1',
+        '"x - at `$.foo" = 1',
+        '"x - at `$.foo`" = 1',
+        '"x - at $.rated_power_kw" = 1',
+        '"\\u001b[2J`" = 1',
+    ],
+    ids=lambda text: text[:24],
+)
+def test_whatever_a_file_holds_it_is_one_line_to_the_person(text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("limits.conf", text, LimitsFile)
+    said = str(raised.value)
+    assert said.startswith("limits.conf")
+    assert said.isprintable()
+    assert len(said) < 400
+
+
+def test_a_key_with_the_parser_s_own_words_in_it_is_named_all_the_same() -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", BASE + '"q - at `$.foo" = 1\n', CommStack)
+    assert "line 3: unknown key 'q - at `$.foo' in [inverter]: allowed are host" in str(raised.value)
+
+
+@pytest.mark.parametrize(
     ("name", "text", "said"),
     [
         (

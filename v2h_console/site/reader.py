@@ -36,6 +36,8 @@ FILES = ("comm_stack.conf", "limits.conf", "loads.conf", "schedule.conf")
 Texts = Mapping[str, str | None]
 #: A configuration longer than this is not one.
 MAX_BYTES = 256 * 1024
+#: What the parser gives up on.
+NO_CONFIGURATION = "a number of thousands of digits, or brackets nested without end: this is no configuration"
 
 File = TypeVar("File", bound=msgspec.Struct)
 
@@ -137,8 +139,12 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         # "end of document": the file stops where something was still to come.
         number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
         raise ConfigError(f"{path}, line {number}: {_plain(said)}") from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: {NO_CONFIGURATION}") from None
     try:
         return msgspec.convert(data, kind)
+    except RecursionError:
+        raise ConfigError(f"{path}: {NO_CONFIGURATION}") from None
     except msgspec.ValidationError as error:
         raise ConfigError(explain(path, text, kind, data, str(error))) from None
 

@@ -95,6 +95,10 @@ _START: Mapping[str, Kind] = {
 }
 
 
+#: What the parser gives up on.
+_NO_SCENARIO = "a number of hundreds of digits, or brackets nested without end: this is no scenario"
+
+
 def read(path: Path, house: House | None = None) -> Scenario:
     """The scenario in the file at ``path``; loads are checked against ``house`` (the default house).
 
@@ -111,7 +115,14 @@ def read(path: Path, house: House | None = None) -> Scenario:
 
 def parse(text: str, name: str, house: House | None = None) -> Scenario:
     """The scenario in ``text``; ``name`` is the file's, for errors."""
-    return _Reader(text, name, (house or House()).circuits).scenario()
+    reader = _Reader(text, name, (house or House()).circuits)
+    try:
+        return reader.scenario()
+    except ScenarioError:
+        raise
+    except (ValueError, OverflowError, RecursionError):
+        # Python neither writes thousands of digits out nor makes a float of them.
+        raise ScenarioError(f"{name}: {_NO_SCENARIO}") from None
 
 
 def _is_percent(value: object) -> bool:
@@ -131,6 +142,8 @@ class _Reader:
             where = re.search(r"\(at line (\d+), column \d+\)", str(error))
             message = " ".join(str(error).split(" (at ")[0].split())
             raise ScenarioError(f"{name}{':' + where[1] if where else ''}: not TOML: {message}") from None
+        except (ValueError, RecursionError):
+            raise ScenarioError(f"{name}: {_NO_SCENARIO}") from None
 
     def _fail(self, text: str, header: str = "", nth: int = 0, key: str = "") -> ScenarioError:
         line = self._line_of(header, nth, key)
