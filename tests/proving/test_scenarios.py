@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from v2h_console.proving import scenario_files
@@ -93,3 +96,12 @@ def test_the_scenario_breaks_no_invariant_tells_its_story_and_ends_as_it_must(na
 def test_a_file_that_no_parser_finishes_is_said_in_a_line(text: str) -> None:
     with pytest.raises(ScenarioError, match=r"^night\.toml: a number of hundreds of digits"):
         scenario.parse(f'name = "night"\n{text}', "night.toml")
+
+
+def test_a_pipe_and_a_device_are_no_scenario(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for path in (pipe, device):
+        with pytest.raises(ScenarioError, match=rf"^{path}: is no plain file$"):
+            scenario_files.find(str(path))

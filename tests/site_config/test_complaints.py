@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 from pathlib import Path
 
@@ -99,6 +100,25 @@ def test_a_text_that_begins_with_its_encoding_s_mark_is_read(tmp_path: Path) -> 
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\xef\xbb\xbf" + BASE.encode())
     assert reader.read_site(tmp_path).comm.controller.channel == "can0"
+
+
+@pytest.mark.parametrize("name", reader.FILES)
+def test_what_is_no_plain_file_is_waited_for_by_nobody(tmp_path: Path, name: str) -> None:
+    for each in {"comm_stack.conf", name}:
+        path = reader.config_path(tmp_path, each)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BASE)
+    path.unlink()
+    path = reader.config_path(tmp_path, name)
+    for said, put in (
+        ("is no plain file", lambda: os.mkfifo(path)),
+        ("is no plain file", lambda: path.symlink_to("/dev/zero")),
+        ("262145 bytes long, at most 262144", lambda: path.write_bytes(b"#" * (reader.MAX_BYTES + 1))),
+    ):
+        path.unlink(missing_ok=True)
+        put()
+        with pytest.raises(ConfigError, match=rf"{name}: cannot be read: {said}"):
+            reader.read_texts(tmp_path)
 
 
 def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:

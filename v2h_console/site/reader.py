@@ -12,6 +12,7 @@ from typing import TypeVar
 
 import msgspec
 
+from v2h_console import plain_file
 from v2h_console.core.settings import (
     CarSettings,
     Circuit,
@@ -113,13 +114,11 @@ def parse_alone(root: Path, name: str, text: str | None) -> None:
 def _text(path: Path) -> str | None:
     """What the file says; ``None`` where there is none."""
     try:
-        raw = path.read_bytes()
+        raw = plain_file.read(path, MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     # Some editors begin a text with a mark of its encoding.
     raw = raw.removeprefix(codecs.BOM_UTF8)
     try:

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from v2h_console import plain_file
 from v2h_console.twin.house import CircuitData, House, UnitData
 from v2h_console.twin.vocabulary import (
     ALL_VERBS,
@@ -95,6 +96,8 @@ _START: Mapping[str, Kind] = {
 }
 
 
+#: A storm of a thousand lines fits many times over.
+MAX_BYTES = 1024 * 1024
 #: What the parser gives up on.
 _NO_SCENARIO = "a number of hundreds of digits, or brackets nested without end: this is no scenario"
 
@@ -105,7 +108,7 @@ def read(path: Path, house: House | None = None) -> Scenario:
     Raises ``ScenarioError``: "FILE:LINE: what is wrong, and what is allowed".
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_file.read(path, MAX_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise ScenarioError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
