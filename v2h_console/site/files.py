@@ -56,6 +56,12 @@ class ModbusTcp(Struct, frozen=True, forbid_unknown_fields=True):
     name: Name = "Inverter"
 
 
+class Solar(ModbusTcp, frozen=True, forbid_unknown_fields=True):
+    """The solar inverter, a SunSpec device as well."""
+
+    name: Name = "Solar"
+
+
 class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     """Relays and circuit meters on one RS-485 line: ``meters`` maps a circuit id to its meter's unit id."""
 
@@ -148,7 +154,7 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     #: ``[inverter]``, or ``[[inverter]]`` once for each of two to eight that run in parallel, by rank.
     inverter: Inverters
     site: Name = "unnamed site"
-    solar: ModbusTcp | None = None
+    solar: Solar | None = None
     load_centre: LoadCentre | None = None
     grid: Grid = Grid()
     mid: Mid = Mid()
@@ -166,6 +172,17 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
             else one
             for number, one in enumerate(self.inverter, 1)
         )
+
+    def names(self) -> dict[str, str]:
+        """Each device's name by where it stands; alarms and links go by it."""
+        lists = not isinstance(self.inverter, ModbusTcp)
+        named = {"controller.name": self.controller.name}
+        for nth, one in enumerate(self.inverters()):
+            named[f"inverter[{nth}].name" if lists else "inverter.name"] = one.name
+        for where, other in (("solar.name", self.solar), ("load_centre.name", self.load_centre)):
+            if other is not None:
+                named[where] = other.name
+        return named
 
 
 class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):

@@ -13,6 +13,7 @@ from typing import TypeVar
 import msgspec
 
 from v2h_console import plain_file
+from v2h_console.core import alarms
 from v2h_console.core.settings import (
     CarSettings,
     Circuit,
@@ -170,10 +171,18 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
         # Either may have been left at its default.
         key = "max_discharge_power_kw" if most_kw != LimitsFile().max_discharge_power_kw else "rated_power_kw"
         raise wrong("limits.conf", key, said)
-    names = [one.name for one in comm.inverters()]
-    if (nth := _second(names)) is not None:
-        said = f"inverter name {names[nth]!r} stands twice: each needs a name of its own"
-        raise wrong("comm_stack.conf", f"inverter[{nth}].name", said)
+    taken_names: dict[str, tuple[str, str]] = {}
+    for where, name in comm.names().items():
+        code = alarms.code_of(name)
+        if code in taken_names:
+            other, its = taken_names[code]
+            line = toml_place.line_of(texts.get("comm_stack.conf") or "", other)
+            of = f"{other}{'' if line is None else f', line {line}'}"
+            said = f"name {shown(name)} stands twice ({of})"
+            if name != its:
+                said = f"{where} {shown(name)} and {other} {shown(its)} are one in alarms, {code[:40]} ({of})"
+            raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
+        taken_names[code] = where, name
     lists = not isinstance(comm.inverter, ModbusTcp)
     places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
     if (nth := _second(places)) is not None:
