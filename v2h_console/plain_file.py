@@ -15,6 +15,8 @@ def read(path: Path, most_bytes: int) -> bytes:
 
 def opened(path: Path, flags: int, most_bytes: int) -> int:
     """The descriptor of a plain file that is no longer than that. Raises OSError."""
+    if "\0" in str(path):
+        raise OSError(0, "no file has a NUL in its name")
     # O_NONBLOCK: a pipe that nobody writes to is not waited for even here.
     descriptor = os.open(path, flags | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC, 0o666)
     try:

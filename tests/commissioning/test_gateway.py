@@ -182,6 +182,9 @@ def test_a_broker_that_takes_anybody_fails_and_one_that_is_silent_too(gateway: G
         ('password_file = "/etc/energy/none"', 10, "none: No such file or directory; allowed is"),
         ('password_file = "/etc/energy/comm_stack.conf"', 10, "several lines; allowed is"),
         ('password_file = "/etc/energy/empty"', 10, "empty; allowed is"),
+        ('password_file = "/etc/energy/nul"', 10, "holds a NUL"),
+        ('password_file = "/etc/energy/secret"', 10, "given without username, so no password would be sent"),
+        ('password_file = "/etc/energy/a\\u0000b"', 10, "no file has a NUL in its name"),
     ],
 )
 def test_a_file_that_mqtt_names_and_cannot_be_used_is_named_with_its_line(
@@ -189,6 +192,8 @@ def test_a_file_that_mqtt_names_and_cannot_be_used_is_named_with_its_line(
 ) -> None:
     gateway.site(more=f'[mqtt]\nhost = "127.0.0.1"\n{more}')
     (gateway.root / "etc/energy/empty").touch()
+    (gateway.root / "etc/energy/secret").write_text("secret\n")
+    (gateway.root / "etc/energy/nul").write_text("sec\0ret\n")
     found = gateway.found()
     assert found["config"].verdict is Verdict.PASS
     one = found["mqtt.files"]

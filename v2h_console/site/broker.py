@@ -32,8 +32,8 @@ def below(root: Path, name: str) -> Path | None:
     return root / name.lstrip("/") if name else None
 
 
-def password(path: Path | None) -> str | None:
-    """What the file holds. Raises ConfigError with one line."""
+def password(path: Path | None, username: str) -> str | None:
+    """What the file holds for this user. Raises ConfigError with one line."""
     if path is None:
         return None
     allowed = "allowed is a file that the owner can read and that holds the password alone"
@@ -45,6 +45,13 @@ def password(path: Path | None) -> str | None:
         raise ConfigError(f"password_file {path}: not UTF-8 text; {allowed}") from None
     if not held or "\n" in held:
         raise ConfigError(f"password_file {path}: {'several lines' if held else 'empty'}; {allowed}")
+    if "\0" in held:
+        raise ConfigError(f"password_file {path}: holds a NUL, which no password has; {allowed}")
+    if not username:
+        raise ConfigError(
+            f"password_file {path}: given without username, so no password would be sent; "
+            "give username, or take password_file out"
+        )
     return held
 
 
@@ -81,7 +88,7 @@ def trust(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
 def complaint(root: Path, comm_path: Path, text: str, mqtt: Mqtt) -> str:
     """What is wrong with the files that ``[mqtt]`` names: file, line, what is allowed; "" when nothing is."""
     try:
-        password(below(root, mqtt.password_file))
+        password(below(root, mqtt.password_file), mqtt.username)
     except ConfigError as error:
         return f"{toml_place.at(comm_path, text, 'mqtt.password_file')}: mqtt.{error}"
     try:
