@@ -134,6 +134,30 @@ def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
         house.keeper.load()
 
 
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> None:
+    (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
+    loaded = house.keeper.load()
+    assert f"{name}.conf: missing, though the last good configuration has one" in loaded.complaint
+    assert "leave an empty file" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    assert house.keeper.load() == loaded, "the next start says so too"
+    house.write(name, "")
+    loaded = house.keeper.load()
+    assert loaded.complaint == "", "an empty file is a person's word"
+    (house.energy / f"{name}.conf").unlink()
+    assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+
+
+def test_a_schedule_that_is_taken_away_ends_the_peak_shaving(house: House) -> None:
+    house.write("schedule", "zone = 'America/New_York'")
+    assert house.keeper.load().site.schedule is not None
+    (house.energy / "schedule.conf").unlink()
+    loaded = house.keeper.load()
+    assert (loaded.complaint, loaded.site.schedule) == ("", None)
+
+
 @settings(max_examples=60, deadline=None)
 @given(data=st.data())
 def test_a_copy_that_is_not_whole_is_not_used(
