@@ -56,6 +56,7 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
         assert [read[side][key] for key in ("l1_v", "l2_v", "l1l2_v", "frequency_hz")] == [None] * 4
     assert read["car"]["soc_pct"] is None
     assert read["house_dark"] is None
+    assert (read["inverter"]["set_w"], read["inverter"]["rated_w"]) == (None, None)
     assert document.document(ISLANDED)["house"]["l2_a"] is None
 
 
@@ -74,7 +75,9 @@ def test_metrics_leave_out_what_is_unknown() -> None:
     assert 'v2h_frequency_hertz{side="grid"}' not in text
     assert 'v2h_mode{mode="islanded"} 1.0' in text
     assert 'v2h_alarm{code="SOC_LOW",severity="warning"} 1.0' in text
-    assert "v2h_car_soc_percent" not in metrics.exposition(UNKNOWN).decode()
+    unknown = metrics.exposition(UNKNOWN).decode()
+    assert "v2h_car_soc_percent" not in unknown
+    assert "v2h_inverter_limit_watts" not in unknown
 
 
 def test_prometheus_own_parser_reads_the_metrics() -> None:
