@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Gateway:
         self.listen: OSError | None = None
         self.rt_priority = 99
         self.python = (3, 12)
+        self.uid = os.geteuid()
         self.site()
         self.write("proc/cpuinfo", CPUINFO)
         self.write("proc/meminfo", "MemTotal:        2000000 kB\n")
@@ -73,6 +75,7 @@ class Gateway:
             free_bytes=lambda _path: self.free,
             rt_priority=self.rt_priority,
             python=self.python,
+            uid=self.uid,
         )
         return {finding.id: finding for finding in check(machine)}
 

@@ -36,7 +36,7 @@ CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunnin
         (
             CommStack,
             '[controller]\n[[inverter]]\nhost = "a"\n[[inverter]]\nunit = 2\n',
-            "line 4: inverter[1].host is missing: allowed is a text in quotes, 1 to 40 characters, no control characters",
+            "line 4: inverter[1].host is missing: allowed is a host's name or its address",
         ),
         (
             CommStack,

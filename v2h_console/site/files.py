@@ -22,6 +22,18 @@ Name = Annotated[
         description="a text in quotes, 1 to 40 characters, no control characters",
     ),
 ]
+#: What the resolver can be asked for: no label is empty or longer than 63, numbers alone are an IPv4 address.
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+Host = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=rf"\A(?:{_OCTET}(?:\.{_OCTET}){{3}}|(?![0-9.]+\Z){_LABEL}(?:\.{_LABEL})*\.?"
+        r"|(?=[^:]*:)[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,15})?)\Z",
+        description="a host's name or its address, such as gateway.lan or 192.168.1.10",
+    ),
+]
 Topic = Annotated[
     str,
     Meta(
@@ -50,7 +62,7 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
 class ModbusTcp(Struct, frozen=True, forbid_unknown_fields=True):
     """A SunSpec device on Modbus TCP."""
 
-    host: Name
+    host: Host
     port: Port = 502
     unit: Unit = 1
     name: Name = "Inverter"
@@ -124,14 +136,14 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     """Port 8080: ``/state``, ``/metrics``, ``/healthz``, read-only. Loopback unless the site says otherwise."""
 
     enabled: bool = True
-    address: Name = "127.0.0.1"
+    address: Host = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
 
 
 class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
     """The broker that telemetry and events go to. ``password_file`` holds the password alone."""
 
-    host: Name
+    host: Host
     port: Port = 1883
     username: Annotated[str, Meta(max_length=64)] = ""
     password_file: str = ""
