@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -93,6 +94,46 @@ def test_a_name_that_would_move_the_cursor_is_refused() -> None:
     with pytest.raises(ConfigError, match=r"line 1: site is .* no control characters") as raised:
         reader.parse("site.conf", 'site = "a\\u001b[2Jb"\n' + BASE, CommStack)
     assert str(raised.value).isprintable()
+
+
+HIDDEN = ("\\n", "\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff")
+
+
+@pytest.mark.parametrize("sign", HIDDEN)
+@pytest.mark.parametrize(
+    ("kind", "text", "key"),
+    [
+        (CommStack, 'site = "a{}"\n' + BASE, "site"),
+        (CommStack, BASE + 'name = "{}a"\n', "inverter.name"),
+        (CommStack, BASE + '[grid]\nsource = "a{}"\n', "grid.source"),
+        (CommStack, BASE + '[mqtt]\nhost = "h"\nusername = "a{}"\n', "mqtt.username"),
+        (CommStack, BASE + '[mqtt]\nhost = "h"\ntopic_prefix = "a{}"\n', "mqtt.topic_prefix"),
+        (LoadsFile, CIRCUIT.format(id="a{}", legs='"L1"', va=1), "circuit[0].id"),
+    ],
+)
+def test_what_cannot_be_seen_is_no_part_of_a_name(
+    kind: type[msgspec.Struct], text: str, key: str, sign: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", text.replace("{}", sign), kind)
+    assert re.search(rf"line \d+: {re.escape(key)} is .*: allowed is a text", str(raised.value))
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"])
+def test_a_name_in_any_letters_is_one(name: str) -> None:
+    assert reader.parse("site.conf", f'site = "{name}"\n{BASE}', CommStack).site == name
+
+
+@pytest.mark.parametrize("key", ['"a\\u001b[31m"', '"a\\n"', "Well", '""'])
+def test_a_meter_s_circuit_is_named_as_circuits_are(key: str) -> None:
+    text = BASE + f'[load_centre]\ntty = "a"\n[load_centre.meters]\nwell = 2\n{key} = 3\n'
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", text, CommStack)
+    said = str(raised.value)
+    assert said.startswith("site.conf, line 7: load_centre.meters names ")
+    assert "allowed is a text of 1 to 24 small letters, digits and _, a letter first" in said
+    assert said.isprintable()
 
 
 def test_a_text_that_begins_with_its_encoding_s_mark_is_read(tmp_path: Path) -> None:

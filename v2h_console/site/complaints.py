@@ -17,6 +17,8 @@ MOST_BITS = 1024
 _NOTHING = object()
 #: What msgspec says, and where: the keys there are the tables' own, whatever the file's are called.
 _PLACED = re.compile(r"(.*?)(?: - at `(\$(?:\.\w+|\[(?:\d+|\.\.\.)\])*)`)?", re.DOTALL)
+#: The same of a key of a table whose keys are a person's.
+_KEY = re.compile(r".* - at `key` in `(\$(?:\.\w+)+)`", re.DOTALL)
 
 
 def explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str, Any], message: str) -> str:
@@ -32,7 +34,10 @@ def _explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str
     what, place = (found[1], found[2] or "") if found else (message, "")
     # msgspec does not say which entry of a table it was.
     where = place.removeprefix("$").lstrip(".").replace("[...]", "[*]")
-    if unknown := re.fullmatch(r".*unknown field `(.*)`", what, re.DOTALL):
+    if key := _KEY.fullmatch(message):
+        where = key[1].removeprefix("$").lstrip(".")
+        said = _wrong_key(_hint_at(kind, where), _value_at(data, where), where)
+    elif unknown := re.fullmatch(r".*unknown field `(.*)`", what, re.DOTALL):
         allowed = ", ".join(field.name for field in msgspec.structs.fields(_table_at(kind, where)))
         inside = f" in [{where}]" if where else ""
         said = f"unknown key {shown(unknown[1])}{inside}: allowed are {allowed}"
@@ -44,6 +49,16 @@ def _explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str
         value = _value_at(data, where)
         said = f"{where}{'' if value is _NOTHING else f' is {shown(value)}'}: {allowed_at(kind, where)}"
     return f"{toml_place.at(path, text, where)}: {one_line(said)}"
+
+
+def _wrong_key(hint: Any, data: Any, where: str) -> str:
+    wanted, _ = get_args(hint)
+    for key in data:
+        try:
+            msgspec.convert(key, wanted)
+        except msgspec.ValidationError:
+            return f"{where} names {shown(key)}: allowed is {allowed(wanted)}"
+    raise LookupError(where)
 
 
 def allowed_at(kind: type[msgspec.Struct], where: str) -> str:

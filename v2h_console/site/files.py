@@ -15,11 +15,30 @@ MOST_INVERTERS = 8
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
+#: Controls, and what a person does not see but a terminal obeys: directions, marks of no width, line and tag characters.
+_HIDDEN = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f"
+)
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,40}$",
-        description="a text in quotes, 1 to 40 characters, no control characters",
+        pattern=rf"\A[^{_HIDDEN}]{{1,40}}\Z",
+        description="a text in quotes, 1 to 40 characters, no control characters and none that cannot be seen",
+    ),
+]
+Remark = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A[^{_HIDDEN}]{{0,200}}\Z",
+        description="a text in quotes, at most 200 characters, no control characters and none that cannot be seen",
+    ),
+]
+UserName = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A[^{_HIDDEN}]{{0,64}}\Z",
+        description="a text in quotes, at most 64 characters, no control characters and none that cannot be seen",
     ),
 ]
 #: What the resolver can be asked for: no label is empty or longer than 63, numbers alone are an IPv4 address.
@@ -37,14 +56,14 @@ Host = Annotated[
 Topic = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z0-9_/-]{1,64}$",
+        pattern=r"\A[A-Za-z0-9_/-]{1,64}\Z",
         description="a text of 1 to 64 letters from A to Z, digits, and _ / -",
     ),
 ]
 CircuitId = Annotated[
     str,
     Meta(
-        pattern="^[a-z][a-z0-9_]{0,23}$",
+        pattern=r"\A[a-z][a-z0-9_]{0,23}\Z",
         description="a text of 1 to 24 small letters, digits and _, a letter first",
     ),
 ]
@@ -80,7 +99,7 @@ class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     tty: Name
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     relays_unit: Unit = 1
-    meters: dict[str, Unit] = {}
+    meters: dict[CircuitId, Unit] = {}
     name: Name = "Load centre"
 
 
@@ -113,7 +132,7 @@ class Grid(Struct, frozen=True, forbid_unknown_fields=True):
 
     category: Literal["I", "II", "III"] = "III"
     utility: Literal["ieee1547", "ca_rule21_2022", "ca_ul1741sa_2016", "ladwp"] = "ieee1547"
-    source: Annotated[str, Meta(max_length=200)] = "IEEE 1547-2018 defaults"
+    source: Remark = "IEEE 1547-2018 defaults"
     detector: Literal["steady", "fast"] = "steady"
     separation: Literal["auto", "permitted", "ride_through"] = "auto"
     enter_service_delay_s: Annotated[float, Meta(ge=0, le=600)] | None = None
@@ -145,7 +164,7 @@ class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
 
     host: Host
     port: Port = 1883
-    username: Annotated[str, Meta(max_length=64)] = ""
+    username: UserName = ""
     password_file: str = ""
     tls: bool = False
     ca_file: str = ""
