@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
-from v2h_console.outlets import document, metrics
+from v2h_console.outlets import document, home_assistant, metrics
 from v2h_console.session.snapshot import TariffView
 
 
@@ -87,3 +87,15 @@ def test_prometheus_own_parser_reads_the_metrics() -> None:
         family.name for family in text_string_to_metric_families(metrics.exposition(ISLANDED).decode())
     }
     assert {"v2h_mode", "v2h_transfers", "v2h_voltage_volts", "v2h_alarm"} <= families
+
+
+def test_sites_whose_names_no_topic_can_write_are_told_apart() -> None:
+    names = ("東京", "大阪", "Дом", "Élm Street", "Ölm Street", "site", "elm street")
+    nodes = [home_assistant.node_id(name) for name in names]
+    assert len(set(nodes)) == len(names)
+    assert all(node.isascii() and node.replace("_", "").isalnum() for node in nodes)
+    assert home_assistant.node_id("Demo House") == "demo_house", "what is plain stays as it was"
+    assert home_assistant.node_id("E\u0301lm") == home_assistant.node_id("\u00c9lm"), (
+        "one name, typed in two ways"
+    )
+    assert home_assistant.node_id("東京") == "site_130016"
