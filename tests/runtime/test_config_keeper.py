@@ -80,6 +80,9 @@ def house(tmp_path: Path) -> House:
         ("comm_stack", "", "comm_stack.conf"),
         ("comm_stack", COMM + "[grid]\nutility = 'nobody'\n", "comm_stack.conf, line 6"),
         ("schedule", "zone = 'Nowhere/At_All'", "schedule.conf, line 1"),
+        ("limits", f"floor_soc_pct = {'9' * 5000}", "limits.conf: a number of thousands of digits"),
+        ("limits", f"floor_soc_pct = {'[' * 3000}", "brackets nested without end"),
+        ("limits", '"x - at `$.foo`" = 3', "limits.conf: "),
     ],
 )
 def test_a_file_that_is_broken_at_the_start_costs_the_change_not_the_house(
@@ -129,6 +132,30 @@ def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
     (house.energy / "comm_stack.conf").unlink()
     with pytest.raises(ConfigError, match="missing"):
         house.keeper.load()
+
+
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> None:
+    (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
+    loaded = house.keeper.load()
+    assert f"{name}.conf: missing, though the last good configuration has one" in loaded.complaint
+    assert "leave an empty file" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    assert house.keeper.load() == loaded, "the next start says so too"
+    house.write(name, "")
+    loaded = house.keeper.load()
+    assert loaded.complaint == "", "an empty file is a person's word"
+    (house.energy / f"{name}.conf").unlink()
+    assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+
+
+def test_a_schedule_that_is_taken_away_ends_the_peak_shaving(house: House) -> None:
+    house.write("schedule", "zone = 'America/New_York'")
+    assert house.keeper.load().site.schedule is not None
+    (house.energy / "schedule.conf").unlink()
+    loaded = house.keeper.load()
+    assert (loaded.complaint, loaded.site.schedule) == ("", None)
 
 
 @settings(max_examples=60, deadline=None)

@@ -135,7 +135,9 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "l2_v": snapshot.grid.sides.l2_v.value,
                 "l1l2_v": snapshot.grid.sides.l1l2_v.value,
                 "frequency_hz": snapshot.grid.sides.frequency_hz.value,
-                "in_window": snapshot.grid.condition == "in_window",
+                "in_window": None
+                if snapshot.grid.condition == "unknown"
+                else snapshot.grid.condition == "in_window",
             },
             "house": {
                 "l1_v": snapshot.house.l1_v.value,
@@ -147,8 +149,8 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "mode": snapshot.inverter.mode,
                 "power_w": snapshot.inverter.power_w.value,
                 "temperature_c": snapshot.inverter.heatsink_c.value,
-                "set_w": snapshot.inverter.set_w,
-                "rated_w": snapshot.inverter.rated_w,
+                "set_w": snapshot.inverter.set_w if snapshot.inverter.rated_w else None,
+                "rated_w": snapshot.inverter.rated_w or None,
             },
             "car": {
                 "soc_pct": snapshot.car.soc_pct.value,

@@ -29,6 +29,8 @@ from v2h_console.storage.disk import DISK, Disk
 
 FOLDER = Path("var/lib/v2h/config")
 LAST_GOOD = "last_good.json"
+#: Without them more is allowed, and an empty one says that on purpose.
+LIMITING = ("limits.conf", "loads.conf")
 #: What a file was before an edit, of each file; the oldest goes.
 KEPT = 20
 #: A copy that the disk refused is tried again this often.
@@ -74,6 +76,7 @@ class ConfigKeeper:
     def _load(self) -> Loaded:
         try:
             texts: Texts = reader.read_texts(self._root)
+            self._check_missing(texts)
             site = reader.site_of(self._root, texts)
         except ConfigError as error:
             # Without the file that names the devices there is no site: that is no slip of a pen.
@@ -95,6 +98,17 @@ class ConfigKeeper:
         except OSError as error:
             return Loaded(site, texts, unkept=error.strerror or str(error))
         return Loaded(site, texts)
+
+    def _check_missing(self, texts: Texts) -> None:
+        """A file of limits that is lost would leave the defaults in its place, and nobody would be told. Raises ConfigError."""
+        good = self._last_good()
+        for name in LIMITING:
+            if texts[name] is None and good is not None and good[1].get(name):
+                path = reader.config_path(self._root, name)
+                raise ConfigError(
+                    f"{path}: missing, though the last good configuration has one: put it back; "
+                    "where it shall be none, leave an empty file"
+                )
 
     def keep(
         self, loaded: Loaded, failed: Callable[[str], None], retry_s: float = RETRY_S
