@@ -30,6 +30,13 @@ from v2h_drivers.modbus.machine import (
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
+#: A device that has the connection to itself keeps nobody else waiting.
+SOLE_TIMEOUT_S = 1.0
+#: Where several units take turns, one that is silent holds up the others for this: with a poll's own time it must stay
+#: well below the second after which the car's readings are too old to keep a house lit by.
+SHARED_TIMEOUT_S = 0.4
+#: A meter's block and the question for it, on a serial line; a character with its start, stop and parity.
+LONGEST_EXCHANGE_BYTES, BITS_A_CHARACTER = 41, 11
 
 
 class ModbusFailure(Exception):
@@ -51,7 +58,8 @@ class Port(Protocol):
 
 
 class Connection:
-    """Requests in turn from any task of the loop. ``good``/``bad`` count answers, ``round_trip_ms`` is the last."""
+    """Requests in turn from any task of the loop. ``good``/``bad`` count answers, ``round_trip_ms`` is the last,
+    ``timeout_s`` how long one is waited for."""
 
     def __init__(
         self,
@@ -59,9 +67,10 @@ class Connection:
         framing: Framing,
         open_port: Callable[[Connection], asyncio.Future[Port] | asyncio.Task[Port]],
         clock_ns: Callable[[], int] = time.monotonic_ns,
-        timeout_s: float = 1.0,
+        timeout_s: float = SHARED_TIMEOUT_S,
     ) -> None:
         self.address = address
+        self.timeout_s = timeout_s
         self._machine = ClientMachine(framing, int(timeout_s * 1e9))
         self._open_port = open_port
         self._clock_ns = clock_ns
@@ -275,7 +284,7 @@ class _SerialPort:
             self._serial.close()
 
 
-def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
+def tcp_connection(host: str, port: int, timeout_s: float = SHARED_TIMEOUT_S) -> Connection:
     """A shared Modbus TCP connection; opened with the first request."""
 
     async def open_port(connection: Connection) -> Port:
@@ -288,8 +297,11 @@ def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
     )
 
 
-def serial_connection(tty: str, baud: int, timeout_s: float = 1.0) -> Connection:
-    """A shared Modbus RTU line, 8N1; opened with the first request."""
+def serial_connection(tty: str, baud: int, timeout_s: float | None = None) -> Connection:
+    """A shared Modbus RTU line, 8N1; opened with the first request. ``timeout_s`` ``None``: what a shared link allows,
+    and the time of the bytes."""
+    if timeout_s is None:
+        timeout_s = SHARED_TIMEOUT_S + LONGEST_EXCHANGE_BYTES * BITS_A_CHARACTER / baud
 
     async def open_port(connection: Connection) -> Port:
         return _SerialPort(connection, tty, baud)

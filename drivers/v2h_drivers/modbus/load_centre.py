@@ -76,7 +76,8 @@ class LoadCentre:
                 await self.poll()
             except ModbusFailure as failure:
                 self._health.failed(str(failure))
-            await self._pace.rest(answered=self._health.state is LinkState.OK)
+            state = self._health.state
+            await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
 
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""

@@ -87,7 +87,8 @@ class SunSpecDevice(Generic[Asked]):
                 self._failed(str(failure))
             except UnitConflict as failure:
                 self._failed(str(failure))
-            await self._pace.rest(answered=self._health.state is LinkState.OK)
+            state = self._health.state
+            await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
