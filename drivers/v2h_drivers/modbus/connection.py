@@ -45,6 +45,8 @@ class ModbusFailure(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.kind = failure.kind
+        #: Of an exception reply.
+        self.code = failure.code
 
 
 class Port(Protocol):

@@ -32,6 +32,7 @@ MAX_ADU = 260
 #: After an RTU time-out the line must stay silent for this long, or the late reply would answer the next request.
 RTU_DRAIN_NS = 100_000_000
 
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 EXCEPTIONS = {
     1: "illegal function",
     2: "illegal address",
@@ -82,10 +83,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No usable answer; ``reason`` is a plain clause for the screen."""
+    """No usable answer; ``reason`` is a plain clause for the screen, ``code`` an exception reply's."""
 
     kind: FailureKind
     reason: str
+    code: int | None = None
 
 
 Outcome = Reply | Failure
@@ -288,7 +290,7 @@ def _judge(decoder: DecodePDU, request: Request, unit: int, pdu: bytes, round_tr
         if pdu[0] & 0x7F != request.function:
             return Failure(FailureKind.INVALID, "refused another function than was asked")
         words = EXCEPTIONS.get(pdu[1], "unknown exception")
-        return Failure(FailureKind.EXCEPTION, f"exception {pdu[1]}: {words}")
+        return Failure(FailureKind.EXCEPTION, f"exception {pdu[1]}: {words}", pdu[1])
     if decoded.function_code != request.function:
         asked = f"function {decoded.function_code} instead of {request.function}"
         return Failure(FailureKind.INVALID, f"answered with {asked}")

@@ -15,12 +15,14 @@ from importlib import resources
 from typing import Any
 
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
-from v2h_drivers.modbus.machine import FailureKind
+from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, FailureKind
 
 MARKER = (0x5375, 0x6E53)
 BASES = (40000, 0, 50000)
 END = 0xFFFF
 MAX_BLOCK = 125
+#: Exceptions that say of an address that nothing stands there; the others say that the device cannot answer now.
+NOT_THERE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE)
 #: A chain longer than this is a loop in a broken device.
 MAX_MODELS = 64
 
@@ -76,15 +78,21 @@ def _collect(group: dict[str, Any], offset: int, prefix: str, points: dict[str, 
 
 async def find_models(connection: Connection, unit: int) -> dict[int, Place]:
     """Walk the chain. Raises ModbusFailure or NotSunSpec."""
+    unable: ModbusFailure | None = None
     for base in BASES:
         try:
             marker = await connection.read_holding(unit, base, 2)
         except ModbusFailure as failure:
-            if failure.kind is FailureKind.EXCEPTION:
-                continue
-            raise
+            if failure.kind is not FailureKind.EXCEPTION:
+                raise
+            if failure.code not in NOT_THERE:
+                unable = failure
+            continue
         if marker == MARKER:
             return await _walk(connection, unit, base + 2)
+    if unable is not None:
+        # Busy, or not there behind its gateway: that tells nothing of a map.
+        raise unable
     raise NotSunSpec(f"unit {unit} has no SunSpec map at 40000, 0 or 50000")
 
 

@@ -28,6 +28,10 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         """The limit is a share of what it is rated for."""
         return bool(self._number(702, "WMaxRtg"))
 
+    def in_words(self, request: DischargeLimitRequest) -> str:
+        """Which limit."""
+        return f"the discharge limit of {request.power_w / 1000:.1f} kW"
+
     async def carry_out(self, request: DischargeLimitRequest) -> None:
         """Set the limit; what it reads back is said at once, not with the next poll."""
         await self._set_limit(request)
@@ -50,8 +54,8 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         raw = round(percent / 10.0**exponent)
         enable, limit = points["WMaxLimPctEna"].offset, points["WMaxLimPct"].offset
         for _ in range(2):
-            await self._connection.write_registers(self._unit, place.address + limit, (raw,))
-            await self._connection.write_registers(self._unit, place.address + enable, (1,))
+            await self._write(place.address + limit, raw)
+            await self._write(place.address + enable, 1)
             self._registers.update(await read_models(self._connection, self._unit, [place]))
             shown = self._number(704, "WMaxLimPct")
             if (
@@ -61,7 +65,7 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
             ):
                 self._health.note("")
                 return
-        self._health.note(f"did not take the discharge limit of {request.power_w / 1000:.1f} kW")
+        self._health.note(f"did not take {self.in_words(request)}")
 
     def report(self, now_ns: int) -> None:
         """InverterStatus and CarStatus."""

@@ -1,0 +1,122 @@
+"""A polled SunSpec device that answers oddly: what is said of it, what is read on, and what is given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drivers_modbus.rig import Wire, exception, inverter, longest_gap_s, solar
+from v2h_drivers.capabilities import (
+    CarStatus,
+    DischargeLimitRequest,
+    InverterStatus,
+    LinkState,
+    SolarPermitRequest,
+)
+from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
+
+READ, WRITE = 3, 16
+#: Failure, still working, busy, no way through the gateway, no such unit behind it: none of them is another device.
+ORDINARY = (4, 5, 6, 10, 11)
+
+
+class House:
+    """One inverter, polled for three seconds."""
+
+    def __init__(self) -> None:
+        self.unit = inverter()
+        self.wire = Wire({1: self.unit})
+        self.driver = SunSpecInverter(
+            "Inverter", self.wire.connection, 1, self.wire.emit, clock_ns=self.wire.now_ns
+        )
+        self.wire.run(self.driver)
+        self.wire.live(3.0)
+        self.began_ns = self.wire.now_ns()
+
+    def refuse(self, code: int, *, function: int, times: int = 1_000_000) -> None:
+        """The next requests of this function are answered with an exception."""
+        left = [times]
+
+        def meddle(_unit: int, pdu: bytes) -> bytes | None:
+            if pdu[0] != function or not left[0]:
+                return None
+            left[0] -= 1
+            return exception(pdu, code)
+
+        self.wire.meddle = meddle
+
+    def order(self, kw: float) -> None:
+        """Ask for a discharge limit."""
+        self.wire.loop.call_soon(self.driver.submit, DischargeLimitRequest(1000.0 * kw))
+
+
+@pytest.mark.parametrize("code", ORDINARY)
+def test_one_read_that_is_refused_is_one_poll_and_not_another_device(code: int) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(12.0)
+    said = house.wire.reasons(house.began_ns)
+    assert any(f"exception {code}" in one for one in said)
+    assert not any("two devices" in one for one in said)
+    assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 1.0
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+
+
+def test_a_device_that_is_busy_three_times_over_is_lost_and_its_map_not_denied() -> None:
+    house = House()
+    house.refuse(6, function=READ)
+    house.wire.live(20.0)
+    assert house.wire.health("Inverter") == (LinkState.LOST, "exception 6: busy")
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(5.0)
+    assert not house.wire.since(house.began_ns, CarStatus)
+    assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, *ORDINARY])
+def test_a_limit_that_is_refused_is_said_tried_once_more_and_dropped(code: int) -> None:
+    house = House()
+    house.refuse(code, function=WRITE)
+    house.order(5.0)
+    house.wire.live(30.0)
+    assert len(house.wire.writes()) == 2
+    state, reason = house.wire.health("Inverter")
+    assert state is LinkState.OK
+    assert reason.startswith(f"refused the discharge limit of 5.0 kW: exception {code}")
+    assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 0.5
+
+
+def test_a_limit_that_is_refused_once_is_taken_with_the_next_poll() -> None:
+    house = House()
+    house.refuse(6, function=WRITE, times=1)
+    house.order(5.0)
+    house.wire.live(2.0)
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+    assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 5000.0
+
+
+def test_a_limit_that_is_never_answered_is_given_up_after_two_tries() -> None:
+    house = House()
+    house.wire.meddle = lambda _unit, pdu: b"" if pdu[0] == WRITE else None
+    house.order(5.0)
+    house.wire.live(30.0)
+    assert len(house.wire.writes()) == 2
+    assert house.wire.health("Inverter")[0] is LinkState.OK
+    assert "did not take the discharge limit of 5.0 kW: did not answer" in house.wire.health("Inverter")[1]
+
+
+def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
+    wire = Wire({2: solar()})
+    roof = SunSpecSolar("Solar", wire.connection, 2, wire.emit, clock_ns=wire.now_ns)
+    wire.run(roof)
+    wire.live(2.0)
+    wire.meddle = lambda _unit, pdu: exception(pdu, 4) if pdu[0] == WRITE else None
+    wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
+    wire.live(5.0)
+    assert wire.health("Solar") == (LinkState.OK, "refused the order to leave: exception 4: device failure")
+    assert len(wire.writes()) == 2
