@@ -11,7 +11,7 @@ import os
 import select
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from v2h_drivers.modbus.machine import (
     READ_COILS,
@@ -52,6 +52,10 @@ class ModbusFailure(Exception):
 class Port(Protocol):
     """Where the bytes go."""
 
+    @property
+    def alive(self) -> bool:
+        """Not lost and not closed."""
+
     def write(self, data: bytes) -> None:
         """Send."""
 
@@ -81,6 +85,7 @@ class Connection:
         self._futures: dict[int, asyncio.Future[Outcome]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._retry_s = FIRST_RETRY_S
+        self._answered = False
         self._retry_not_before_ns = 0
         self._last_refusal = Failure(FailureKind.CLOSED, "not connected yet")
         self.good = 0
@@ -132,29 +137,39 @@ class Connection:
             if self._clock_ns() < self._retry_not_before_ns:
                 raise ModbusFailure(self._last_refusal)
             try:
-                self._port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
+                port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
             except TimeoutError:
                 self._refused("does not take the connection")
             except OSError as error:
                 self._refused(_words(error))
-            self._retry_s = FIRST_RETRY_S
+            if not port.alive:
+                # Taken and closed in one breath, as by a device that has its one client: its end was told before its begin.
+                self._refused("closed the connection at once")
+            self._port, self._answered = port, False
 
-    def _refused(self, reason: str) -> None:
+    def _refused(self, reason: str) -> NoReturn:
         self.bad += 1
+        self._back_off(reason)
+        raise ModbusFailure(self._last_refusal) from None
+
+    def _back_off(self, reason: str) -> None:
         self._last_refusal = Failure(FailureKind.CLOSED, reason)
         self._retry_not_before_ns = self._clock_ns() + int(self._retry_s * 1e9)
         self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
-        raise ModbusFailure(self._last_refusal) from None
 
     # ------------------------------------------------------------ called by the port
 
     def received(self, data: bytes) -> None:
         """Bytes from the port."""
+        self._answered, self._retry_s = True, FIRST_RETRY_S
         self._machine.data_received(data, self._clock_ns())
         self._pump()
 
     def lost(self, reason: str) -> None:
         """The port is gone."""
+        if self._port is not None and not self._answered:
+            # It took the connection and gave nothing: that is no better than a refusal.
+            self._back_off(reason)
         self._port = None
         self._machine.connection_lost(reason)
         self._pump()
@@ -210,6 +225,10 @@ class _TcpPort(asyncio.Protocol):
         self._connection = connection
         self._transport: asyncio.Transport | None = None
 
+    @property
+    def alive(self) -> bool:
+        return self._transport is not None
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self._transport = transport
@@ -247,6 +266,10 @@ class _SerialPort:
         self._loop = asyncio.get_running_loop()
         self._fd = self._serial.fileno()
         self._loop.add_reader(self._fd, self._readable)
+
+    @property
+    def alive(self) -> bool:
+        return self._open
 
     def _readable(self) -> None:
         try:
