@@ -5,10 +5,18 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
-from tests.drivers_modbus.rig import Wire, inverter
-from v2h_drivers.capabilities import LinkState
-from v2h_drivers.modbus.connection import LAST_RETRY_S, Connection, ModbusFailure, Port, _TcpPort
+from tests.drivers_modbus.rig import Wire, inverter, solar
+from v2h_drivers.capabilities import CarStatus, LinkState
+from v2h_drivers.modbus.connection import (
+    LAST_RETRY_S,
+    SOLE_TIMEOUT_S,
+    Connection,
+    ModbusFailure,
+    Port,
+    _TcpPort,
+)
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
 
 def polled(wire: Wire) -> Wire:
@@ -69,3 +77,30 @@ def test_a_peer_that_hangs_up_on_every_question_is_tried_ever_more_seldom() -> N
     wire.meddle = None
     wire.live(LAST_RETRY_S)
     assert wire.connection.good > 0
+
+
+def test_a_connection_that_died_without_a_word_is_opened_anew_within_five_seconds() -> None:
+    wire = polled(Wire({1: inverter()}, timeout_s=SOLE_TIMEOUT_S))
+    wire.live(3.0)
+    wire.dead.add(1)
+    died_ns = wire.now_ns()
+    wire.live(5.0)
+    assert wire.opened == 2
+    assert wire.since(died_ns, CarStatus)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+
+
+def test_a_silent_unit_is_no_dead_connection_while_its_neighbour_answers() -> None:
+    wire = polled(Wire({1: inverter(), 2: solar()}))
+    wire.run(SunSpecSolar("Solar", wire.connection, 2, wire.emit, clock_ns=wire.now_ns))
+    wire.live(3.0)
+    wire.silent.add(2)
+    wire.live(30.0)
+    assert wire.opened == 1
+
+
+def test_a_peer_that_answers_nothing_on_any_connection_is_connected_to_ever_more_seldom() -> None:
+    wire = polled(Wire({1: inverter()}))
+    wire.silent.add(1)
+    wire.live(100.0)
+    assert 2 <= wire.opened < 12

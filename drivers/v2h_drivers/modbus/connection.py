@@ -30,6 +30,9 @@ from v2h_drivers.modbus.machine import (
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
+#: So many time-outs in a row without a byte from any unit, and a TCP connection is taken to be dead: a peer that
+#: restarted, or a router that forgot, ends none.
+DEAD_AFTER = 3
 #: A device that has the connection to itself keeps nobody else waiting.
 SOLE_TIMEOUT_S = 1.0
 #: Where several units take turns, one that is silent holds up the others for this: with a poll's own time it must stay
@@ -78,6 +81,7 @@ class Connection:
         self.address = address
         self.timeout_s = timeout_s
         self._machine = ClientMachine(framing, int(timeout_s * 1e9))
+        self._framing = framing
         self._open_port = open_port
         self._clock_ns = clock_ns
         self._port: Port | None = None
@@ -86,6 +90,7 @@ class Connection:
         self._timer: asyncio.TimerHandle | None = None
         self._retry_s = FIRST_RETRY_S
         self._answered = False
+        self._unanswered = 0
         self._retry_not_before_ns = 0
         self._last_refusal = Failure(FailureKind.CLOSED, "not connected yet")
         self.good = 0
@@ -145,7 +150,7 @@ class Connection:
             if not port.alive:
                 # Taken and closed in one breath, as by a device that has its one client: its end was told before its begin.
                 self._refused("closed the connection at once")
-            self._port, self._answered = port, False
+            self._port, self._answered, self._unanswered = port, False, 0
 
     def _refused(self, reason: str) -> NoReturn:
         self.bad += 1
@@ -161,7 +166,7 @@ class Connection:
 
     def received(self, data: bytes) -> None:
         """Bytes from the port."""
-        self._answered, self._retry_s = True, FIRST_RETRY_S
+        self._answered, self._retry_s, self._unanswered = True, FIRST_RETRY_S, 0
         self._machine.data_received(data, self._clock_ns())
         self._pump()
 
@@ -187,9 +192,14 @@ class Connection:
             return
         while machine.outcomes:
             ticket, outcome = machine.outcomes.popleft()
+            if isinstance(outcome, Failure) and outcome.kind is FailureKind.TIMEOUT:
+                self._unanswered += 1
             future = self._futures.pop(ticket, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
+        if self._framing is Framing.TCP and self._unanswered >= DEAD_AFTER and self._port is not None:
+            self._drop("nobody answers on this connection; reconnecting")
+            return
         if self._port is not None:
             data = machine.bytes_to_send(self._clock_ns())
             if data:
