@@ -120,3 +120,21 @@ def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
     wire.live(5.0)
     assert wire.health("Solar") == (LinkState.OK, "refused the order to leave: exception 4: device failure")
     assert len(wire.writes()) == 2
+
+
+def test_what_a_model_said_that_is_gone_is_not_told_again() -> None:
+    house = House()
+    assert house.wire.since(0, InverterStatus)[-1].max_discharge_w == 10_000.0
+    house.wire.silent.add(1)
+    house.wire.live(10.0)
+    assert house.wire.health("Inverter")[0] is LinkState.LOST
+    # The car is unplugged, and the inverter restarts without what belongs to it.
+    house.unit.drop(704, 713, 714)
+    house.wire.silent.clear()
+    back_ns = house.wire.now_ns()
+    house.wire.live(10.0)
+    told = house.wire.since(back_ns, InverterStatus)
+    assert told
+    assert not house.wire.since(back_ns, CarStatus)
+    # 704's limit is gone; what 702 is set to counts.
+    assert told[-1].max_discharge_w == 7600.0

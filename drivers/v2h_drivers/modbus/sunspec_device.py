@@ -109,6 +109,8 @@ class SunSpecDevice(Generic[Asked]):
         of it was used."""
         if not self._places:
             self._places = await find_models(self._connection, self._unit)
+            # What a model said that is in this map no longer is nobody's word now.
+            self._registers = {}
             await self._identify()
         wanted = self.often if self._polls % 10 else self.often + self.seldom
         self._polls += 1
@@ -175,7 +177,7 @@ class SunSpecDevice(Generic[Asked]):
         self._health.failed(reason)
         if self._health.state is LinkState.LOST:
             # What comes back may be another device, or the same with new firmware: look anew.
-            self._places, self._polls = {}, 0
+            self._places, self._registers, self._polls = {}, {}, 0
             if self._stranger_ns is None:
                 self._identity = None
 
