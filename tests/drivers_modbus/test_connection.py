@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 
+import pytest
+
 from tests.drivers_modbus.rig import Wire, inverter, solar
 from v2h_drivers.capabilities import CarStatus, LinkState
 from v2h_drivers.modbus.connection import (
@@ -14,6 +16,7 @@ from v2h_drivers.modbus.connection import (
     ModbusFailure,
     Port,
     _TcpPort,
+    tcp_connection,
 )
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
@@ -104,3 +107,12 @@ def test_a_peer_that_answers_nothing_on_any_connection_is_connected_to_ever_more
     wire.silent.add(1)
     wire.live(100.0)
     assert 2 <= wire.opened < 12
+
+
+@pytest.mark.parametrize("host", ["a..b", "x" * 64 + ".local"])
+def test_a_name_that_no_host_can_have_is_a_refused_connection(host: str) -> None:
+    async def story() -> None:
+        await tcp_connection(host, 502).read_holding(1, 40000, 2)
+
+    with pytest.raises(ModbusFailure, match="no host's name"):
+        asyncio.run(story())

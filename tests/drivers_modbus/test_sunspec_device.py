@@ -87,7 +87,7 @@ def test_a_limit_that_is_refused_is_said_tried_once_more_and_dropped(code: int) 
     assert len(house.wire.writes()) == 2
     state, reason = house.wire.health("Inverter")
     assert state is LinkState.OK
-    assert reason.startswith(f"refused the discharge limit of 5.0 kW: exception {code}")
+    assert reason.startswith(f"did not take the discharge limit of 5.0 kW: exception {code}")
     assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 0.5
 
 
@@ -118,7 +118,10 @@ def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
     wire.meddle = lambda _unit, pdu: exception(pdu, 4) if pdu[0] == WRITE else None
     wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
     wire.live(5.0)
-    assert wire.health("Solar") == (LinkState.OK, "refused the order to leave: exception 4: device failure")
+    assert wire.health("Solar") == (
+        LinkState.OK,
+        "did not take the order to leave: exception 4: device failure",
+    )
     assert len(wire.writes()) == 2
 
 
@@ -138,3 +141,40 @@ def test_what_a_model_said_that_is_gone_is_not_told_again() -> None:
     assert not house.wire.since(back_ns, CarStatus)
     # 704's limit is gone; what 702 is set to counts.
     assert told[-1].max_discharge_w == 7600.0
+
+
+@pytest.mark.parametrize("exponent", [-11, 11, 310, -32767])
+def test_a_scale_factor_that_none_can_be_makes_its_points_unknown_and_no_defect(exponent: int) -> None:
+    house = House()
+    house.unit.model(701).scale(115, exponent)
+    house.wire.live(2.0)
+    told = house.wire.since(house.began_ns, InverterStatus)
+    assert len(told) > 4
+    assert told[-1].frequency_hz is None
+    assert told[-1].l1_v is not None
+
+
+@pytest.mark.parametrize(
+    ("exponent", "says"), [(-10, "its register cannot hold that"), (-11, "does not scale")]
+)
+def test_a_limit_that_its_register_cannot_hold_is_not_written(exponent: int, says: str) -> None:
+    house = House()
+    house.unit.model(704).scale(54, exponent)
+    house.order(5.0)
+    house.wire.live(5.0)
+    assert not house.wire.writes()
+    assert says in house.wire.health("Inverter")[1]
+    assert len(house.wire.since(house.began_ns, InverterStatus)) > 10
+
+
+def test_a_permit_is_not_written_into_the_model_behind_one_that_is_too_short() -> None:
+    unit = solar()
+    unit.model(703).registers[1:] = [0]
+    wire = Wire({2: unit})
+    roof = SunSpecSolar("Solar", wire.connection, 2, wire.emit, clock_ns=wire.now_ns)
+    wire.run(roof)
+    wire.live(2.0)
+    wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
+    wire.live(5.0)
+    assert not wire.writes()
+    assert wire.health("Solar")[1] == "did not take the order to leave: its model 703 ends before that"

@@ -147,6 +147,8 @@ class Connection:
                 self._refused("does not take the connection")
             except OSError as error:
                 self._refused(_words(error))
+            except UnicodeError:
+                self._refused("cannot be reached: that is no host's name")
             if not port.alive:
                 # Taken and closed in one breath, as by a device that has its one client: its end was told before its begin.
                 self._refused("closed the connection at once")

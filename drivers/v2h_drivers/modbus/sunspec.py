@@ -23,6 +23,10 @@ END = 0xFFFF
 MAX_BLOCK = 125
 #: Exceptions that say of an address that nothing stands there; the others say that the device cannot answer now.
 NOT_THERE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE)
+#: What a scale factor may be; a garbled one beyond it would make numbers that no arithmetic holds.
+MAX_EXPONENT = 10
+#: The largest raw value of a uint16; the next one means "not implemented".
+MAX_RAW = 0xFFFE
 #: A chain longer than this is a loop in a broken device.
 MAX_MODELS = 64
 
@@ -209,4 +213,6 @@ def _raw(point: Point, words: tuple[int, ...]) -> int | float | str | None:
     bits = 16 * len(words)
     if point.kind in ("int16", "sunssf", "int32", "int64") and number >> (bits - 1):
         number -= 1 << bits
+    if point.kind == "sunssf" and abs(number) > MAX_EXPONENT:
+        return None
     return number

@@ -19,7 +19,16 @@ from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, FailureKind
 from v2h_drivers.modbus.pace import Pace
-from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
+from v2h_drivers.modbus.sunspec import (
+    MAX_RAW,
+    NotSunSpec,
+    Place,
+    find_models,
+    model_points,
+    number,
+    read_models,
+    text,
+)
 
 PROTOCOL = "Modbus TCP"
 #: Only when one and the same device has answered for this long is a unit id taken to be one device's again.
@@ -36,7 +45,7 @@ class UnitConflict(Exception):
 
 
 class WriteRefused(Exception):
-    """The device answered a write with an exception. ``str()`` is a plain clause."""
+    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause."""
 
 
 Asked = TypeVar("Asked", DischargeLimitRequest, SolarPermitRequest)
@@ -156,7 +165,7 @@ class SunSpecDevice(Generic[Asked]):
             await self.carry_out(request)
             done = True
         except WriteRefused as refusal:
-            self._health.note(f"refused {self.in_words(request)}: {refusal}")
+            self._health.note(f"did not take {self.in_words(request)}: {refusal}")
         except (ModbusFailure, NotSunSpec) as failure:
             self._health.note(f"did not take {self.in_words(request)}: {failure}")
             raise
@@ -164,10 +173,14 @@ class SunSpecDevice(Generic[Asked]):
             if done and self._wanted is request:
                 self._wanted = None
 
-    async def _write(self, address: int, raw: int) -> None:
-        """One register. Raises ModbusFailure, WriteRefused."""
+    async def _write(self, place: Place, offset: int, raw: int) -> None:
+        """One register of a model. Raises ModbusFailure, WriteRefused."""
+        if offset >= 2 + place.length:
+            raise WriteRefused(f"its model {place.model} ends before that")
+        if not 0 <= raw <= MAX_RAW:
+            raise WriteRefused("its register cannot hold that")
         try:
-            await self._connection.write_registers(self._unit, address, (raw,))
+            await self._connection.write_registers(self._unit, place.address + offset, (raw,))
         except ModbusFailure as failure:
             if failure.kind is FailureKind.EXCEPTION:
                 raise WriteRefused(str(failure)) from None

@@ -54,8 +54,8 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         raw = round(percent / 10.0**exponent)
         enable, limit = points["WMaxLimPctEna"].offset, points["WMaxLimPct"].offset
         for _ in range(2):
-            await self._write(place.address + limit, raw)
-            await self._write(place.address + enable, 1)
+            await self._write(place, limit, raw)
+            await self._write(place, enable, 1)
             self._registers.update(await read_models(self._connection, self._unit, [place]))
             shown = self._number(704, "WMaxLimPct")
             if (

@@ -29,7 +29,7 @@ class SunSpecSolar(SunSpecDevice[SolarPermitRequest]):
             return
         offset = model_points(703)["ES"].offset
         for _ in range(2):
-            await self._write(place.address + offset, int(request.permitted))
+            await self._write(place, offset, int(request.permitted))
             self._registers.update(await read_models(self._connection, self._unit, [place]))
             if self._number(703, "ES") == int(request.permitted):
                 self._health.note("")
