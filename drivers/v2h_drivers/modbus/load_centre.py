@@ -79,6 +79,10 @@ class LoadCentre:
             state = self._health.state
             await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
 
+    def ended(self, words: str) -> None:
+        """Its task ended by a defect."""
+        self._health.lost(words)
+
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""
         await self._switch()

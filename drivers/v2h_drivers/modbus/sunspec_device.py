@@ -186,13 +186,21 @@ class SunSpecDevice(Generic[Asked]):
                 raise WriteRefused(str(failure)) from None
             raise
 
+    def ended(self, words: str) -> None:
+        """Its task ended by a defect."""
+        self._health.lost(words)
+        self._forget()
+
     def _failed(self, reason: str) -> None:
         self._health.failed(reason)
         if self._health.state is LinkState.LOST:
-            # What comes back may be another device, or the same with new firmware: look anew.
-            self._places, self._registers, self._polls = {}, {}, 0
-            if self._stranger_ns is None:
-                self._identity = None
+            self._forget()
+
+    def _forget(self) -> None:
+        """What comes back may be another device, or the same with new firmware: look anew."""
+        self._places, self._registers, self._polls = {}, {}, 0
+        if self._stranger_ns is None:
+            self._identity = None
 
     def _doubt(self) -> None:
         """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
