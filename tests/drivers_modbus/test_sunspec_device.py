@@ -178,3 +178,49 @@ def test_a_permit_is_not_written_into_the_model_behind_one_that_is_too_short() -
     wire.live(5.0)
     assert not wire.writes()
     assert wire.health("Solar")[1] == "did not take the order to leave: its model 703 ends before that"
+
+
+PV, EV, BIDIRECTIONAL, UNSAID = 0, 2, 5, 0xFFFF
+
+
+@pytest.mark.parametrize(
+    ("ports", "dc_volts"),
+    [
+        (((EV, 400.0),), 400.0),
+        (((PV, 420.0), (EV, 12.0)), 12.0),
+        (((PV, 420.0), (PV, 430.0), (EV, 380.0)), 380.0),
+        (((UNSAID, 390.0),), 390.0),
+        (((UNSAID, 390.0), (UNSAID, 420.0)), None),
+        (((EV, 390.0), (EV, 400.0)), None),
+        (((PV, 420.0),), None),
+        (((BIDIRECTIONAL, 420.0),), None),
+        ((), None),
+    ],
+)
+def test_only_the_car_s_own_port_is_the_car(
+    ports: tuple[tuple[int, float], ...], dc_volts: float | None
+) -> None:
+    house = House()
+    image = house.unit.model(714)
+    frame, one = image.registers[:20], image.registers[20:]
+    image.registers = frame + [word for _ in ports for word in one]
+    image.registers[1] = len(image.registers) - 2
+    image.registers[4] = len(ports)
+    for nth, (kind, volts) in enumerate(ports):
+        image.registers[20 + 25 * nth] = kind
+        image.u16(31 + 25 * nth, volts, -1)
+        image.s16(30 + 25 * nth, 7.5, -2)
+    wire = Wire({1: house.unit})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(1.0)
+    told = wire.since(0, CarStatus)[-1]
+    assert told.dc_voltage_v == (None if dc_volts is None else pytest.approx(dc_volts))
+    assert told.dc_current_a == (None if dc_volts is None else pytest.approx(7.5))
+    assert told.soc_pct is not None
+
+
+def test_more_ports_than_the_model_has_room_for_are_unknown() -> None:
+    house = House()
+    house.unit.model(714).registers[4] = 60_000
+    house.wire.live(1.0)
+    assert house.wire.since(house.began_ns, CarStatus)[-1].dc_voltage_v is None

@@ -150,10 +150,23 @@ async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict
     return read
 
 
-def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Number:
-    """One point's value, scaled; ``None`` when not implemented or beyond what the device has."""
+def instances(points: dict[str, Point], registers: tuple[int, ...], group: str) -> int:
+    """How many of a repeated group the registers have room for."""
+    first = min(point.offset for point in points.values() if point.name.startswith(f"{group}."))
+    return max(0, len(registers) - first) // _size(points, group)
+
+
+def _size(points: dict[str, Point], group: str) -> int:
+    """Registers of one instance; groups within it are not counted, so that only flat ones may be walked."""
+    return sum(point.size for point in points.values() if group and point.name.rpartition(".")[0] == group)
+
+
+def value(points: dict[str, Point], registers: tuple[int, ...], name: str, nth: int = 0) -> Number:
+    """One point's value, scaled; ``None`` when not implemented or beyond what the device has. ``nth``: in which instance
+    of its repeated group, from 0."""
     point = points[name]
-    words = registers[point.offset : point.offset + point.size]
+    at = point.offset + (nth * _size(points, name.rpartition(".")[0]) if nth else 0)
+    words = registers[at : at + point.size]
     if len(words) < point.size:
         return None
     raw = _raw(point, words)
@@ -163,16 +176,16 @@ def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Nu
     if isinstance(exponent, str):
         group = point.name.rpartition(".")[0]
         found = f"{group}.{exponent}" if f"{group}.{exponent}" in points else exponent
-        scale = value(points, registers, found)
+        scale = value(points, registers, found, nth)
         if not isinstance(scale, int):
             return None
         exponent = scale
     return raw * 10.0**exponent
 
 
-def number(points: dict[str, Point], registers: tuple[int, ...], name: str) -> float | None:
+def number(points: dict[str, Point], registers: tuple[int, ...], name: str, nth: int = 0) -> float | None:
     """``value`` for points that are numbers."""
-    found = value(points, registers, name)
+    found = value(points, registers, name, nth)
     return None if found is None or isinstance(found, str) else float(found)
 
 

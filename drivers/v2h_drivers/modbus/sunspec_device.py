@@ -245,6 +245,6 @@ class SunSpecDevice(Generic[Asked]):
             )
         )
 
-    def _number(self, model: int, name: str) -> float | None:
+    def _number(self, model: int, name: str, nth: int = 0) -> float | None:
         registers = self._registers.get(model)
-        return None if registers is None else number(model_points(model), registers, name)
+        return None if registers is None else number(model_points(model), registers, name, nth)

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 from v2h_drivers.capabilities import CarStatus, DischargeLimitRequest, InverterStatus, Quality
 from v2h_drivers.modbus.plausible import Plausibility
-from v2h_drivers.modbus.sunspec import model_points, number, read_models
+from v2h_drivers.modbus.sunspec import instances, model_points, number, read_models
 from v2h_drivers.modbus.sunspec_device import SunSpecDevice
 
 FOLLOWING_BIT, FORMING_BIT = 1, 2
 LIMIT_TOLERANCE = 0.005
+#: 714's type of the port that an electric vehicle is at.
+PORT_EV = 2
 
 
 class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
@@ -107,10 +109,24 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         soc_pct = ok.check("percent", self._number(713, "SoC"))
         soh_pct = ok.check("percent", self._number(713, "SoH"))
         capacity_wh = ok.check("energy_wh", self._number(713, "WHRtg"))
-        dc_voltage_v = ok.check("dc_voltage_v", self._number(714, "Prt.DCV"))
-        dc_current_a = ok.check("current_a", self._number(714, "Prt.DCA"))
-        dc_power_w = ok.check("power_w", self._number(714, "Prt.DCW"))
+        port = self._car_port()
+        dc_voltage_v = dc_current_a = dc_power_w = None
+        if port is not None:
+            dc_voltage_v = ok.check("dc_voltage_v", self._number(714, "Prt.DCV", port))
+            dc_current_a = ok.check("current_a", self._number(714, "Prt.DCA", port))
+            dc_power_w = ok.check("power_w", self._number(714, "Prt.DCW", port))
         quality = Quality.GOOD if ok.held else Quality.BAD
         return CarStatus(
             now_ns, quality, self.name, soc_pct, soh_pct, capacity_wh, dc_voltage_v, dc_current_a, dc_power_w
         )
+
+    def _car_port(self) -> int | None:
+        """Which of 714's ports is the car's: the one that says so, or a sole one that does not say what it is. ``None``
+        where there is none, or more than one: the roof's volts must not pass for the car's."""
+        registers, count = self._registers.get(714), self._number(714, "NPrt")
+        if registers is None or count is None or count > instances(model_points(714), registers, "Prt"):
+            return None
+        types = [self._number(714, "Prt.PrtTyp", nth) for nth in range(int(count))]
+        if types == [None]:
+            return 0
+        return types.index(PORT_EV) if types.count(PORT_EV) == 1 else None
