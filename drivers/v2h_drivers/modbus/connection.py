@@ -17,6 +17,7 @@ from v2h_drivers.modbus.machine import (
     READ_COILS,
     READ_HOLDING,
     READ_INPUT,
+    RTU_SILENCE_NS,
     WRITE_COIL,
     WRITE_REGISTERS,
     ClientMachine,
@@ -40,6 +41,8 @@ SOLE_TIMEOUT_S = 1.0
 SHARED_TIMEOUT_S = 0.4
 #: A meter's block and the question for it, on a serial line; a character with its start, stop and parity.
 LONGEST_EXCHANGE_BYTES, BITS_A_CHARACTER = 41, 11
+#: Above 19200 baud the silence between frames is this, as the specification has it.
+LEAST_SILENCE_NS = 1_750_000
 
 
 class ModbusFailure(Exception):
@@ -77,10 +80,11 @@ class Connection:
         open_port: Callable[[Connection], asyncio.Future[Port] | asyncio.Task[Port]],
         clock_ns: Callable[[], int] = time.monotonic_ns,
         timeout_s: float = SHARED_TIMEOUT_S,
+        silence_ns: int = RTU_SILENCE_NS,
     ) -> None:
         self.address = address
         self.timeout_s = timeout_s
-        self._machine = ClientMachine(framing, int(timeout_s * 1e9))
+        self._machine = ClientMachine(framing, int(timeout_s * 1e9), silence_ns)
         self._framing = framing
         self._open_port = open_port
         self._clock_ns = clock_ns
@@ -343,4 +347,10 @@ def serial_connection(tty: str, baud: int, timeout_s: float | None = None) -> Co
     async def open_port(connection: Connection) -> Port:
         return _SerialPort(connection, tty, baud)
 
-    return Connection(tty, Framing.RTU, lambda c: asyncio.ensure_future(open_port(c)), timeout_s=timeout_s)
+    return Connection(
+        tty,
+        Framing.RTU,
+        lambda c: asyncio.ensure_future(open_port(c)),
+        timeout_s=timeout_s,
+        silence_ns=max(LEAST_SILENCE_NS, int(3.5e9 * BITS_A_CHARACTER / baud)),
+    )
