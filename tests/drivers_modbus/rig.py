@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from v2h_console.proving.virtual_loop import VirtualLoop
-from v2h_console.twin.faces.modbus_server import FaceFaults, MbapMachine, RtuMachine, UnitFace
+from v2h_console.twin.faces.modbus_server import FaceFaults, MbapMachine, RtuMachine, UnitFace, crc16
 from v2h_console.twin.faces.sunspec_devices import InverterUnit, SolarUnit, SunSpecUnit
 from v2h_console.twin.faces.sunspec_registers import Image
 from v2h_console.twin.house import House
@@ -168,6 +168,8 @@ class Wire:
             return self._as_is(request)
         if not answer:
             return b""
+        if self._rtu:
+            return bytes((unit,)) + answer + struct.pack("<H", crc16(bytes((unit,)) + answer))
         return struct.pack(">HHHB", *struct.unpack(">H", request[:2]), 0, len(answer) + 1, unit) + answer
 
     def _as_is(self, request: bytes) -> bytes:
