@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 from v2h_console.site.reader import Site
@@ -26,18 +27,27 @@ def open_fast(site: Site) -> tuple[Bus, LogicControllerLink]:
 
 def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading], None]) -> list[SlowDevice]:
     """The polled devices, on shared connections; called on the slow lane's loop."""
-    from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
+    from v2h_drivers.modbus.connection import (
+        SHARED_TIMEOUT_S,
+        SOLE_TIMEOUT_S,
+        Connection,
+        serial_connection,
+        tcp_connection,
+    )
     from v2h_drivers.modbus.load_centre import LoadCentre
     from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
     from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
+    comm = site.comm
+    solar, centre = comm.solar, comm.load_centre
+    polled = [*comm.inverters()] + ([] if solar is None else [solar])
+    units = Counter((one.host, one.port) for one in polled)
     connections: dict[tuple[str, int], Connection] = {}
 
     def shared(host: str, port: int) -> Connection:
-        return connections.setdefault((host, port), tcp_connection(host, port))
+        timeout_s = SOLE_TIMEOUT_S if units[host, port] == 1 else SHARED_TIMEOUT_S
+        return connections.setdefault((host, port), tcp_connection(host, port, timeout_s))
 
-    comm = site.comm
-    solar, centre = comm.solar, comm.load_centre
     devices: list[SlowDevice] = [
         SunSpecInverter(one.name, shared(one.host, one.port), one.unit, emit) for one in comm.inverters()
     ]
