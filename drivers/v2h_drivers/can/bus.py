@@ -27,6 +27,8 @@ RECEIVE_BUFFER_BYTES = 1 << 20
 
 #: What is no frame of ours is passed over so often in one go.
 REFUSED_MOST = 256
+#: After a socket's error, so that one that lasts does not make the reader spin.
+FAILED_PAUSE_S = 0.002
 
 Frame = tuple[int, bytes, int]
 
@@ -59,11 +61,16 @@ def open_bus(interface: str, channel: str, port: int | None = None, bitrate: int
         return LoopbackMulticastBus(channel, port if port is not None else DEFAULT_PORT)
     import can  # 73 ms: only for those who need it
 
+    from v2h_drivers.can.library_bus import LibraryBus
+
+    def opener() -> can.BusABC:
+        return can.Bus(interface=interface, channel=channel, bitrate=bitrate)
+
     try:
-        bus = can.Bus(interface=interface, channel=channel, bitrate=bitrate)
+        bus = opener()
     except (can.CanError, OSError, ImportError, ValueError, NotImplementedError) as error:
         raise BusError(_explain(interface, channel, error)) from None
-    return LibraryBus(bus, f"{interface} {channel}")
+    return LibraryBus(bus, f"{interface} {channel}", opener)
 
 
 def _explain(interface: str, channel: str, error: Exception) -> str:
@@ -81,10 +88,12 @@ def _explain(interface: str, channel: str, error: Exception) -> str:
     return f"{where}: cannot be opened: {text}"
 
 
-class _Listening:
+class Listening:
     """Reading with refused frames passed over: "nothing there" is not said while something is."""
 
     bad_datagrams = 0
+    #: Looks that the bus itself answered with an error: nothing more is read in that turn.
+    failures = 0
 
     def _look(self, timeout_s: float) -> Frame | None:
         """One look; ``None`` and ``bad_datagrams`` one more where what was there is no frame of ours."""
@@ -101,47 +110,6 @@ class _Listening:
                 if frame is not None or counted == self.bad_datagrams:
                     break
         return frame
-
-
-class LibraryBus(_Listening):
-    """Any interface that python-can knows."""
-
-    def __init__(self, bus: can.BusABC, where: str) -> None:
-        import can
-
-        self._bus = bus
-        self._where = where
-        self._message = can.Message
-        self._error = can.CanError
-
-    def send(self, arbitration_id: int, data: bytes) -> None:
-        """Send one frame."""
-        message = self._message(arbitration_id=arbitration_id, data=data, is_extended_id=False)
-        try:
-            self._bus.send(message, timeout=0.005)
-        except (self._error, OSError) as error:
-            raise BusError(f"CAN {self._where}: a frame was not taken: {error}") from None
-
-    def _look(self, timeout_s: float) -> Frame | None:
-        try:
-            message = self._bus.recv(timeout_s)
-        except (self._error, OSError):
-            self.bad_datagrams += 1
-            return None
-        if message is None:
-            return None
-        if message.is_error_frame or message.is_extended_id or message.is_remote_frame:
-            self.bad_datagrams += 1
-            return None
-        return message.arbitration_id, bytes(message.data), time.monotonic_ns()
-
-    def fileno(self) -> int:
-        """For ``select``."""
-        return int(self._bus.fileno())
-
-    def shutdown(self) -> None:
-        """Let go of the bus."""
-        self._bus.shutdown()
 
 
 class _Datagram(msgspec.Struct):
@@ -171,7 +139,7 @@ class _Datagram(msgspec.Struct):
         return self.arbitration_id, self.data
 
 
-class LoopbackMulticastBus(_Listening):
+class LoopbackMulticastBus(Listening):
     """python-can's udp_multicast frames (msgpack) on a socket that never leaves 127.0.0.1.
 
     It hears its own frames, as python-can's does: readers go by id. Datagrams that are no CAN frame are counted.
@@ -231,7 +199,8 @@ class LoopbackMulticastBus(_Listening):
         except BlockingIOError:
             return None
         except OSError:
-            self.bad_datagrams += 1
+            self.failures += 1
+            time.sleep(min(timeout_s, FAILED_PAUSE_S))
             return None
         at_ns = time.monotonic_ns()
         try:
