@@ -42,8 +42,10 @@ FROZEN_REPEATS = 3
 LOST_MOST = 10
 #: A counter cannot tell a step back from a leap ahead; from half of its range on it is taken for a step back.
 _STEPS_BACK = 0x80
-#: Heartbeats whose clock stands still so often: a hung firmware behind a live counter.
+#: Heartbeats whose clock does not go on so often: a hung firmware behind a live counter.
 FROZEN_HEARTBEATS = 3
+#: The heartbeat's clock wraps here. After half of a round it cannot tell any more whether it went on.
+LC_TIME_MS = 65_535
 #: A second of our own commands: what we hear of ourselves is no second master.
 OWN_COMMANDS_KEPT = 63
 HEARTBEAT_LATE_NS = 60 * MS
@@ -208,16 +210,17 @@ class LogicControllerLink:
         self._frozen_ns = now_ns
         return blank(incoming.name, now_ns)
 
-    def _heartbeat(self, heartbeat: ControllerHeartbeat, now_ns: int) -> Reading:
+    def _heartbeat(self, heartbeat: ControllerHeartbeat, now_ns: int) -> Reading | None:
         if heartbeat.quality is not Quality.GOOD:
             return heartbeat
-        if heartbeat.lc_time_ms is not None and heartbeat.lc_time_ms == self._lc_time_ms:
+        if not self._goes_on(heartbeat, now_ns):
+            # A clock that stands still, jumps back or is not known is no sign of life.
             self._still_heartbeats += 1
-            if self._still_heartbeats >= FROZEN_HEARTBEATS:
-                self._frozen_ns = now_ns
-                return blank("HB_LC", now_ns)
-        else:
-            self._still_heartbeats = 0
+            if self._still_heartbeats < FROZEN_HEARTBEATS:
+                return None
+            self._frozen_ns = now_ns
+            return blank("HB_LC", now_ns)
+        self._still_heartbeats = 0
         self._lc_time_ms = heartbeat.lc_time_ms
         self._heartbeat_ns = now_ns
         if heartbeat.nonce != self._nonce:
@@ -230,6 +233,15 @@ class LogicControllerLink:
             self._nonce = heartbeat.nonce
             self._encode_control(now_ns)
         return heartbeat
+
+    def _goes_on(self, heartbeat: ControllerHeartbeat, now_ns: int) -> bool:
+        time_ms, last_ms, last_ns = heartbeat.lc_time_ms, self._lc_time_ms, self._heartbeat_ns
+        if time_ms is None:
+            return False
+        if last_ms is None or last_ns is None or heartbeat.nonce != self._nonce:
+            return True
+        half_ms = LC_TIME_MS // 2
+        return now_ns - last_ns > half_ms * MS or 0 < (time_ms - last_ms) % LC_TIME_MS <= half_ms
 
     # ------------------------------------------------------------ sending
 
