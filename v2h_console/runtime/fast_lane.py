@@ -21,6 +21,7 @@ from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
 from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import State, boot
 from v2h_console.core.step import Step, step
+from v2h_console.runtime.captures import Captures
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
@@ -38,7 +39,6 @@ from v2h_drivers.capabilities import (
     ShedRequest,
     SlowRequest,
     SolarPermitRequest,
-    WaveCapture,
 )
 
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
@@ -56,9 +56,6 @@ HEALTH_EVERY_NS = 200 * NS_PER_MS
 
 Item = TypeVar("Item")
 
-#: Who asked for waveforms is told by this: the window, or in words why there is none. Must only queue.
-Captured = Callable[[WaveCapture | str], None]
-
 
 @dataclass(slots=True)
 class Inbox:
@@ -67,7 +64,7 @@ class Inbox:
     readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=4096))
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
-    captures: deque[Captured] = field(default_factory=deque)
+    captures: Captures = field(default_factory=Captures)
 
 
 class FastLane(threading.Thread):
@@ -109,7 +106,6 @@ class FastLane(threading.Thread):
         self.failure: BaseException | None = None
         #: Another owner has the core's memory.
         self.handed_over = False
-        self._capturing: Captured | None = None
 
     def stop(self) -> None:
         """Ask the lane to end; the controller opens the MID by itself when the heartbeat stops."""
@@ -265,15 +261,12 @@ class FastLane(threading.Thread):
 
     def _capture(self, now_ns: int) -> None:
         """One window of waveforms at a time, for whoever asked first."""
-        if self._capturing is None:
-            if not self._inbox.captures:
-                return
-            self._capturing = self._inbox.captures.popleft()
+        if self._inbox.captures.begins():
             self._link.capture(now_ns)
+            return
         captured = self._link.captured()
         if captured is not None:
-            asked, self._capturing = self._capturing, None
-            asked(captured)
+            self._inbox.captures.ended(captured)
 
     def _carry_out(self, command: Command, now_ns: int) -> None:
         match command:
