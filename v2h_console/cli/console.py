@@ -96,8 +96,22 @@ def show(
     from v2h_console.tui.app import ConsoleApp
     from v2h_console.tui.driver import LineDriver, let_go_of_terminal
 
-    app = ConsoleApp(None, start_session, driver_class=LineDriver)
     line_lost, end_asked = threading.Event(), threading.Event()
+
+    def begin() -> Session:
+        session = start_session()
+        for owned in running:
+            threading.Thread(target=mourn, args=(owned,), name="core's end", daemon=True).start()
+        return session
+
+    def mourn(owned: Running) -> None:
+        """A core that died takes the owner with it: whoever waits for the lock can light the house again."""
+        owned.owner.lane.join()
+        if owned.defect:
+            end_asked.set()
+            app.end(1)
+
+    app = ConsoleApp(None, begin, driver_class=LineDriver)
 
     def lost() -> None:
         line_lost.set()
@@ -131,6 +145,9 @@ def show(
             owned.stop()
     if app.failure:
         return refuse(app.failure)
+    for defect in (owned.defect for owned in running if owned.defect):
+        print(f"v2h-console: {defect}", file=sys.stderr)
+        return 1
     return app.return_code or 0
 
 

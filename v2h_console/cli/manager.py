@@ -81,14 +81,15 @@ def run(arguments: argparse.Namespace) -> int:
     notifier.ready("owner runs")
     running.log.say(f"v2h-manager {os.getpid()} {'took over' if arguments.take_over else 'owns'} {root}")
     wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S
-    lane = running.owner.lane
-    while lane.failure is None and not ended.wait(wait_s):
+    while not running.defect and not ended.wait(wait_s):
         if notifier.watchdog_s is not None:
             notifier.feed(running.owner.age_ms)
-    failed = lane.failure is not None
+    defect = running.defect
     notifier.stopping()
     running.stop()
-    return 1 if failed or lane.handed_over else 0
+    if defect:
+        print(f"v2h-manager: {defect}", file=sys.stderr)
+    return 1 if defect or running.owner.lane.handed_over else 0
 
 
 def _lock(

@@ -19,7 +19,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
 from v2h_console.core.step import Step
 from v2h_console.core.storage import LATCH
-from v2h_console.runtime import hand_over, snapshots
+from v2h_console.runtime import core_stopped, hand_over, snapshots
 from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, find_latch
@@ -56,8 +56,10 @@ class Owner:
         helm: str = "",
         twin: bool = False,
         latch_aside: Path | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._settings = settings
+        self._clock_ns = clock_ns
         self._bus = bus
         self._trainer = trainer
         #: The devices are simulated: every picture and record says so.
@@ -104,6 +106,8 @@ class Owner:
         self._seen_nonces: deque[str] = deque(maxlen=256)
         self._newest = Snapshot()
         self._newest_from: int = -1
+        #: Since when the core makes no step, on the wall clock; ``None`` while it does.
+        self._stopped_wall_s: float | None = None
         #: How the ways out for other tools are doing; whoever starts them says so here.
         self.outlets: Callable[[], tuple[OutletView, ...]] = tuple
         #: Called with each event, under the lock: it must only take note.
@@ -167,18 +171,20 @@ class Owner:
 
     def age_ms(self) -> float:
         """How long ago the core made its last step."""
-        return (time.monotonic_ns() - self.lane.published_ns) / 1e6
+        return (self._clock_ns() - self.lane.published_ns) / 1e6
 
     def snapshot(self) -> Snapshot:
         """The picture of the newest state; built once a state, by whoever asks first."""
         with self._lock:
             lane = self.lane
             published_ns = lane.published_ns
-            if published_ns == self._newest_from and lane.is_alive():
+            now_ns = self._clock_ns()
+            stopped = self._why_stopped(now_ns - published_ns)
+            if not stopped and published_ns == self._newest_from and lane.is_alive():
                 return self._newest
-            now_ns = time.monotonic_ns()
             wall_s = time.time()
             self._take_events(now_ns, wall_s)
+            self._tell_stop(stopped, now_ns - published_ns, wall_s)
             self._sequence += 1
             around = snapshots.Surroundings(
                 self._sequence,
@@ -191,21 +197,42 @@ class Owner:
                 self.outlets(),
                 self._what_if.lines,
             )
-            self._newest = snapshots.build(self._settings, lane.published, around)
+            if self._stopped_wall_s is None:
+                self._newest = snapshots.build(self._settings, lane.published, around)
+            else:
+                since_wall_s = self._stopped_wall_s
+                self._newest = core_stopped.blank(
+                    self._settings, lane.published, stopped, around, since_wall_s
+                )
             self._newest_from = published_ns
             return self._newest
+
+    def _why_stopped(self, silent_ns: int) -> str:
+        """Why nothing is known though the owner lives; "" = the core runs, or has not begun, or ended as it was told."""
+        lane = self.lane
+        return core_stopped.words(lane.failure, silent_ns if lane.is_alive() else 0)
+
+    def _tell_stop(self, stopped: str, silent_ns: int, wall_s: float) -> None:
+        """Under the lock: once when the core stops, and once if it goes on."""
+        if stopped and self._stopped_wall_s is None:
+            self._stopped_wall_s = wall_s - silent_ns / 1e9
+            self._keep(core_stopped.CODE, "lockout", stopped, wall_s)
+        elif not stopped and self._stopped_wall_s is not None:
+            text = f"The control core goes on after {wall_s - self._stopped_wall_s:.1f} s without a step."
+            self._stopped_wall_s = None
+            self._keep("CORE_GOES_ON", "alarm", text, wall_s)
 
     def say(self, code: str, severity: str, text: str) -> None:
         """An event that is not the core's: what a person did."""
         with self._lock:
-            now_ns, wall_s = time.monotonic_ns(), time.time()
+            now_ns, wall_s = self._clock_ns(), time.time()
             self._take_events(now_ns, wall_s)
             self._keep(code, severity, text, wall_s)
             self._newest_from = -1
 
     def report_storage(self, part: str, failure: str) -> None:
         """A part of the storage fails, or does again ("")."""
-        self._inbox.readings.append(StorageState(time.monotonic_ns(), Quality.GOOD, part, failure))
+        self._inbox.readings.append(StorageState(self._clock_ns(), Quality.GOOD, part, failure))
 
     def waves(self) -> Future[Waves]:
         """A window of waveforms from the controller; the future holds it, or NoWaves. One at a time, in turn."""
@@ -235,7 +262,7 @@ class Owner:
         # Checked above for this kind alone: on any other, "kw" may be anything.
         limited = kind is OrderKind.SET_DISCHARGE_LIMIT
         value_w = float(order.params["kw"]) * 1000.0 if limited else 0.0
-        expires_at_ns = time.monotonic_ns() + ORDER_LIFE_NS
+        expires_at_ns = self._clock_ns() + ORDER_LIFE_NS
         self._inbox.orders.append(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
         return Receipt(order.nonce, accepted=True)
 

@@ -65,6 +65,12 @@ class Running:
             edit=lambda order: desk.edit(seat, order),
         )
 
+    @property
+    def defect(self) -> str:
+        """Why this owner must end by itself, as one line; "" = its core runs, or has ended as it was told."""
+        failure = self.owner.lane.failure
+        return "" if failure is None else f"ended after a defect: the control core stopped: {failure!r}"
+
     def stop(self) -> None:
         """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
         self.server.stop()
@@ -93,10 +99,8 @@ class Running:
         lane = self.owner.lane
         # Whatever the core said last has been heard by then.
         self.owner.snapshot()
-        if lane.failure is not None:
-            self.log.say(
-                f"ended after a defect: the control core stopped: {lane.failure!r}", logging.CRITICAL
-            )
+        if self.defect:
+            self.log.say(self.defect, logging.CRITICAL)
         else:
             self.log.say("ended: another owner goes on" if lane.handed_over else "ended orderly")
         self.log.stop()
