@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from v2h_console.runtime import audit
 from v2h_console.runtime.audit import AuditWriter
-from v2h_console.runtime.lock import Held, OwnerLock
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
 from v2h_console.session import place
@@ -22,11 +24,22 @@ STATE_FOLDER = Path("var/lib/v2h")
 INCIDENTS_FOLDER = STATE_FOLDER / "incidents"
 LATCH_FILE = "mid_latch.json"
 
+Lock = TypeVar("Lock")
 
-def lock(root: Path) -> OwnerLock:
-    """One owner below a root. Raises OwnerRuns, StartFailed."""
+
+def lock(root: Path, heir: HeirLock | None = None) -> OwnerLock:
+    """One owner below a root; ``heir``: of whoever takes over. Raises OwnerRuns, StartFailed."""
+    return _had(root, lambda: OwnerLock(root, heir))
+
+
+def heir_lock(root: Path) -> HeirLock:
+    """One taker below a root, for whom the owner's lock is kept. Raises OwnerRuns, StartFailed."""
+    return _had(root, lambda: HeirLock(root))
+
+
+def _had(root: Path, take: Callable[[], Lock]) -> Lock:
     try:
-        return OwnerLock(root)
+        return take()
     except Held as error:
         raise OwnerRuns(str(error)) from None
     except OSError as error:
