@@ -36,8 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         return demo.run_screen(None, None)
     from v2h_console.runtime.config_keeper import ConfigKeeper
+    from v2h_console.runtime.lock import root_refusal
     from v2h_console.site.errors import ConfigError
 
+    # Before the configuration: what is good of it is written down.
+    refusal = root_refusal(root / "var/lib/v2h")
+    if refusal:
+        return refuse(refusal)
     try:
         ConfigKeeper(root).load()
     except ConfigError as error:

@@ -99,6 +99,7 @@ def _lock(
     from v2h_console.wiring import building
 
     if arguments.take_over:
+        building.may_own(root)
         return None
     return _lock_when_free(root, ended, notifier) if arguments.wait else building.lock(root)
 

@@ -7,6 +7,7 @@ and which falls free when its holder goes.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -73,7 +74,10 @@ class Desk:
         now_ns: Callable[[], int] = time.monotonic_ns,
         say: Say | None = None,
         attendance: Attendance | None = None,
+        own_uid: int | None = None,
     ) -> None:
+        """``own_uid``: the user that the owner runs as, where another one than this process's."""
+        self._own_uid = os.geteuid() if own_uid is None else own_uid
         self._snapshot, self._order, self._now_ns, self._say_on = snapshot, order, now_ns, say
         self._attendance = attendance
         self._lock = threading.Lock()
@@ -215,6 +219,9 @@ class Desk:
         if order.do in (STOP, HAND_OVER):
             if seat.role != INSTALLER:
                 return "only an installer ends the owner"
+            if order.do == HAND_OVER and seat.uid not in (0, self._own_uid):
+                # What is handed over is for the owner's user alone: nobody else could read it, and the house went dark.
+                return "only the owner's own user, or root, takes the house over"
             if not order.confirmed:
                 return "ending the owner needs to be confirmed"
             return "" if self.on_stop is not None else "this owner ends with its own screen"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+import pwd
 import time
 from pathlib import Path
 
@@ -77,6 +78,24 @@ def holder(root: Path) -> str:
         return _pid(looked)
     finally:
         os.close(looked)
+
+
+def root_refusal(state_folder: Path) -> str:
+    """Why root owns no house here, "" = it may. What root writes its service cannot read: after such an owner it found
+    an audit, a log and a last good configuration that it could not open."""
+    if os.geteuid() != 0 or not state_folder.exists() or state_folder.stat().st_uid == 0:
+        return ""
+    user = user_of(state_folder)
+    return f"{state_folder} is {user}'s, whose service could not read what root writes: `sudo -u {user} ...`"
+
+
+def user_of(folder: Path) -> str:
+    """Whose it is, as `sudo -u` takes it."""
+    uid = folder.stat().st_uid
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return f"#{uid}"
 
 
 def _folder(root: Path) -> Path:

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from v2h_console.runtime import audit
 from v2h_console.runtime.audit import AuditWriter
-from v2h_console.runtime.lock import HeirLock, Held, OwnerLock
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, root_refusal
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
 from v2h_console.session import place
@@ -27,8 +27,16 @@ LATCH_FILE = "mid_latch.json"
 Lock = TypeVar("Lock")
 
 
+def may_own(root: Path) -> None:
+    """Whether what this user writes is what the site's service goes on with. Raises StartFailed."""
+    refusal = root_refusal(root / STATE_FOLDER)
+    if refusal:
+        raise StartFailed(refusal)
+
+
 def lock(root: Path, heir: HeirLock | None = None) -> OwnerLock:
     """One owner below a root; ``heir``: of whoever takes over. Raises OwnerRuns, StartFailed."""
+    may_own(root)
     return _had(root, lambda: OwnerLock(root, heir))
 
 
@@ -50,6 +58,15 @@ def _had(root: Path, take: Callable[[], Lock]) -> Lock:
 
 def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     """An owner that runs, with its state folder. Raises StartFailed."""
+    prove_state_folder(root)
+    bus, link = open_fast(site)
+    owner = build(root, site, bus, link, trainer=twin.do if twin is not None else None)
+    owner.start()
+    return owner
+
+
+def prove_state_folder(root: Path) -> None:
+    """It is there and takes the latch. Raises StartFailed."""
     state_folder = root / STATE_FOLDER
     try:
         state_folder.mkdir(parents=True, exist_ok=True)
@@ -59,10 +76,6 @@ def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     read_only = os.statvfs(state_folder).f_flag & os.ST_RDONLY
     if not read_only and not os.access(state_folder, os.W_OK):
         raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
-    bus, link = open_fast(site)
-    owner = build(root, site, bus, link, trainer=twin.do if twin is not None else None)
-    owner.start()
-    return owner
 
 
 def build(

@@ -14,7 +14,7 @@ from v2h_console.runtime import garbage, hand_over
 from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.runtime.desk import HAND_OVER
 from v2h_console.runtime.hand_over import HandOver
-from v2h_console.runtime.lock import HeirLock, OwnerLock, holder
+from v2h_console.runtime.lock import HeirLock, OwnerLock, holder, user_of
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.precedence import real_time
 from v2h_console.session import place
@@ -48,9 +48,9 @@ _LOADED_LATER = (
 
 def take_over(root: Path) -> Running:
     """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
+    _owner_before(root)
     config = ConfigKeeper(root)
     loaded = config.load()
-    _owner_before(root)
     heir = building.heir_lock(root)
     try:
         # Again, now that nobody else can become it.
@@ -62,13 +62,19 @@ def take_over(root: Path) -> Running:
 
 
 def _owner_before(root: Path) -> str:
-    """The owner's process, whose lock this one will be able to take. Raises StartFailed."""
+    """The owner's process, whose lock and files this one will be able to take. Raises StartFailed."""
+    building.may_own(root)
     try:
-        return holder(root)
+        before = holder(root)
     except FileNotFoundError:
         raise StartFailed(f"nothing to take over: no owner runs below {root}") from None
     except OSError as error:
-        raise StartFailed(f"{error.filename}: {error.strerror}: this user may not own the house") from None
+        user = user_of(root / place.FOLDER)
+        raise StartFailed(
+            f"{error.filename}: {error.strerror}: `sudo -u {user} ...` takes the house over"
+        ) from None
+    building.prove_state_folder(root)
+    return before
 
 
 def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, OwnerLock]:
