@@ -67,3 +67,11 @@ def made(
     )
     owner.lane.take_up(state)
     return owner
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for another thread, at most 5 s."""
+    ends_at = time.monotonic() + 5.0
+    while not holds():
+        assert time.monotonic() < ends_at, "it never came"
+        time.sleep(0.002)

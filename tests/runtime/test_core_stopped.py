@@ -3,24 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
 
-from tests.runtime.owners import QuietBus, made
+from tests.runtime.owners import QuietBus, made, until
 from v2h_console.outlets import document
 from v2h_console.runtime.core_stopped import STUCK_NS
 from v2h_console.session.snapshot import Snapshot, Value
-
-
-def until(holds: Callable[[], bool]) -> None:
-    """Wait for another thread, at most 5 s."""
-    ends_at = time.monotonic() + 5.0
-    while not holds():
-        assert time.monotonic() < ends_at, "it never came"
-        time.sleep(0.002)
 
 
 def nothing_is_known(picture: Snapshot) -> None:

@@ -65,6 +65,9 @@ class Inbox:
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
     captures: deque[Captured] = field(default_factory=deque)
+    #: Around "the lane takes orders, so here is one", and around giving the core away: an order that was taken is
+    #: carried out by this core, or is in what the next one gets.
+    gate: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FastLane(threading.Thread):
@@ -164,14 +167,20 @@ class FastLane(threading.Thread):
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns
-            if self._yielding is not None and self._yielding.offer(state, self._last_words):
-                self.handed_over = True
+            if self._yielding is not None and self._given_away(self._yielding, state):
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
             self.lateness.tick(late_ns, done_ns - now_ns)
             quiet = tick_of(state) == QUIET_TICK_NS and wake_ns - now_ns > NS_PER_MS
             self.garbage.run_if_due(done_ns, quiet)
+
+    def _given_away(self, yielding: Yielding, state: State) -> bool:
+        """Whether another owner has the core's memory from here on; not while an order waits for the next step."""
+        with self._inbox.gate:
+            if not self._inbox.orders:
+                self.handed_over = yielding.offer(state, self._last_words)
+        return self.handed_over
 
     def _last_words(self) -> dict[str, int]:
         """One more command, so that the controller's patience begins with the end of this lane; the counters after it."""

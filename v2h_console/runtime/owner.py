@@ -256,19 +256,25 @@ class Owner:
         except ValueError:
             return Receipt(order.nonce, accepted=False, reason=f"no such order: {order.do[:40]}")
         refusal = self._refusal(kind, order)
-        if refusal:
-            return Receipt(order.nonce, accepted=False, reason=refusal)
         name = str(order.params.get("load", order.params.get("code", "")))
         # Checked above for this kind alone: on any other, "kw" may be anything.
         limited = kind is OrderKind.SET_DISCHARGE_LIMIT
-        value_w = float(order.params["kw"]) * 1000.0 if limited else 0.0
+        value_w = float(order.params["kw"]) * 1000.0 if limited and not refusal else 0.0
         expires_at_ns = self._clock_ns() + ORDER_LIFE_NS
-        self._inbox.orders.append(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
-        return Receipt(order.nonce, accepted=True)
+        refusal = refusal or self._put(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
+        return Receipt(order.nonce, accepted=not refusal, reason=refusal)
+
+    def _put(self, order: CoreOrder) -> str:
+        """Into the core's inbox, while there is a core that will look into it; why not, "" = done."""
+        with self._inbox.gate:
+            if self.lane.handed_over:
+                return "another owner has the house since a moment ago: give the order there"
+            if not self.lane.is_alive():
+                return "the control core has stopped; start the owner anew"
+            self._inbox.orders.append(order)
+        return ""
 
     def _refusal(self, kind: OrderKind, order: Order) -> str:
-        if not self.lane.is_alive():
-            return "the control core has stopped; restart the console"
         if kind in (OrderKind.CLOSE_MID, OrderKind.RESET_LOCKOUT) and not order.confirmed:
             return "this needs a typed confirmation"
         if kind is OrderKind.SET_DISCHARGE_LIMIT:
