@@ -81,6 +81,8 @@ class Desk:
         self._snapshot, self._order, self._now_ns, self._say_on = snapshot, order, now_ns, say
         self._attendance = attendance
         self._lock = threading.Lock()
+        #: One at a time is asked to let go.
+        self._giving = threading.Lock()
         self._holder: Seat | None = None
         self._screens: tuple[Seat, ...] = ()
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)
@@ -151,6 +153,21 @@ class Desk:
         receipt = self._decide(seat, order, given_ns)
         self._answered(seat, order, receipt)
         return receipt
+
+    def hand_over(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
+        """The same for an order to give the core away, which waits for a quiet step; the owner then ends."""
+        answer: Future[Receipt] = Future()
+
+        def give() -> None:
+            with self._giving:
+                receipt = self.order(seat, order, given_ns)
+            if receipt.accepted and self.on_stop is not None:
+                # At once: the house hangs on how soon this owner lets go, whoever still listens here.
+                self.on_stop()
+            answer.set_result(receipt)
+
+        threading.Thread(target=give, name="hand-over", daemon=True).start()
+        return answer
 
     def edit(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
         """Check age and role of an edit of the configuration, then have it carried out: that takes a disk's time."""

@@ -64,8 +64,8 @@ class SessionServer(threading.Thread):
         self._waves = waves
         #: Waveforms that were asked for: looked at each period, handed over when they are there.
         self._wanted: list[tuple[_Client, int, Future[Waves]]] = []
-        #: Edits of the configuration that the disk has not taken yet.
-        self._edits: list[tuple[_Client, Future[Receipt]]] = []
+        #: What takes longer than a look: edits that the disk has not taken yet, a core that is to be given away.
+        self._unanswered: list[tuple[_Client, Future[Receipt]]] = []
         self._clients: set[_Client] = set()
         self._ending = threading.Event()
         self._select = selectors.DefaultSelector()
@@ -94,11 +94,12 @@ class SessionServer(threading.Thread):
                 if mask & selectors.EVENT_WRITE and client in self._clients:
                     self._flush(client)
             self._hand_over_waves()
-            self._answer_edits()
+            self._answer()
             for client in tuple(self._clients):
                 if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
                     self._drop(client)
                 self._show(client)
+        self._answer()
         for client in tuple(self._clients):
             self._drop(client, "ended")
         self._select.close()
@@ -165,26 +166,28 @@ class SessionServer(threading.Thread):
             client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
-        elif message.order.do == SAVE_CONFIG:
-            self._edit(client, message)
+        elif message.order.do in (SAVE_CONFIG, HAND_OVER):
+            self._begin(client, message)
         else:
             receipt = self._desk.order(client.seat, message.order, message.given_ns)
             self._send(client, wire.Answer(receipt))
-            if message.order.do in (STOP, HAND_OVER) and receipt.accepted and self._desk.on_stop is not None:
+            if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
 
-    def _edit(self, client: _Client, message: wire.Ask) -> None:
-        if any(who is client for who, _ in self._edits):
+    def _begin(self, client: _Client, message: wire.Ask) -> None:
+        """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
+        if any(who is client for who, _ in self._unanswered):
             reason = "one change at a time"
             self._send(client, wire.Answer(Receipt(message.order.nonce, accepted=False, reason=reason)))
         elif client.seat is not None:
-            self._edits.append((client, self._desk.edit(client.seat, message.order, message.given_ns)))
+            begin = self._desk.edit if message.order.do == SAVE_CONFIG else self._desk.hand_over
+            self._unanswered.append((client, begin(client.seat, message.order, message.given_ns)))
 
-    def _answer_edits(self) -> None:
-        for entry in tuple(self._edits):
+    def _answer(self) -> None:
+        for entry in tuple(self._unanswered):
             client, answer = entry
             if answer.done():
-                self._edits.remove(entry)
+                self._unanswered.remove(entry)
                 if client in self._clients:
                     self._send(client, wire.Answer(answer.result()))
 
