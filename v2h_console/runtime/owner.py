@@ -13,7 +13,7 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from v2h_console.core.events import Event
+from v2h_console.core.events import Event, Severity
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
@@ -33,6 +33,8 @@ from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.capabilities import FastDevice, Quality, Reading, SlowDevice, StorageState, WaveCapture
 
+#: A picture that was made within this time of a change may not show it yet: a step, and the look at it.
+SHOWN_NS = 20_000_000
 #: What a screen can scroll back through; the recorder keeps the rest.
 EVENTS_KEPT = 200
 
@@ -99,6 +101,8 @@ class Owner:
             persist=self._latch.submit,
             recorded=self._recorded,
         )
+        #: The last time that the MID was told to stay open, and that something was locked out; never before this start.
+        self._held_ns = self._locked_ns = clock_ns()
         self._lock = threading.Lock()
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_count = 0
@@ -272,11 +276,15 @@ class Owner:
             if not self.lane.is_alive():
                 return "the control core has stopped; start the owner anew"
             self._inbox.orders.append(order)
+            if order.kind in (OrderKind.OPEN_MID, OrderKind.ISLAND):
+                self._held_ns = self._clock_ns()
         return ""
 
     def _refusal(self, kind: OrderKind, order: Order) -> str:
         if kind in (OrderKind.CLOSE_MID, OrderKind.RESET_LOCKOUT) and not order.confirmed:
             return "this needs a typed confirmation"
+        if order.seen_ns and order.seen_ns < self._changed_ns() + SHOWN_NS:
+            return "something has changed since you were asked: look again"
         if kind is OrderKind.SET_DISCHARGE_LIMIT:
             kw = order.params.get("kw")
             rated_kw = self._settings.inverter.rated_w / 1000.0
@@ -287,6 +295,12 @@ class Owner:
             if order.params.get("load") not in known:
                 return f"no such circuit; there are {', '.join(known)}"
         return ""
+
+    def _changed_ns(self) -> int:
+        """When what a confirmation releases came about: the youngest hold or lockout."""
+        alarms = self.lane.published.alarms
+        stood = (alarm.since_ns for alarm in alarms if alarm.severity is Severity.LOCKOUT)
+        return max(self._held_ns, self._locked_ns, *stood)
 
     def _train(self, order: Order) -> Receipt:
         if self._trainer is None:
@@ -301,6 +315,8 @@ class Owner:
 
     def _recorded(self, before: State, observation: Observation, now_ns: int, result: Step) -> None:
         """From the lane, after each step: only queues."""
+        if any(event.severity is Severity.LOCKOUT for event in result.events):
+            self._locked_ns = now_ns
         if self._ring is not None:
             self._ring.took(before, observation, now_ns, result)
         if self.audit is not None and result.events:
