@@ -12,6 +12,8 @@ from v2h_console.session import place
 
 #: Whoever starts looks at the heir's lock for an instant.
 HEIR_PATIENCE_S = 1.0
+#: An owner joins each of its writers for at most 2 s, and a disk may keep its process longer than that.
+RECORDS_PATIENCE_S = 60.0
 
 
 class Held(Exception):
@@ -24,16 +26,22 @@ class HeirLock:
 
     def __init__(self, root: Path, patience_s: float = HEIR_PATIENCE_S) -> None:
         path = _folder(root) / place.HEIR
-        self._held = _open(path)
-        gives_up_at = time.monotonic() + patience_s
-        while not _flock(self._held, fcntl.LOCK_EX):
-            if time.monotonic() >= gives_up_at:
-                os.close(self._held)
-                raise Held(f"{path}: another process takes the house over already")
-            time.sleep(0.01)
+        self._held = _waited_for(path, patience_s, "another process takes the house over already")
 
     def release(self) -> None:
         """It owns, or has given up."""
+        os.close(self._held)
+
+
+class RecordsLock:
+    """Of whoever writes what is kept: one writer a file. The owner before lets go of it after its house. Raises Held."""
+
+    def __init__(self, root: Path, patience_s: float = RECORDS_PATIENCE_S) -> None:
+        path = _folder(root) / place.RECORDS
+        self._held = _waited_for(path, patience_s, "the owner before still writes its records")
+
+    def release(self) -> None:
+        """The last line is written."""
         os.close(self._held)
 
 
@@ -67,8 +75,10 @@ class OwnerLock:
         return held
 
     def release(self) -> None:
-        """Let the next owner in."""
-        os.close(self._held)
+        """Let the next owner in; once and for all."""
+        held, self._held = self._held, -1
+        if held >= 0:
+            os.close(held)
 
 
 def holder(root: Path) -> str:
@@ -106,6 +116,17 @@ def _folder(root: Path) -> Path:
 
 def _open(path: Path) -> int:
     return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+
+
+def _waited_for(path: Path, patience_s: float, held: str) -> int:
+    handle = _open(path)
+    gives_up_at = time.monotonic() + patience_s
+    while not _flock(handle, fcntl.LOCK_EX):
+        if time.monotonic() >= gives_up_at:
+            os.close(handle)
+            raise Held(f"{path}: {held}")
+        time.sleep(0.01)
+    return handle
 
 
 def _flock(handle: int, kind: int) -> bool:

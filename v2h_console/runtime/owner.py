@@ -155,6 +155,11 @@ class Owner:
 
     def stop(self) -> None:
         """End orderly. The heartbeat stops, so the controller opens the MID by itself."""
+        self.let_go()
+        self.end_records()
+
+    def let_go(self) -> None:
+        """Of the house: nothing here commands, polls or keeps the latch any more."""
         self.lane.stop()
         self.lane.join(2.0)
         if self._slow.ident is not None:
@@ -162,10 +167,13 @@ class Owner:
             self._slow.join(2.0)
         self._latch.stop()
         self._latch.join(2.0)
+        self._bus.shutdown()
+
+    def end_records(self) -> None:
+        """What happened last is written, as far as the disk takes it."""
         if self.incidents is not None:
             self.incidents.stop()
             self.incidents.join(2.0)
-        self._bus.shutdown()
 
     def session(self) -> LocalSession:
         """A session for a screen in this process."""

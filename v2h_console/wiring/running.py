@@ -12,7 +12,7 @@ from v2h_console.runtime import audit, peers
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
-from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.lock import OwnerLock, RecordsLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
@@ -37,6 +37,7 @@ class Running:
     desk: Desk
     server: SessionServer
     lock: OwnerLock
+    records: RecordsLock
     log: LogWriter
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
@@ -76,15 +77,20 @@ class Running:
         self.server.stop()
         if self.outlets is not None:
             self.outlets.stop()
-        self.owner.stop()
-        self._end_audit()
+        self.owner.let_go()
         self.server.join(2.0)
+        if self.owner.lane.handed_over:
+            # The next owner has a lit house and nobody polls: it waits for no disk of this one's.
+            self.lock.release()
+        self.owner.end_records()
+        self._end_audit()
         self._end_attendance()
         self._end_log()
         if self.outlets is not None:
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
+        self.records.release()
         self.lock.release()
 
     def _end_attendance(self) -> None:
