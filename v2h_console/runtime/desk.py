@@ -143,7 +143,7 @@ class Desk:
                 self._screens = tuple(one for one in self._screens if one is not seat)
         if held:
             self._say("HELM_FREE", "info", f"The helm fell free: {seat.name} went.")
-            self._answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
+            self.answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
         if self._attendance is not None and seat.screen:
             self._snapshot()
             self._attendance.leave(seat, how)
@@ -151,7 +151,7 @@ class Desk:
     def order(self, seat: Seat, order: Order, given_ns: int | None = None) -> Receipt:
         """Check age, nonce, role and helm, then hand on to the owner. What a person did is told with the name."""
         receipt = self._decide(seat, order, given_ns)
-        self._answered(seat, order, receipt)
+        self.answered(seat, order, receipt)
         return receipt
 
     def hand_over(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
@@ -184,9 +184,10 @@ class Desk:
         if receipt.accepted:
             file = str(order.params.get("file", ""))
             self._say("CONFIGURATION_SAVED", "info", f"{seat.name} changed {file}, from the next start on.")
-        self._answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
+        self.answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
 
-    def _answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+    def answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+        """Whoever keeps account of orders hears of it."""
         if self.on_answer is not None:
             self.on_answer(seat, order, receipt)
 

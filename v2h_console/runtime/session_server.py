@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from v2h_console.runtime import peers
 from v2h_console.runtime.desk import HAND_OVER, STOP, WATCH, Desk, Seat
+from v2h_console.runtime.pace import Openings, Pace, too_many
 from v2h_console.session import place, wire
-from v2h_console.session.orders import SAVE_CONFIG, Receipt
+from v2h_console.session.orders import OPEN_MID, SAVE_CONFIG, Receipt
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
@@ -45,6 +48,7 @@ class _Client:
         self.last_words = False
         self.bye = ""
         self.came_at_s = time.monotonic()
+        self.pace, self.openings = Pace(self.came_at_s), Openings(self.came_at_s)
 
 
 class SessionServer(threading.Thread):
@@ -83,7 +87,8 @@ class SessionServer(threading.Thread):
         """Serve until stopped."""
         while not self._ending.is_set():
             self._mind_the_door()
-            for key, mask in self._select.select(_PERIOD_S if self._door_open else _KNOCK_S):
+            wakes_soon = not self._door_open or any(client.openings for client in self._clients)
+            for key, mask in self._select.select(_KNOCK_S if wakes_soon else _PERIOD_S):
                 if key.data is None:
                     self._knocks -= 1.0
                     self._accept()
@@ -95,6 +100,9 @@ class SessionServer(threading.Thread):
                     self._flush(client)
             self._hand_over_waves()
             self._answer()
+            for client in tuple(self._clients):
+                if client.seat is not None:
+                    self._open(client, client.seat)
             for client in tuple(self._clients):
                 if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
                     self._drop(client)
@@ -166,6 +174,13 @@ class SessionServer(threading.Thread):
             client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
+        elif message.order.do == OPEN_MID:
+            client.openings.came(message)
+            self._open(client, client.seat)
+        elif not client.pace.may(time.monotonic()):
+            receipt = too_many(message.order.nonce)
+            self._desk.answered(client.seat, message.order, receipt)
+            self._send(client, wire.Answer(receipt))
         elif message.order.do in (SAVE_CONFIG, HAND_OVER):
             self._begin(client, message)
         else:
@@ -173,6 +188,15 @@ class SessionServer(threading.Thread):
             self._send(client, wire.Answer(receipt))
             if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
+
+    def _open(self, client: _Client, seat: Seat) -> None:
+        """The first at once; what a stuck key or a script repeats goes on as one order a turn."""
+        due = client.openings.due(time.monotonic())
+        if not due:
+            return
+        receipt = self._desk.order(seat, due[-1].order, due[-1].given_ns)
+        for message in due:
+            self._send(client, wire.Answer(msgspec.structs.replace(receipt, nonce=message.order.nonce)))
 
     def _begin(self, client: _Client, message: wire.Ask) -> None:
         """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""

@@ -17,6 +17,9 @@ OPERATOR_ORDERS = (
     "operator.load_off",
 )
 
+#: Needs no helm and no role.
+OPEN_MID = "operator.open_mid"
+
 #: An edit of the configuration: ``file``, ``text``, and the SHA-256 of what was edited ("" where there was no file).
 SAVE_CONFIG = "config.save"
 
