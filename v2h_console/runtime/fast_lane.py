@@ -107,6 +107,8 @@ class FastLane(threading.Thread):
         self.garbage = GarbagePlan()
         self.send_failures = 0
         self.failure: BaseException | None = None
+        #: What the present step began from; after a failure, the step in which the core ended.
+        self.stepping: tuple[State, Observation, int] | None = None
         #: Another owner has the core's memory.
         self.handed_over = False
         self._capturing: Captured | None = None
@@ -155,6 +157,7 @@ class FastLane(threading.Thread):
                 tuple(_drain(self._inbox.receipts)),
             )
             before = state
+            self.stepping = before, observation, now_ns
             result = step(self._settings, before, observation, now_ns)
             state = result.state
             for command in result.commands:
@@ -164,6 +167,7 @@ class FastLane(threading.Thread):
             if self._recorded is not None:
                 # After the frames have gone: what is kept for later never delays what is due now.
                 self._recorded(before, observation, now_ns, result)
+            self.stepping = None
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns

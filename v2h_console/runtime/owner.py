@@ -171,6 +171,11 @@ class Owner:
 
     def end_records(self) -> None:
         """What happened last is written, as far as the disk takes it."""
+        if self._ring is not None and not self.lane.is_alive():
+            if self.lane.failure is not None:
+                self._ring.died(self.lane.stepping)
+            else:
+                self._ring.end()
         if self.incidents is not None:
             self.incidents.stop()
             self.incidents.join(2.0)

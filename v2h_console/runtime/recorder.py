@@ -96,6 +96,25 @@ class Ring:
         elif now_ns >= min(self._open.until_ns, self._open.began_ns + LONGEST_NS):
             self._close(self._open)
 
+    def end(self) -> None:
+        """The lane has ended: an incident that is under way is written as far as it went."""
+        if self._open is not None:
+            self._close(self._open)
+
+    def died(self, stepping: tuple[State, Observation, int] | None) -> None:
+        """The lane ended by a defect: what led there is written. ``stepping``: the memory, the observation and the time
+        of the step in which it did; that step stands last, without what it would have commanded."""
+        if stepping is not None:
+            before, observation, now_ns = stepping
+            with suppress(ValueError, TypeError, OverflowError):
+                record = incident_file.packed(Entry(now_ns, observation, (), ()))
+                if not self._checkpoints:
+                    self._checkpoints.append((self._next, before))
+                self._entries.append((now_ns, record))
+                self._next += 1
+        if self._checkpoints:
+            self._close(_Open(0, "core_stopped", 0, 0))
+
     def _begin_anew(self) -> None:
         self.unwritable += 1
         self._entries.clear()
