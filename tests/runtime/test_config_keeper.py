@@ -289,6 +289,17 @@ def test_of_each_file_so_many_are_kept(house: House) -> None:
     assert (house.kept / kept[-1]).read_text().endswith(f"# {KEPT + 3}\n")
 
 
+def test_on_a_clock_that_went_back_what_was_just_kept_is_not_the_oldest(house: House) -> None:
+    for nth in range(KEPT):
+        keeper = ConfigKeeper(house.root, wall_s=lambda nth=nth: 1_784_037_773.0 + nth)  # type: ignore[misc]
+        keeper.save("limits.conf", f"{LIMITS}# {nth}\n", house.hash("limits"))
+    keeper = ConfigKeeper(house.root, wall_s=lambda: 12.0)
+    said = keeper.save("limits.conf", f"{LIMITS}# of 1970\n", house.hash("limits"))
+    kept = Path(said.split("the one before is ")[1].split(". It is")[0])
+    assert kept.read_text().endswith(f"# {KEPT - 1}\n")
+    assert len([path for path in house.kept.iterdir() if path.name.startswith("limits.conf.")]) == KEPT
+
+
 # ------------------------------------------------------------ a disk that fails in an edit
 
 

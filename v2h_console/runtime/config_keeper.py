@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -59,6 +60,8 @@ class ConfigKeeper:
         self._root, self._disk, self._wall_s = root, disk, wall_s
         self._folder = root / FOLDER
         self._editing = threading.Lock()
+        #: What this process kept, in its order: whatever the clock says, nothing on the disk is younger.
+        self._own: deque[str] = deque(maxlen=KEPT * len(FILES))
         #: What the owner started on, and which file was edited since to say something else, and when (local time).
         self._started: Texts = {}
         self._edited: dict[str, str] = {}
@@ -213,8 +216,11 @@ class ConfigKeeper:
         self._disk.make_folder(self._folder)
         kept = self._folder / f"{name}.{self._now():%Y%m%dT%H%M%S.%fZ}"
         whole_file.write(kept, before, disk=self._disk, mode=0o640)
+        self._own.append(kept.name)
         with suppress(OSError):
-            for old in sorted(n for n in self._disk.names(self._folder) if n.startswith(f"{name}."))[:-KEPT]:
+            found = {n for n in self._disk.names(self._folder) if n.startswith(f"{name}.")}
+            own = [one for one in self._own if one in found]
+            for old in [*sorted(found.difference(own)), *own][:-KEPT]:
                 self._disk.remove(self._folder / old)
         return kept
 

@@ -174,6 +174,8 @@ class IncidentWriter(threading.Thread):
         self._failed = failed
         self._ending = threading.Event()
         self._queue: queue.Queue[tuple[str, State, tuple[bytes, ...]] | None] = queue.Queue(WAITING)
+        #: What this process wrote, in its order: whatever the clock says, nothing on the disk is younger.
+        self._own: deque[str] = deque(maxlen=KEPT)
         self.written = 0
         self.dropped = 0
         self.failure = ""
@@ -214,6 +216,7 @@ class IncidentWriter(threading.Thread):
         except OSError as error:
             self._say(error.strerror or str(error))
             return False
+        self._own.append(path.name)
         self.written += 1
         self._say("")
         with suppress(OSError):
@@ -230,6 +233,7 @@ class IncidentWriter(threading.Thread):
         return self._folder / f"{at}Z-{title[:40]}{incident_file.SUFFIX}"
 
     def _prune(self) -> None:
-        kept = sorted(n for n in self._disk.names(self._folder) if n.endswith(incident_file.SUFFIX))
-        for name in kept[:-KEPT]:
+        found = {n for n in self._disk.names(self._folder) if n.endswith(incident_file.SUFFIX)}
+        own = [name for name in self._own if name in found]
+        for name in [*sorted(found.difference(own)), *own][:-KEPT]:
             self._disk.remove(self._folder / name)
