@@ -12,6 +12,7 @@ from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.course import JudgedSite
 from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.relays import Relays
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
 
@@ -52,7 +53,12 @@ def on_the_grid() -> tuple[Settings, State]:
 
 
 def made(
-    folder: Path, bus: QuietBus, clock_ns: Callable[[], int] = time.monotonic_ns, *, incidents: bool = False
+    folder: Path,
+    bus: QuietBus,
+    clock_ns: Callable[[], int] = time.monotonic_ns,
+    *,
+    incidents: bool = False,
+    relays: Relays | None = None,
 ) -> Owner:
     """It has taken that house up, and does not run yet."""
     settings, state = on_the_grid()
@@ -63,6 +69,7 @@ def made(
         lambda emit: [],
         folder / "mid_latch.json",
         incidents=folder / "incidents" if incidents else None,
+        relays=relays,
         clock_ns=clock_ns,
     )
     owner.lane.take_up(state)

@@ -24,6 +24,8 @@ from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, find_latch
 from v2h_console.runtime.recorder import IncidentWriter, Ring
+from v2h_console.runtime.relays import Relays
+from v2h_console.runtime.relays import refusal as relay_refusal
 from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.runtime.what_if_lines import WhatIfLines
 from v2h_console.session.local import LocalSession
@@ -58,10 +60,12 @@ class Owner:
         helm: str = "",
         twin: bool = False,
         latch_aside: Path | None = None,
+        relays: Relays | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._settings = settings
         self._clock_ns = clock_ns
+        self._relays = relays
         self._bus = bus
         self._trainer = trainer
         #: The devices are simulated: every picture and record says so.
@@ -307,6 +311,8 @@ class Owner:
             known = [circuit.id for circuit in self._settings.loads.circuits]
             if order.params.get("load") not in known:
                 return f"no such circuit; there are {', '.join(known)}"
+            circuit = known.index(str(order.params["load"]))
+            return relay_refusal(self._relays, circuit, self.lane.published, self._clock_ns())
         return ""
 
     def _changed_ns(self) -> int:

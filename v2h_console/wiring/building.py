@@ -12,10 +12,11 @@ from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, root_refusal
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
+from v2h_console.runtime.relays import Relays
 from v2h_console.session import place
 from v2h_console.site.reader import Site
 from v2h_console.twin.launch import TwinProcess
-from v2h_console.wiring.devices import open_fast, slow_devices
+from v2h_console.wiring.devices import open_fast, relay_count, slow_devices
 from v2h_console.wiring.running import OwnerRuns, StartFailed
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -94,6 +95,7 @@ def build(
     """An owner that does not run yet, and from here on goes before what has no deadline."""
     before_others()
     circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
+    centre = site.comm.load_centre
     return Owner(
         site.settings,
         bus,
@@ -104,5 +106,6 @@ def build(
         incidents=root / INCIDENTS_FOLDER,
         audit=AuditWriter(root / audit.FOLDER),
         twin=site.comm.twin,
+        relays=None if centre is None else Relays(centre.name, relay_count(circuit_ids)),
         latch_aside=root / place.FOLDER / LATCH_FILE,
     )

@@ -26,6 +26,11 @@ def open_fast(site: Site) -> tuple[Bus, LogicControllerLink]:
     return bus, LogicControllerLink(controller.name, address)
 
 
+def relay_count(circuit_ids: Sequence[str]) -> int:
+    """How many of the circuits the load centre's board switches, from the first on."""
+    return min(8, len(circuit_ids))
+
+
 def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading], None]) -> list[SlowDevice]:
     """The polled devices, on shared connections; called on the slow lane's loop."""
     from v2h_drivers.modbus.connection import Connection, serial_connection, tcp_connection
@@ -50,7 +55,7 @@ def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading
     if centre is not None:
         meters = {circuit_ids.index(name): unit for name, unit in centre.meters.items()}
         line = connections[centre.tty, centre.baud] = serial_connection(centre.tty, centre.baud)
-        relays = min(8, len(circuit_ids))
+        relays = relay_count(circuit_ids)
         devices.append(LoadCentre(centre.name, line, centre.relays_unit, meters, relays, emit))
     if site.schedule is not None:
         from v2h_console.runtime.wall_clock import WallClockSource, kernel_synchronised
