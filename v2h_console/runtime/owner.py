@@ -73,7 +73,7 @@ class Owner:
         self._helm = helm
         self._what_if = WhatIfLines()
         self._inbox = Inbox()
-        found, unwritten = find_latch(latch_path, latch_aside)
+        found, self._unwritten = find_latch(latch_path, latch_aside)
         self._inbox.receipts.append(found)
         self._latch = LatchWriter(
             latch_path,
@@ -81,8 +81,6 @@ class Owner:
             aside=latch_aside,
             failed=lambda failure: self.report_storage(LATCH, failure),
         )
-        if unwritten is not None:
-            self._latch.submit(unwritten)
         self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
         self.incidents = (
             None
@@ -123,11 +121,15 @@ class Owner:
 
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
+        if self._unwritten is not None:
+            self._latch.submit(self._unwritten)
         self.start_core()
         self.start_polling()
 
     def take_up(self, state: State) -> None:
         """Go on from another owner's core. The lane first: every millisecond until then is one without a command."""
+        # What stood on the disk before is older than what this core has written: it says nothing, and is written nowhere.
+        self._inbox.receipts.clear()
         # What its storage refused is that process's; this one says anew what is refused here.
         self.lane.take_up(replace(state, senses=replace(state.senses, storage=())))
         self.start_core()
