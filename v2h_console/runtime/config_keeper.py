@@ -147,18 +147,42 @@ class ConfigKeeper:
                 content = text.encode("utf-8")
             except UnicodeEncodeError:
                 raise EditRefused(f"{path}: not UTF-8 text") from None
+            unsure = ""
             try:
                 kept = self._keep_before(name, before)
+            except OSError as error:
+                raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+            try:
                 # Who could read it before still can: the service's umask takes that from everybody else.
                 whole_file.write(
                     path, content, disk=self._disk, mode=self._mode(path), whatever_the_umask=True
                 )
             except OSError as error:
-                raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+                why = error.strerror or str(error)
+                if not self._stands(path, content):
+                    raise EditRefused(f"{path}: cannot be written: {why}") from None
+                # The name has changed hands already: saying that nothing changed would be untrue.
+                unsure = (
+                    f". The disk did not confirm it ({why}): a power failure may bring the one before back"
+                )
             self._note_edit(name, text)
         stands = f"; the one before is {kept}" if kept else ""
         still = f". Still to be corrected: {left}" if left else ""
-        return f"{path} is saved{stands}. It is in effect from the owner's next start{still}"
+        return f"{path} is saved{stands}. It is in effect from the owner's next start{unsure}{still}"
+
+    def look_again(self) -> None:
+        """What was edited since ``load`` counts from the next start: an edit that the owner before took while this one
+        took over is in the file and nowhere else."""
+        with self._editing, suppress(ConfigError):
+            for name, text in reader.read_texts(self._root).items():
+                if text is not None and text != self._started.get(name):
+                    self._note_edit(name, text)
+
+    def _stands(self, path: Path, content: bytes) -> bool:
+        try:
+            return self._disk.read(path) == content
+        except OSError:
+            return False
 
     def _note_edit(self, name: str, text: str) -> None:
         """An edit that goes back to what the owner runs on leaves nothing for the next start."""

@@ -58,7 +58,10 @@ def take_over(root: Path) -> Running:
     finally:
         heir.release()
     owner.start_polling()
-    return serve(root, config, loaded, owner, lock)
+    running = serve(root, config, loaded, owner, lock)
+    if not loaded.complaint:
+        config.look_again()
+    return running
 
 
 def _owner_before(root: Path) -> str:
