@@ -106,12 +106,14 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
         try:
             ends_at = time.monotonic() + for_s
             while (left_s := ends_at - time.monotonic()) > 0:
-                if asked.wait(min(0.25, left_s)):
+                if asked.wait(min(0.25, left_s)) or running.defect:
                     break
                 session.watch()
             snapshot = session.watch()
         finally:
             running.stop()
+    if running.defect:
+        print(f"v2h-console: {running.defect}", file=sys.stderr)
     result = summary(snapshot)
     if as_json:
         json.dump(result, sys.stdout, indent=2)
@@ -120,7 +122,8 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
         print(f"{snapshot.mode}, MID {snapshot.mid.position}: {snapshot.sentence}")
         for device in snapshot.devices:
             print(f"  {device.name:<14} {device.protocol:<12} {device.state:<10} {device.reason}")
-    return 0 if snapshot.devices and all(device.state == "ok" for device in snapshot.devices) else 1
+    well = snapshot.devices and all(device.state == "ok" for device in snapshot.devices)
+    return 0 if well and not running.defect else 1
 
 
 def summary(snapshot: Snapshot) -> dict[str, object]:

@@ -65,6 +65,9 @@ class Inbox:
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
     captures: Captures = field(default_factory=Captures)
+    #: Around "the lane takes orders, so here is one", and around giving the core away: an order that was taken is
+    #: carried out by this core, or is in what the next one gets.
+    gate: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FastLane(threading.Thread):
@@ -104,6 +107,8 @@ class FastLane(threading.Thread):
         self.garbage = GarbagePlan()
         self.send_failures = 0
         self.failure: BaseException | None = None
+        #: What the present step began from; after a failure, the step in which the core ended.
+        self.stepping: tuple[State, Observation, int] | None = None
         #: Another owner has the core's memory.
         self.handed_over = False
 
@@ -151,6 +156,7 @@ class FastLane(threading.Thread):
                 tuple(_drain(self._inbox.receipts)),
             )
             before = state
+            self.stepping = before, observation, now_ns
             result = step(self._settings, before, observation, now_ns)
             state = result.state
             for command in result.commands:
@@ -160,17 +166,24 @@ class FastLane(threading.Thread):
             if self._recorded is not None:
                 # After the frames have gone: what is kept for later never delays what is due now.
                 self._recorded(before, observation, now_ns, result)
+            self.stepping = None
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns
-            if self._yielding is not None and self._yielding.offer(state, self._last_words):
-                self.handed_over = True
+            if self._yielding is not None and self._given_away(self._yielding, state):
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
             self.lateness.tick(late_ns, done_ns - now_ns)
             quiet = tick_of(state) == QUIET_TICK_NS and wake_ns - now_ns > NS_PER_MS
             self.garbage.run_if_due(done_ns, quiet)
+
+    def _given_away(self, yielding: Yielding, state: State) -> bool:
+        """Whether another owner has the core's memory from here on; not while an order waits for the next step."""
+        with self._inbox.gate:
+            if not self._inbox.orders:
+                self.handed_over = yielding.offer(state, self._last_words)
+        return self.handed_over
 
     def _last_words(self) -> dict[str, int]:
         """One more command, so that the controller's patience begins with the end of this lane; the counters after it."""
