@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -39,6 +40,7 @@ class Gateway:
         self.listen: OSError | None = None
         self.rt_priority = 99
         self.python = (3, 12)
+        self.uid = os.geteuid()
         self.site()
         self.write("proc/cpuinfo", CPUINFO)
         self.write("proc/meminfo", "MemTotal:        2000000 kB\n")
@@ -73,6 +75,7 @@ class Gateway:
             free_bytes=lambda _path: self.free,
             rt_priority=self.rt_priority,
             python=self.python,
+            uid=self.uid,
         )
         return {finding.id: finding for finding in check(machine)}
 
@@ -182,6 +185,9 @@ def test_a_broker_that_takes_anybody_fails_and_one_that_is_silent_too(gateway: G
         ('password_file = "/etc/energy/none"', 10, "none: No such file or directory; allowed is"),
         ('password_file = "/etc/energy/comm_stack.conf"', 10, "several lines; allowed is"),
         ('password_file = "/etc/energy/empty"', 10, "empty; allowed is"),
+        ('password_file = "/etc/energy/nul"', 10, "holds a NUL"),
+        ('password_file = "/etc/energy/secret"', 10, "given without username, so no password would be sent"),
+        ('password_file = "/etc/energy/a\\u0000b"', 10, "no file has a NUL in its name"),
     ],
 )
 def test_a_file_that_mqtt_names_and_cannot_be_used_is_named_with_its_line(
@@ -189,6 +195,8 @@ def test_a_file_that_mqtt_names_and_cannot_be_used_is_named_with_its_line(
 ) -> None:
     gateway.site(more=f'[mqtt]\nhost = "127.0.0.1"\n{more}')
     (gateway.root / "etc/energy/empty").touch()
+    (gateway.root / "etc/energy/secret").write_text("secret\n")
+    (gateway.root / "etc/energy/nul").write_text("sec\0ret\n")
     found = gateway.found()
     assert found["config"].verdict is Verdict.PASS
     one = found["mqtt.files"]

@@ -15,7 +15,6 @@ from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import (
     CarSession,
     CarStage,
-    ControllerHeartbeat,
     ControlRequest,
     FanRequest,
     ForeignCommand,
@@ -342,17 +341,6 @@ def test_a_frame_said_again_is_old_and_three_times_is_a_stuck_sender() -> None:
     assert answers[1:3] == [None, None]
     assert answers[3] is not None
     assert answers[3].quality is Quality.BAD
-
-
-def test_a_heartbeat_whose_clock_stands_still_behind_a_live_counter() -> None:
-    link = LogicControllerLink("C", "t")
-    last: Reading | None = None
-    for nth in range(6):
-        frame = lc_frames.frame(lc_frames.HB_LC, lc_frames.heartbeat(77, 5, 1, 500), nth)
-        last = link.receive(lc_frames.HB_LC, frame, nth * 20 * MS)
-    assert isinstance(last, ControllerHeartbeat)
-    assert last.quality is Quality.BAD
-    assert link.health(101 * MS).state is LinkState.LOST
 
 
 def test_the_link_comes_and_goes_and_comes_back() -> None:

@@ -99,3 +99,10 @@ def test_what_is_no_classic_data_frame_is_no_frame(bus: LoopbackMulticastBus, me
     say(pack_message(message))
     assert bus.recv(2.0) is None
     assert bus.bad_datagrams == before + 1
+
+
+def test_a_socket_that_is_broken_is_looked_at_once_a_turn() -> None:
+    broken = LoopbackMulticastBus(DEFAULT_GROUP, PORT + 3)
+    broken._socket.close()
+    assert broken.recv(0.001) is None
+    assert (broken.failures, broken.bad_datagrams) == (1, 0)

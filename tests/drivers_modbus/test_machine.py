@@ -14,6 +14,7 @@ from v2h_drivers.modbus.machine import (
     READ_HOLDING,
     READ_INPUT,
     RTU_DRAIN_NS,
+    RTU_SILENCE_NS,
     WRITE_COIL,
     WRITE_REGISTERS,
     ClientMachine,
@@ -206,3 +207,75 @@ def test_one_request_at_a_time() -> None:
     machine.data_received(tcp(number, 1, registers(READ_HOLDING, 1, 2)), 2)
     assert isinstance(outcome(machine, first), Reply)
     assert machine.bytes_to_send(3)
+
+
+def test_a_serial_request_leaves_the_silence_between_frames() -> None:
+    machine, first, _ = asked(Framing.RTU, READ_TWO)
+    machine.data_received(rtu(1, registers(READ_HOLDING, 1, 2)), 20 * MS)
+    assert isinstance(outcome(machine, first), Reply)
+    machine.submit(READ_TWO)
+    assert machine.bytes_to_send(20 * MS) == b""
+    assert machine.wake_at_ns() == 20 * MS + RTU_SILENCE_NS
+    assert machine.bytes_to_send(20 * MS + RTU_SILENCE_NS - 1) == b""
+    assert machine.bytes_to_send(20 * MS + RTU_SILENCE_NS)
+
+
+def test_what_is_heard_between_two_requests_begins_the_silence_anew() -> None:
+    machine = ClientMachine(Framing.RTU)
+    machine.data_received(b"\x00", 5 * MS)
+    machine.submit(READ_TWO)
+    assert machine.bytes_to_send(6 * MS) == b""
+    assert machine.bytes_to_send(5 * MS + RTU_SILENCE_NS)
+
+
+def test_a_network_has_no_silence_to_keep() -> None:
+    machine, first, number = asked(Framing.TCP, READ_TWO)
+    machine.data_received(tcp(number, 1, registers(READ_HOLDING, 1, 2)), MS)
+    assert isinstance(outcome(machine, first), Reply)
+    machine.submit(READ_TWO)
+    assert machine.bytes_to_send(MS)
+
+
+def test_a_line_that_babbles_fails_what_waits_in_the_time_of_an_answer_and_nothing_of_it_is_sent_later() -> (
+    None
+):
+    machine, first, _ = asked(Framing.RTU, READ_TWO)
+    machine.tick(1 * S)
+    assert failed(machine, first).kind is FailureKind.TIMEOUT
+    order = machine.submit(Request(1, WRITE_COIL, 3, 1, (1,)))
+    now = 1 * S
+    while not machine.outcomes and now < 5 * S:
+        now += 60 * MS
+        machine.data_received(b"\x55", now)
+        machine.tick(now)
+        assert machine.bytes_to_send(now) == b""
+    failure = failed(machine, order)
+    assert (failure.kind, failure.reason) == (FailureKind.TIMEOUT, "the line is not quiet")
+    assert now <= 2 * S + 120 * MS
+    assert machine.bytes_to_send(now + 10 * S) == b"", "an order that failed is gone"
+    assert machine.wake_at_ns() is None
+
+
+def test_an_order_in_the_babble_is_woken_for_when_its_time_is_up() -> None:
+    machine, first, _ = asked(Framing.RTU, READ_TWO)
+    machine.tick(1 * S)
+    assert failed(machine, first)
+    machine.submit(READ_TWO)
+    assert machine.bytes_to_send(1 * S) == b""
+    machine.data_received(b"\x55", 2 * S - MS)
+    assert machine.wake_at_ns() == 2 * S
+
+
+def test_after_another_unit_s_late_reply_the_line_is_drained_so_that_ours_answers_nothing_else() -> None:
+    machine, first, _ = asked(Framing.RTU, READ_TWO)
+    machine.data_received(rtu(9, registers(READ_HOLDING, 7, 7)), 10 * MS)
+    assert "unit 9 answered" in failed(machine, first).reason
+    second = machine.submit(READ_TWO)
+    assert machine.bytes_to_send(20 * MS) == b""
+    machine.data_received(rtu(1, registers(READ_HOLDING, 1, 2)), 50 * MS)
+    assert not machine.outcomes
+    assert machine.bytes_to_send(50 * MS + RTU_DRAIN_NS)
+    machine.data_received(rtu(1, registers(READ_HOLDING, 3, 4)), 200 * MS)
+    result = outcome(machine, second)
+    assert isinstance(result, Reply)
+    assert result.values == (3, 4)

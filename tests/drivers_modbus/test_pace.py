@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from v2h_console.proving.virtual_loop import VirtualLoop
-from v2h_drivers.modbus.pace import LEAST_S, RETRY_S, Pace
+from v2h_drivers.modbus.pace import LAST_RETRY_S, LEAST_S, RETRY_S, Pace
 
 S = 1_000_000_000
 
@@ -17,7 +17,14 @@ class Line:
         self._loop = VirtualLoop(5 * S)  # type: ignore[abstract]  # only what machines use
         self.pace = Pace(period_s, lambda: self._loop.now_ns)
 
-    def rested(self, *, poll_s: float = 0.0, hurry_at_s: float | None = None, answered: bool = True) -> float:
+    def rested(
+        self,
+        *,
+        poll_s: float = 0.0,
+        hurry_at_s: float | None = None,
+        answered: bool = True,
+        lost: bool = False,
+    ) -> float:
         """How long it rests after a poll of ``poll_s``; ``hurry_at_s`` after its beginning somebody asks."""
         ended_s: list[float] = []
         self.pace.begin()
@@ -25,7 +32,7 @@ class Line:
         began_s = self._loop.time()
 
         async def story() -> None:
-            await self.pace.rest(answered=answered)
+            await self.pace.rest(answered=answered, lost=lost)
             ended_s.append(self._loop.time() - began_s)
 
         self._loop.create_task(story())
@@ -43,6 +50,23 @@ def test_nobody_asks_and_the_period_is_kept() -> None:
 
 def test_one_that_did_not_answer_is_asked_again_after_half_a_second() -> None:
     assert Line(10.0).rested(answered=False) == RETRY_S
+
+
+def test_a_time_out_does_not_use_up_the_pause_after_it() -> None:
+    assert Line(10.0).rested(poll_s=1.0, answered=False) == RETRY_S
+
+
+def test_one_that_is_lost_is_asked_more_and_more_seldom_until_it_answers() -> None:
+    line = Line(1.0)
+    pauses = [line.rested(answered=False, lost=True) for _ in range(6)]
+    assert pauses == [0.5, 1.0, 2.0, 4.0, LAST_RETRY_S, LAST_RETRY_S]
+    line.rested()
+    assert line.rested(answered=False) == RETRY_S
+
+
+def test_one_that_does_not_answer_is_asked_no_sooner_for_what_is_asked_for() -> None:
+    line = Line(1.0)
+    assert line.rested(answered=False, hurry_at_s=0.1) == RETRY_S
 
 
 def test_what_is_asked_for_in_the_rest_ends_it_at_once() -> None:

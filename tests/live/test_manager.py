@@ -72,6 +72,35 @@ def test_it_says_ready_feeds_the_watchdog_logs_and_ends_orderly(root: Path, line
         process.wait()
 
 
+def test_ctrl_c_is_an_orderly_end(root: Path) -> None:
+    process = started(root)
+    others: list[subprocess.Popen[str]] = []
+    try:
+        until(lambda: (root / "dev/shm/energy_state").exists(), "energy_state")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(10) == 130
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+        assert "ended orderly" in (root / "var/log/v2h/init.log").read_text()
+        assert json.loads((root / "var/lib/v2h/attendance.json").read_text())["ended"]
+        assert not (root / "run/v2h/session.sock").exists()
+        assert not (root / "dev/shm/energy_state").exists()
+        others.append(started(root, "--wait"))
+        owns = root / "dev/shm/energy_state"
+        until(owns.exists, "the next owner")
+        others.append(idle := started(root, "--wait"))
+        assert idle.stderr is not None
+        assert "waits: " in idle.stderr.readline()
+        idle.send_signal(signal.SIGINT)
+        assert idle.wait(10) == 130
+        others[0].terminate()
+        assert others[0].wait(10) == 0
+    finally:
+        for one in (process, *others):
+            one.kill()
+            one.wait()
+
+
 def test_stop_ends_it_and_a_second_one_is_refused(root: Path) -> None:
     process = started(root)
     try:

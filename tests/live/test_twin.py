@@ -138,7 +138,8 @@ def test_a_command_that_makes_no_sense_is_answered_and_changes_nothing(
     assert twin.alive()
 
 
-def test_without_anybody_at_its_stdin_it_lives_until_a_signal() -> None:
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 0), (signal.SIGINT, 130)])
+def test_without_anybody_at_its_stdin_it_lives_until_a_signal(number: int, status: int) -> None:
     with subprocess.Popen(
         [*MAIN, "twin"], stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True
     ) as alone:
@@ -146,8 +147,8 @@ def test_without_anybody_at_its_stdin_it_lives_until_a_signal() -> None:
         assert json.loads(alone.stdout.readline())["twin"] is True
         with pytest.raises(subprocess.TimeoutExpired):
             alone.wait(1.0)
-        alone.terminate()
-        assert alone.wait(10) == 0
+        alone.send_signal(number)
+        assert alone.wait(10) == status
 
 
 def test_it_ends_with_its_stdin(twin: TwinProcess) -> None:

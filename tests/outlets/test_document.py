@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
-from v2h_console.outlets import document, metrics
+from v2h_console.outlets import document, home_assistant, metrics
 from v2h_console.session.snapshot import TariffView
 
 
@@ -56,6 +56,7 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
         assert [read[side][key] for key in ("l1_v", "l2_v", "l1l2_v", "frequency_hz")] == [None] * 4
     assert read["car"]["soc_pct"] is None
     assert read["house_dark"] is None
+    assert (read["inverter"]["set_w"], read["inverter"]["rated_w"]) == (None, None)
     assert document.document(ISLANDED)["house"]["l2_a"] is None
 
 
@@ -74,7 +75,9 @@ def test_metrics_leave_out_what_is_unknown() -> None:
     assert 'v2h_frequency_hertz{side="grid"}' not in text
     assert 'v2h_mode{mode="islanded"} 1.0' in text
     assert 'v2h_alarm{code="SOC_LOW",severity="warning"} 1.0' in text
-    assert "v2h_car_soc_percent" not in metrics.exposition(UNKNOWN).decode()
+    unknown = metrics.exposition(UNKNOWN).decode()
+    assert "v2h_car_soc_percent" not in unknown
+    assert "v2h_inverter_limit_watts" not in unknown
 
 
 def test_prometheus_own_parser_reads_the_metrics() -> None:
@@ -84,3 +87,15 @@ def test_prometheus_own_parser_reads_the_metrics() -> None:
         family.name for family in text_string_to_metric_families(metrics.exposition(ISLANDED).decode())
     }
     assert {"v2h_mode", "v2h_transfers", "v2h_voltage_volts", "v2h_alarm"} <= families
+
+
+def test_sites_whose_names_no_topic_can_write_are_told_apart() -> None:
+    names = ("東京", "大阪", "Дом", "Élm Street", "Ölm Street", "site", "elm street")
+    nodes = [home_assistant.node_id(name) for name in names]
+    assert len(set(nodes)) == len(names)
+    assert all(node.isascii() and node.replace("_", "").isalnum() for node in nodes)
+    assert home_assistant.node_id("Demo House") == "demo_house", "what is plain stays as it was"
+    assert home_assistant.node_id("E\u0301lm") == home_assistant.node_id("\u00c9lm"), (
+        "one name, typed in two ways"
+    )
+    assert home_assistant.node_id("東京") == "site_130016"

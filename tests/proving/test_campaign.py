@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -188,3 +189,14 @@ def test_a_house_that_may_not_be_formed_owes_no_quick_opening() -> None:
     assert answer.in_time
     (answer,) = run_plan(planned, step_function=locked)[0].answers
     assert not answer.judged
+
+
+def _on_ctrl_c(_: int) -> bool:
+    return signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_ctrl_c_is_the_campaign_s_own_not_its_workers() -> None:
+    before = signal.getsignal(signal.SIGINT)
+    with campaign._Workers(2) as workers:
+        assert all(workers.over(_on_ctrl_c, range(8)))
+    assert signal.getsignal(signal.SIGINT) is before

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -111,3 +112,11 @@ def test_the_command_keeps_and_goes_on(tmp_path: Path, capsys: pytest.CaptureFix
 def test_a_folder_is_no_file(tmp_path: Path) -> None:
     with pytest.raises(KeepFailed, match="Is a directory"):
         CampaignFile(tmp_path, FAULTS)
+
+
+def test_a_pipe_and_a_device_keep_no_campaign(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    for path in (pipe, Path("/dev/zero")):
+        with pytest.raises(KeepFailed, match=rf"^{path}: is no plain file$"):
+            CampaignFile(path, FAULTS)

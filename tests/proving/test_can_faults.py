@@ -32,6 +32,15 @@ def test_a_controller_that_stands_still_is_not_believed(how: str) -> None:
     assert opened_ms <= 100.0
 
 
+def test_frames_that_were_recorded_and_are_said_again_are_not_believed() -> None:
+    course = _course({"fault": "can.frames_lost", "how": "replay"})
+    assert not course.violations
+    opened_ms = _opened_ms(course)
+    assert opened_ms is not None
+    # What was said first again came fresh the first time: five frames of each id, 10 ms of the street's voltage.
+    assert opened_ms <= 10.0 + 85.0
+
+
 @pytest.mark.parametrize("frame", ONE_ID)
 def test_frames_of_one_id_that_stop_break_nothing(frame: str) -> None:
     course = _course({"fault": "can.frames_lost", "how": "one_id", "frame": frame})

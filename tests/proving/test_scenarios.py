@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import pytest
 
 from v2h_console.proving import scenario_files
 from v2h_console.proving.course import JudgedSite
+from v2h_console.twin import scenario
+from v2h_console.twin.vocabulary import ScenarioError
 
 #: Of each: the mode at its end, and a code without which it would be another story.
 STORIES = {
@@ -76,3 +81,27 @@ def test_the_scenario_breaks_no_invariant_tells_its_story_and_ends_as_it_must(na
     assert course.site.state.islanding.mode.value == mode
     codes = {event.code for event in course.run.events}
     assert code in codes if code else codes == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"duration_s = {'9' * 5000}",
+        f"duration_s = {'9' * 500}",
+        f"duration_s = {'[' * 3000}",
+        f"duration_s = 1\n[[at]]\ns = 0\ndo = 'load.on'\nload = 0x{'f' * 5000}",
+    ],
+    ids=lambda text: text[:20],
+)
+def test_a_file_that_no_parser_finishes_is_said_in_a_line(text: str) -> None:
+    with pytest.raises(ScenarioError, match=r"^night\.toml: a number of hundreds of digits"):
+        scenario.parse(f'name = "night"\n{text}', "night.toml")
+
+
+def test_a_pipe_and_a_device_are_no_scenario(tmp_path: Path) -> None:
+    pipe, device = tmp_path / "pipe.toml", tmp_path / "device.toml"
+    os.mkfifo(pipe)
+    device.symlink_to("/dev/zero")
+    for path in (pipe, device):
+        with pytest.raises(ScenarioError, match=rf"^{path}: is no plain file$"):
+            scenario_files.find(str(path))

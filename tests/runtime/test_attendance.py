@@ -15,6 +15,7 @@ from v2h_console.runtime.attendance_file import LedgerWriter, read_ledger, write
 from v2h_console.runtime.desk import Seat
 from v2h_console.session.absence import Absence
 from v2h_console.session.snapshot import EventView
+from v2h_console.tui.panes.away import away_for
 
 NS = 1_000_000_000
 
@@ -170,6 +171,22 @@ def test_a_screen_is_deserted_a_minute_after_its_last_key() -> None:
     days.passes(60)
     days.book.leave(tech, "lost")
     assert not days.book.deserted(tech)
+
+
+def test_a_clock_that_is_behind_after_a_power_failure_hides_nothing_that_was_missed() -> None:
+    days = Days(at_s=1_800_000_000.0)
+    tech = seat("tech")
+    days.book.arrive(tech)
+    days.book.leave(tech, "lost")
+    days.passes(3600)
+    days.happens("MID_NOT_PROVEN_OPEN", "lockout")
+    after = Days(days.book.ledger(), at_s=1_799_990_000.0)
+    after.happens("OWNER_STARTED")
+    back = after.book.arrive(seat("tech", 2))
+    assert missed(back) == ["MID_NOT_PROVEN_OPEN", "OWNER_STARTED"]
+    assert back is not None
+    assert back.away_s < 0.0
+    assert away_for(back.away_s) == "for how long is not known"
 
 
 def test_marks_and_numbers_outlive_the_owner() -> None:

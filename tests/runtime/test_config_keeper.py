@@ -80,6 +80,9 @@ def house(tmp_path: Path) -> House:
         ("comm_stack", "", "comm_stack.conf"),
         ("comm_stack", COMM + "[grid]\nutility = 'nobody'\n", "comm_stack.conf, line 6"),
         ("schedule", "zone = 'Nowhere/At_All'", "schedule.conf, line 1"),
+        ("limits", f"floor_soc_pct = {'9' * 5000}", "limits.conf: a number of thousands of digits"),
+        ("limits", f"floor_soc_pct = {'[' * 3000}", "brackets nested without end"),
+        ("limits", '"x - at `$.foo`" = 3', "limits.conf: "),
     ],
 )
 def test_a_file_that_is_broken_at_the_start_costs_the_change_not_the_house(
@@ -129,6 +132,30 @@ def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
     (house.energy / "comm_stack.conf").unlink()
     with pytest.raises(ConfigError, match="missing"):
         house.keeper.load()
+
+
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> None:
+    (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
+    loaded = house.keeper.load()
+    assert f"{name}.conf: missing, though the last good configuration has one" in loaded.complaint
+    assert "leave an empty file" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    assert house.keeper.load() == loaded, "the next start says so too"
+    house.write(name, "")
+    loaded = house.keeper.load()
+    assert loaded.complaint == "", "an empty file is a person's word"
+    (house.energy / f"{name}.conf").unlink()
+    assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+
+
+def test_a_schedule_that_is_taken_away_ends_the_peak_shaving(house: House) -> None:
+    house.write("schedule", "zone = 'America/New_York'")
+    assert house.keeper.load().site.schedule is not None
+    (house.energy / "schedule.conf").unlink()
+    loaded = house.keeper.load()
+    assert (loaded.complaint, loaded.site.schedule) == ("", None)
 
 
 @settings(max_examples=60, deadline=None)
@@ -289,6 +316,31 @@ def test_of_each_file_so_many_are_kept(house: House) -> None:
     assert (house.kept / kept[-1]).read_text().endswith(f"# {KEPT + 3}\n")
 
 
+def test_on_a_clock_that_went_back_what_was_just_kept_is_not_the_oldest(house: House) -> None:
+    for nth in range(KEPT):
+        keeper = ConfigKeeper(house.root, wall_s=lambda nth=nth: 1_784_037_773.0 + nth)  # type: ignore[misc]
+        keeper.save("limits.conf", f"{LIMITS}# {nth}\n", house.hash("limits"))
+    keeper = ConfigKeeper(house.root, wall_s=lambda: 12.0)
+    said = keeper.save("limits.conf", f"{LIMITS}# of 1970\n", house.hash("limits"))
+    kept = Path(said.split("the one before is ")[1].split(". It is")[0])
+    assert kept.read_text().endswith(f"# {KEPT - 1}\n")
+    assert len([path for path in house.kept.iterdir() if path.name.startswith("limits.conf.")]) == KEPT
+
+
+def test_an_edit_that_the_owner_before_took_during_a_take_over_counts_from_the_next_start(
+    house: House,
+) -> None:
+    edited: list[str] = []
+    house.keeper.load()
+    house.keeper.on_edited = edited.append
+    house.keeper.look_again()
+    assert edited == []
+    (house.energy / "limits.conf").write_text(LIMITS + "# anna's\n")
+    house.keeper.look_again()
+    assert len(edited) == 1
+    assert "limits.conf was edited at" in edited[0]
+
+
 # ------------------------------------------------------------ a disk that fails in an edit
 
 
@@ -310,18 +362,26 @@ def test_an_edit_on_a_disk_that_fails_anywhere_is_refused_and_nothing_is_torn(
 ) -> None:
     path = house.energy / "limits.conf"
     refusals: list[str] = []
+    unsure: list[str] = []
     calls = edit_calls(house.root)
     assert calls > 15
     for number in range(calls):
         disk = FakeDisk({path: LIMITS.encode()})
         fails_once(disk, number, error)
+        keeper, edited = on(disk, house.root), list[str]()
+        keeper.on_edited = edited.append
+        expected = LIMITS
         try:
-            on(disk, house.root).save("limits.conf", LIMITS + "# new\n", digest(LIMITS.encode()))
+            said = keeper.save("limits.conf", LIMITS + "# new\n", digest(LIMITS.encode()))
         except EditRefused as refused:
             refusals.append(str(refused))
-        found = bytes(disk.files[path].data).decode()
-        assert found in (LIMITS, LIMITS + "# new\n")
+        else:
+            expected = LIMITS + "# new\n"
+            unsure += [said] if "did not confirm" in said else []
+        assert bytes(disk.files[path].data).decode() == expected, "what is said is so"
+        assert bool(edited) is (expected != LIMITS)
     assert len(refusals) > 10
+    assert unsure, "the folder's own sync comes after the name has changed hands"
     assert all(errno.errorcode[error] in one for one in refusals)
 
 

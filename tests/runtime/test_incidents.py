@@ -201,6 +201,19 @@ def test_the_writer_leaves_whole_files_and_the_oldest_go(tmp_path: Path, outage:
     assert incident_file.read(tmp_path / kept[-1]).entries == short.entries
 
 
+def test_on_a_clock_that_went_back_what_was_just_written_is_not_the_oldest(tmp_path: Path) -> None:
+    for nth in range(KEPT):
+        (tmp_path / f"20260101T000000.{nth:03d}Z-old.v2hincident").touch()
+    writer = IncidentWriter(tmp_path, Settings())
+    first, second = (writer._path(title, 12.0 - nth) for nth, title in enumerate(("mid_welded", "grid_lost")))
+    assert writer.write(first, b"data")
+    assert writer.write(second, b"data")
+    assert first.exists()
+    assert second.exists()
+    assert len(list(tmp_path.iterdir())) == KEPT
+    assert not (tmp_path / "20260101T000000.001Z-old.v2hincident").exists()
+
+
 def test_a_disk_that_fails_is_said_and_costs_the_incident_only(tmp_path: Path, outage: Incident) -> None:
     in_the_way = tmp_path / "incidents"
     in_the_way.write_text("a file where a folder must be")

@@ -75,6 +75,27 @@ def test_a_dead_target_is_said_and_compared_with_nothing() -> None:
     assert rows["frequency", "L1"].verdict is Verdict.PASS
 
 
+@pytest.mark.parametrize(
+    ("hertz", "volts", "why"),
+    [
+        (80.0, 120.0, "there is no 60 Hz fundamental in it"),
+        (44.0, 120.0, "the fundamental is at 44.0 Hz"),
+        (0.0, 90.0, "there is no 60 Hz fundamental in it"),
+        (80.0, 6.1, "there is no 60 Hz fundamental in it"),
+    ],
+)
+def test_a_live_bus_that_cannot_be_judged_is_no_dead_one(hertz: float, volts: float, why: str) -> None:
+    rows = judged(side(), side(hertz, volts=volts, h5=0.0))
+    row = rows["difference", "L1"]
+    assert row.verdict is Verdict.FAIL
+    assert row.note == f"the target cannot be judged: {why}"
+
+
+def test_a_sensor_that_gives_no_numbers_is_no_dead_bus() -> None:
+    lost = [("L1", np.full(WINDOW, np.nan)), ("L2", np.full(WINDOW, np.nan))]
+    assert judged(side(), lost)["difference", "L2"].verdict is Verdict.FAIL
+
+
 def test_a_dead_source_names_its_leg() -> None:
     with pytest.raises(NotAVoltage, match="L2"):
         quality([side()[0], ("L2", np.zeros(WINDOW))], RATE_HZ, LIMITS)

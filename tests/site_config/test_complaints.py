@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import re
 import tomllib
 from pathlib import Path
 
@@ -35,7 +37,7 @@ CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunnin
         (
             CommStack,
             '[controller]\n[[inverter]]\nhost = "a"\n[[inverter]]\nunit = 2\n',
-            "line 4: inverter[1].host is missing: allowed is a text in quotes, 1 to 40 characters, no control characters",
+            "line 4: inverter[1].host is missing: allowed is a host's name or its address",
         ),
         (
             CommStack,
@@ -94,11 +96,70 @@ def test_a_name_that_would_move_the_cursor_is_refused() -> None:
     assert str(raised.value).isprintable()
 
 
+HIDDEN = ("\\n", "\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff")
+
+
+@pytest.mark.parametrize("sign", HIDDEN)
+@pytest.mark.parametrize(
+    ("kind", "text", "key"),
+    [
+        (CommStack, 'site = "a{}"\n' + BASE, "site"),
+        (CommStack, BASE + 'name = "{}a"\n', "inverter.name"),
+        (CommStack, BASE + '[grid]\nsource = "a{}"\n', "grid.source"),
+        (CommStack, BASE + '[mqtt]\nhost = "h"\nusername = "a{}"\n', "mqtt.username"),
+        (CommStack, BASE + '[mqtt]\nhost = "h"\ntopic_prefix = "a{}"\n', "mqtt.topic_prefix"),
+        (LoadsFile, CIRCUIT.format(id="a{}", legs='"L1"', va=1), "circuit[0].id"),
+    ],
+)
+def test_what_cannot_be_seen_is_no_part_of_a_name(
+    kind: type[msgspec.Struct], text: str, key: str, sign: str
+) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", text.replace("{}", sign), kind)
+    assert re.search(rf"line \d+: {re.escape(key)} is .*: allowed is a text", str(raised.value))
+    assert str(raised.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"])
+def test_a_name_in_any_letters_is_one(name: str) -> None:
+    assert reader.parse("site.conf", f'site = "{name}"\n{BASE}', CommStack).site == name
+
+
+@pytest.mark.parametrize("key", ['"a\\u001b[31m"', '"a\\n"', "Well", '""'])
+def test_a_meter_s_circuit_is_named_as_circuits_are(key: str) -> None:
+    text = BASE + f'[load_centre]\ntty = "a"\n[load_centre.meters]\nwell = 2\n{key} = 3\n'
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", text, CommStack)
+    said = str(raised.value)
+    assert said.startswith("site.conf, line 7: load_centre.meters names ")
+    assert "allowed is a text of 1 to 24 small letters, digits and _, a letter first" in said
+    assert said.isprintable()
+
+
 def test_a_text_that_begins_with_its_encoding_s_mark_is_read(tmp_path: Path) -> None:
     path = reader.config_path(tmp_path, "comm_stack.conf")
     path.parent.mkdir(parents=True)
     path.write_bytes(b"\xef\xbb\xbf" + BASE.encode())
     assert reader.read_site(tmp_path).comm.controller.channel == "can0"
+
+
+@pytest.mark.parametrize("name", reader.FILES)
+def test_what_is_no_plain_file_is_waited_for_by_nobody(tmp_path: Path, name: str) -> None:
+    for each in {"comm_stack.conf", name}:
+        path = reader.config_path(tmp_path, each)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(BASE)
+    path.unlink()
+    path = reader.config_path(tmp_path, name)
+    for said, put in (
+        ("is no plain file", lambda: os.mkfifo(path)),
+        ("is no plain file", lambda: path.symlink_to("/dev/zero")),
+        ("262145 bytes long, at most 262144", lambda: path.write_bytes(b"#" * (reader.MAX_BYTES + 1))),
+    ):
+        path.unlink(missing_ok=True)
+        put()
+        with pytest.raises(ConfigError, match=rf"{name}: cannot be read: {said}"):
+            reader.read_texts(tmp_path)
 
 
 def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
@@ -107,6 +168,36 @@ def test_nothing_of_a_value_reaches_the_terminal_raw() -> None:
     said = str(raised.value)
     assert said.isprintable()
     assert len(said) < 200
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"rated_power_kw = {'9' * 5000}",
+        f"rated_power_kw = 0x{'f' * 5000}",
+        f"rated_power_kw = {'[' * 3000}",
+        f"rated_power_kw = {'{a = ' * 3000}1{'}' * 3000}",
+        f'"a[{"9" * 5000}]" = 1',
+        '"x - at `$.foo" = 1',
+        '"x - at `$.foo`" = 1',
+        '"x - at $.rated_power_kw" = 1',
+        '"\\u001b[2J`" = 1',
+    ],
+    ids=lambda text: text[:24],
+)
+def test_whatever_a_file_holds_it_is_one_line_to_the_person(text: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("limits.conf", text, LimitsFile)
+    said = str(raised.value)
+    assert said.startswith("limits.conf")
+    assert said.isprintable()
+    assert len(said) < 400
+
+
+def test_a_key_with_the_parser_s_own_words_in_it_is_named_all_the_same() -> None:
+    with pytest.raises(ConfigError) as raised:
+        reader.parse("site.conf", BASE + '"q - at `$.foo" = 1\n', CommStack)
+    assert "line 3: unknown key 'q - at `$.foo' in [inverter]: allowed are host" in str(raised.value)
 
 
 @pytest.mark.parametrize(

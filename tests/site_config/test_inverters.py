@@ -51,3 +51,38 @@ def test_what_is_wrong_is_one_line_with_what_is_allowed(tmp_path: Path, text: st
         site(tmp_path, text)
     assert words in str(raised.value)
     assert "\n" not in str(raised.value)
+
+
+def test_a_roof_whose_name_is_left_out_is_no_inverter_of_the_house(tmp_path: Path) -> None:
+    read = site(tmp_path, ONE + '[solar]\nhost = "10.0.0.3"\n')
+    assert read.comm.solar is not None
+    assert read.comm.solar.name == "Solar"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (
+            ONE + '[solar]\nhost = "10.0.0.3"\nname = "Inverter"\n',
+            "line 7: name 'Inverter' stands twice (inverter.name, line 3)",
+        ),
+        (ONE + 'name = "Controller"\n', "line 5: name 'Controller' stands twice (controller.name, line 1)"),
+        (
+            '[[inverter]]\nhost = "a"\nname = "East-1"\n[[inverter]]\nhost = "b"\nname = "East 1"\n',
+            "line 8: inverter[1].name 'East 1' and inverter[0].name 'East-1' are one in alarms, EAST_1 (inverter[0].name, line 5)",
+        ),
+        (
+            ONE + '[load_centre]\ntty = "t"\nname = "INVERTER"\n',
+            "load_centre.name 'INVERTER' and inverter.name 'Inverter' are one in alarms, INVERTER",
+        ),
+        (
+            ONE + 'name = "東京"\n[solar]\nhost = "b"\nname = "大阪"\n',
+            "solar.name '大阪' and inverter.name '東京' are one in alarms, __",
+        ),
+    ],
+)
+def test_no_two_devices_are_one_in_the_alarms(tmp_path: Path, text: str, words: str) -> None:
+    with pytest.raises(ConfigError) as raised:
+        site(tmp_path, text)
+    assert words in str(raised.value)
+    assert str(raised.value).endswith("each device needs a name of its own")

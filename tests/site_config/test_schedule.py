@@ -55,6 +55,7 @@ def test_two_windows_and_the_reserve(tmp_path: Path) -> None:
     ("before", "after", "line", "said"),
     [
         ('"16:30"', '"16.30"', 4, "begins: '16.30' is no time of day: allowed are 00:00 to 23:59"),
+        ('"16:30"', '"1٧:00"', 4, "begins: '1٧:00' is no time of day: allowed are 00:00 to 23:59"),
         ('"16:30"', '"24:00"', 4, "begins: '24:00' is no time of day: allowed are 00:00 to 23:59"),
         ('"06:00"', '"25:00"', 9, "ends: '25:00' is no time of day: allowed are 00:00 to 24:00"),
         ('"06:00"', '"22:00"', 9, "begins and ends at 22:00: allowed are two times"),

@@ -92,6 +92,9 @@ class FakeDisk(Disk):
         self._call("size")
         return len(self._open[descriptor].data)
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        return self.files.get(path) is self._open[descriptor]
+
     def write(self, descriptor: int, data: bytes) -> int:
         # A disk that fills up takes what fits: the first half of a write that fails is there.
         taken = max(1, len(data) // 2)

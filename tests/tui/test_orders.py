@@ -14,7 +14,7 @@ from v2h_console.tui.app import ConsoleApp
 from v2h_console.tui.keymap import KEYS
 
 from .conftest import Clock, shown, whole
-from .houses import ISLANDED, FakeSession
+from .houses import FAULT, ISLANDED, FakeSession
 
 
 def asked(session: FakeSession) -> list[tuple[str, dict[str, float | str | bool], bool]]:
@@ -114,6 +114,7 @@ async def test_closing_needs_the_word_typed(app: ConsoleApp, session: FakeSessio
         await pilot.press("ctrl+u", "C", "L", "O", "S", "E", "enter")
         await pilot.pause()
         assert asked(session) == [("operator.close_mid", {}, True)]
+        assert session.orders[0].seen_ns == 1, "a canned house has no time"
         assert "HOUSE" in whole(app)
 
 
@@ -252,3 +253,20 @@ def test_every_action_has_a_key_or_is_in_the_palette() -> None:
 def test_the_keys_that_stop_a_process_or_a_terminal_stay_free() -> None:
     bound = {key for keys, _ in KEYS.values() for key in keys.split(",")}
     assert not bound & {"ctrl+z", "ctrl+s", "ctrl+b", "ctrl+a"}
+
+
+async def test_a_confirmation_tells_of_the_picture_on_which_it_was_asked(
+    session: FakeSession, app: ConsoleApp
+) -> None:
+    session.put(msgspec.structs.replace(FAULT, at_ns=5_000_000_000))
+    async with app.run_test(size=(80, 24)) as pilot:
+        app._poll()
+        await pilot.press("R", *"RESE")
+        second = AlarmView("SECOND_MASTER", "lockout", "Somebody else commands the controller.", 0.0)
+        session.put(msgspec.structs.replace(FAULT, at_ns=9_000_000_000, alarms=(second, *FAULT.alarms)))
+        app._poll()
+        await pilot.press("T", "enter")
+        await app.workers.wait_for_complete()
+        assert [(order.do, order.seen_ns) for order in session.orders] == [
+            ("operator.reset_lockout", 5_000_000_000)
+        ]

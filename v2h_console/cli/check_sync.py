@@ -21,6 +21,7 @@ from v2h_console.cli.main import OneLineParser, guarded
 
 if TYPE_CHECKING:
     from v2h_console.session.waves import Waves
+    from v2h_console.signals.comtrade_file import Recording
     from v2h_console.signals.sync_check import Row, Side
 
 INTERNAL, MAIN_BUS = "internal", "main_bus"
@@ -44,6 +45,7 @@ def run(arguments: argparse.Namespace) -> int:
     """Check and print."""
     from v2h_console.signals.spectrum import NotAVoltage
     from v2h_console.signals.sync_check import SyncLimits, Verdict, difference, quality
+    from v2h_console.tui.inert import clean
 
     source: str = arguments.source
     recorded = source.lower().endswith(".cfg")
@@ -52,20 +54,23 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target != MAIN_BUS:
         raise Refusal(f"--target takes main_bus, not {arguments.target[:60]!r}")
     target: Side = []
-    left_out: list[str] = []
+    alone = ""
     if recorded:
-        rate_hz, own, left_out = _recording(Path(source))
+        recording, alone = _recording(Path(source))
+        rate_hz, own = recording.rate_hz, list(recording.channels[:LEGS])
+        taken_s, whole_s = recording.taken_s, recording.whole_s
     else:
         waves = _waves(arguments.root)
         rate_hz = waves.rate_hz
         own = _side(waves.house_l1_v, waves.house_l2_v)
         target = _side(waves.grid_l1_v, waves.grid_l2_v)
+        taken_s = whole_s = len(waves.house_l1_v) / rate_hz
     limits = SyncLimits()
     try:
         rows, spectra = quality(own, rate_hz, limits)
     except NotAVoltage as error:
-        raise Refusal(f"{source}: {error}") from None
-    rows += difference(spectra, target, rate_hz, limits) if target else [_alone(left_out)]
+        raise Refusal(clean(f"{source}: {error}")) from None
+    rows += difference(spectra, target, rate_hz, limits) if target else [_alone(alone)]
     failed = [row for row in rows if row.verdict is Verdict.FAIL]
     if arguments.json:
         document = {
@@ -74,6 +79,8 @@ def run(arguments: argparse.Namespace) -> int:
             "verdict": "FAIL" if failed else "PASS",
             "frequency_hz": round(spectra[0].frequency_hz, 4),
             "thd_pct": [round(one.thd_pct, 3) for one in spectra],
+            "judged_ms": round(1000.0 * taken_s, 1),
+            "recorded_ms": round(1000.0 * whole_s, 1),
             "rows": [_row(row) for row in rows],
         }
         json.dump(document, sys.stdout, indent=2)
@@ -83,26 +90,28 @@ def run(arguments: argparse.Namespace) -> int:
     return 1 if failed else 0
 
 
-def _alone(left_out: Sequence[str]) -> Row:
+def _alone(note: str) -> Row:
     """A recording is one side: there is nothing that it could be compared with."""
     from v2h_console.signals.sync_check import Row, Verdict
 
-    note = "a recording's first two voltages are judged alone"
-    if left_out:
-        note += f"; left out: {', '.join(left_out)}"
     return Row("difference", "", None, 0.0, "", Verdict.NOT_COMPARED, note)
 
 
-def _recording(path: Path) -> tuple[float, Side, list[str]]:
-    """Rate, the first two voltages, and the names of the others. Raises Refusal."""
+def _recording(path: Path) -> tuple[Recording, str]:
+    """The recording, and what of it is judged. Raises Refusal."""
     from v2h_console.signals.comtrade_file import RecordingError, read
+    from v2h_console.tui.inert import clean
 
     try:
         recording = read(path)
     except RecordingError as error:
-        raise Refusal(str(error)) from None
+        raise Refusal(clean(str(error))) from None
+    of = "" if recording.taken_s == recording.whole_s else f" of {1000 * recording.whole_s:.0f}"
+    note = (
+        f"judged alone: a recording's first two voltages, their first {1000 * recording.taken_s:.0f}{of} ms"
+    )
     left_out = [name for name, _ in recording.channels[LEGS:]]
-    return recording.rate_hz, list(recording.channels[:LEGS]), left_out
+    return recording, f"{note}; left out: {', '.join(left_out)}" if left_out else note
 
 
 def _waves(root: Path) -> Waves:
@@ -152,13 +161,15 @@ def _row(row: Row) -> dict[str, Any]:
 
 
 def _say(rows: Sequence[Row]) -> None:
+    from v2h_console.tui.inert import clean
+
     print(f"{'':<12} {'leg':<8} {'measured':>10} {'limit':>10} {'':<4} verdict")
     for row in rows:
         measured = "--" if row.measured is None else f"{row.measured:.3f}"
         around = "" if row.nominal is None else f"{row.nominal:g}±"
         limit = f"{around}{row.limit:g}" if row.unit else ""
         print(
-            f"{row.what:<12} {row.leg[:8]:<8} {measured:>10} {limit:>10} {row.unit:<4} {row.verdict.value} {row.note}"
+            f"{row.what:<12} {clean(row.leg, 8):<8} {measured:>10} {limit:>10} {row.unit:<4} {row.verdict.value} {clean(row.note)}"
         )
 
 

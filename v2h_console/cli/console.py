@@ -36,8 +36,13 @@ def run(arguments: argparse.Namespace) -> int:
 
         return demo.run_screen(None, None)
     from v2h_console.runtime.config_keeper import ConfigKeeper
+    from v2h_console.runtime.lock import root_refusal
     from v2h_console.site.errors import ConfigError
 
+    # Before the configuration: what is good of it is written down.
+    refusal = root_refusal(root / "var/lib/v2h")
+    if refusal:
+        return refuse(refusal)
     try:
         ConfigKeeper(root).load()
     except ConfigError as error:
@@ -96,8 +101,22 @@ def show(
     from v2h_console.tui.app import ConsoleApp
     from v2h_console.tui.driver import LineDriver, let_go_of_terminal
 
-    app = ConsoleApp(None, start_session, driver_class=LineDriver)
     line_lost, end_asked = threading.Event(), threading.Event()
+
+    def begin() -> Session:
+        session = start_session()
+        for owned in running:
+            threading.Thread(target=mourn, args=(owned,), name="core's end", daemon=True).start()
+        return session
+
+    def mourn(owned: Running) -> None:
+        """A core that died takes the owner with it: whoever waits for the lock can light the house again."""
+        owned.owner.lane.join()
+        if owned.defect:
+            end_asked.set()
+            app.end(1)
+
+    app = ConsoleApp(None, begin, driver_class=LineDriver)
 
     def lost() -> None:
         line_lost.set()
@@ -131,6 +150,9 @@ def show(
             owned.stop()
     if app.failure:
         return refuse(app.failure)
+    for defect in (owned.defect for owned in running if owned.defect):
+        print(f"v2h-console: {defect}", file=sys.stderr)
+        return 1
     return app.return_code or 0
 
 

@@ -106,12 +106,14 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
         try:
             ends_at = time.monotonic() + for_s
             while (left_s := ends_at - time.monotonic()) > 0:
-                if asked.wait(min(0.25, left_s)):
+                if asked.wait(min(0.25, left_s)) or running.defect:
                     break
                 session.watch()
             snapshot = session.watch()
         finally:
             running.stop()
+    if running.defect:
+        print(f"v2h-console: {running.defect}", file=sys.stderr)
     result = summary(snapshot)
     if as_json:
         json.dump(result, sys.stdout, indent=2)
@@ -120,7 +122,8 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
         print(f"{snapshot.mode}, MID {snapshot.mid.position}: {snapshot.sentence}")
         for device in snapshot.devices:
             print(f"  {device.name:<14} {device.protocol:<12} {device.state:<10} {device.reason}")
-    return 0 if snapshot.devices and all(device.state == "ok" for device in snapshot.devices) else 1
+    well = snapshot.devices and all(device.state == "ok" for device in snapshot.devices)
+    return 0 if well and not running.defect else 1
 
 
 def summary(snapshot: Snapshot) -> dict[str, object]:
@@ -135,7 +138,9 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "l2_v": snapshot.grid.sides.l2_v.value,
                 "l1l2_v": snapshot.grid.sides.l1l2_v.value,
                 "frequency_hz": snapshot.grid.sides.frequency_hz.value,
-                "in_window": snapshot.grid.condition == "in_window",
+                "in_window": None
+                if snapshot.grid.condition == "unknown"
+                else snapshot.grid.condition == "in_window",
             },
             "house": {
                 "l1_v": snapshot.house.l1_v.value,
@@ -147,8 +152,8 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "mode": snapshot.inverter.mode,
                 "power_w": snapshot.inverter.power_w.value,
                 "temperature_c": snapshot.inverter.heatsink_c.value,
-                "set_w": snapshot.inverter.set_w,
-                "rated_w": snapshot.inverter.rated_w,
+                "set_w": snapshot.inverter.set_w if snapshot.inverter.rated_w else None,
+                "rated_w": snapshot.inverter.rated_w or None,
             },
             "car": {
                 "soc_pct": snapshot.car.soc_pct.value,

@@ -33,6 +33,11 @@ CONFIRM_S = 5.0
 TOLERANCE_W = 60.0
 #: What binds until the new limit does: an older order, and an inverter that has not taken the new one yet.
 OWN_LIMITS = ("operator", "inverter")
+#: Digits are ASCII's: a person's eye takes others for something else.
+_POWER = re.compile(r"\s*([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*([kK]?[wW])\s*", re.ASCII)
+_THOUSANDS = re.compile(r"[0-9]+,[0-9]{3}")
+#: A picture older than this is not of now: the owner publishes several a second.
+STALE_S = 1.0
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -69,7 +74,7 @@ def run(arguments: argparse.Namespace) -> int:
     finally:
         session.close()
     holds = wanted_w is None or in_force(snapshot, wanted_w)
-    backup = _backup_refusal(snapshot)
+    backup = backup_refusal(snapshot, time.monotonic_ns())
     document = _document(snapshot, backup)
     if arguments.json:
         json.dump(document, sys.stdout, indent=2)
@@ -88,13 +93,18 @@ def run(arguments: argparse.Namespace) -> int:
 
 def watts(text: str) -> float:
     """ "7.6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
-    match = re.fullmatch(r"\s*(\d+(?:[.,]\d+)?)\s*(kw|w)\s*", text.lower())
+    match = _POWER.fullmatch(text)
     if match is None:
         raise Refusal(
-            f"--set-max-discharge takes a power with its unit, such as 7.6kW or 7600W, not {text[:40]!r}"
+            f"--set-max-discharge takes a power with its unit, such as 7.6kW or 7600W, not {text[:40]!a}"
+        )
+    if _THOUSANDS.fullmatch(match.group(1)):
+        # 7,600W is 7600 W to one person and 7.6 W to another.
+        raise Refusal(
+            f"--set-max-discharge: {text[:40]!r} could be thousands or a fraction: write it without a comma"
         )
     number = float(match.group(1).replace(",", "."))
-    return number * (1000.0 if match.group(2) == "kw" else 1.0)
+    return number * (1000.0 if match.group(2).lower() == "kw" else 1.0)
 
 
 def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
@@ -120,13 +130,20 @@ def _set_limit(session: RemoteSession, wanted_w: float) -> Snapshot:
     """Take the helm where it is free, order the limit, wait until it is in force. Raises Refusal."""
     from v2h_console.session.orders import Order
 
-    helm = session.ask(Order(secrets.token_hex(8), "helm.take")).result(ANSWER_S)
+    try:
+        helm = session.ask(Order(secrets.token_hex(8), "helm.take")).result(ANSWER_S)
+    except TimeoutError:
+        raise Refusal("the owner does not answer; the limit was not asked for") from None
     if not helm.accepted:
         raise Refusal(f"refused: {helm.reason}")
     order = Order(
         secrets.token_hex(8), "operator.set_discharge_limit", {"kw": wanted_w / 1000.0}, by="inverter_tool"
     )
-    receipt = session.ask(order).result(ANSWER_S)
+    try:
+        receipt = session.ask(order).result(ANSWER_S)
+    except TimeoutError:
+        said = "the owner does not answer: whether the limit was set is not known; look with --show"
+        raise Refusal(said) from None
     if not receipt.accepted:
         raise Refusal(f"refused: {receipt.reason}")
     ends_s = time.monotonic() + CONFIRM_S
@@ -138,8 +155,11 @@ def _set_limit(session: RemoteSession, wanted_w: float) -> Snapshot:
     return session.watch()
 
 
-def _backup_refusal(snapshot: Snapshot) -> str:
-    """Why the house could not be formed now, as far as the picture tells; "" = it could, or is."""
+def backup_refusal(snapshot: Snapshot, now_ns: int) -> str:
+    """Why the house could not be formed now, as far as the picture tells; "" = it could, or is. What is not known is no yes."""
+    age_s = (now_ns - snapshot.at_ns) / 1e9
+    if age_s > STALE_S:
+        return f"the owner's last picture is {age_s:.0f} s old"
     if snapshot.locked_out:
         return "a lockout stands; find its cause, then reset it"
     if snapshot.mode in ("islanded", "syncing", "forming"):
@@ -147,7 +167,14 @@ def _backup_refusal(snapshot: Snapshot) -> str:
     for alarm in snapshot.alarms:
         if alarm.severity in ("alarm", "lockout") or alarm.code in ("CAR_NOT_READY", "NO_POWER_ALLOWED"):
             return alarm.text.rstrip(".")
-    return ""
+    unknown = {
+        "what the house does": snapshot.mode == "unknown",
+        "the MID's position": snapshot.mid.position == "unknown",
+        "the car's charge": snapshot.car.soc_pct.value is None,
+        "the inverter's mode": snapshot.inverter.mode == "unknown",
+    }
+    missing = [what for what, is_so in unknown.items() if is_so]
+    return f"not known yet: {', '.join(missing)}" if missing else ""
 
 
 def _document(snapshot: Snapshot, backup: str) -> dict[str, Any]:

@@ -64,7 +64,7 @@ def _version() -> str:
 def guarded(program: str, run: Callable[[], int]) -> int:
     """Run a command. Exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
     # A console blocks its signals, and what it starts inherits that.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP))
     if sys.stdout is None or sys.stderr is None:
         return 2  # nobody would hear why
     if isinstance(sys.stdout, io.TextIOWrapper):

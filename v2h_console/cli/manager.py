@@ -1,7 +1,7 @@
 """``v2h-manager``: the owner without a screen, for the service manager.
 
-Runs the core on the root's site until SIGTERM or `v2h-console stop`; consoles attach to it. Exit 0 after an orderly end,
-1 when the control core stopped by itself or went to another owner, 2 when it could not be started. Whoever restarts it
+Runs the core on the root's site until SIGTERM, Ctrl+C or `v2h-console stop`; consoles attach to it. Exit 0 after an orderly
+end (130 after Ctrl+C's), 1 when the control core stopped by itself or went to another owner, 2 when it could not be started. Whoever restarts it
 after 1 has the house back when the other owner is gone, also where that one never got on its feet.
 """
 
@@ -49,7 +49,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Own the site until asked to end."""
     from v2h_console.runtime import signals
 
-    signals.block()
+    # What a shell has put into the background does not hear the keyboard.
+    keyboard = () if signal.getsignal(signal.SIGINT) is signal.SIG_IGN else (signal.SIGINT,)
+    signals.block(*keyboard)
     from v2h_console.runtime import garbage
     from v2h_console.runtime.logs import EventLog
     from v2h_console.runtime.service_notify import ServiceNotifier
@@ -59,8 +61,14 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.wiring.succession import take_over
 
     root: Path = arguments.root
-    ended = threading.Event()
-    signals.SignalThread({signal.SIGTERM: ended.set}).start()
+    ended, interrupted = threading.Event(), threading.Event()
+
+    def interrupt() -> None:
+        interrupted.set()
+        ended.set()
+
+    answers = {signal.SIGTERM: ended.set, **dict.fromkeys(keyboard, interrupt)}
+    signals.SignalThread(answers).start()
     notifier = ServiceNotifier(os.environ)
     try:
         lock = _lock(root, arguments, ended, notifier)
@@ -68,7 +76,7 @@ def run(arguments: argparse.Namespace) -> int:
         # The log files are the owner's that runs.
         raise Refusal(str(error)) from None
     if ended.is_set():
-        return 0
+        return 130 if interrupted.is_set() else 0
     try:
         running = take_over(root) if arguments.take_over else start_site(root, lock)
     except (ConfigError, StartFailed) as error:
@@ -81,14 +89,19 @@ def run(arguments: argparse.Namespace) -> int:
     notifier.ready("owner runs")
     running.log.say(f"v2h-manager {os.getpid()} {'took over' if arguments.take_over else 'owns'} {root}")
     wait_s = min(LOOK_S, notifier.watchdog_s) if notifier.watchdog_s else LOOK_S
-    lane = running.owner.lane
-    while lane.failure is None and not ended.wait(wait_s):
-        if notifier.watchdog_s is not None:
-            notifier.feed(running.owner.age_ms)
-    failed = lane.failure is not None
-    notifier.stopping()
-    running.stop()
-    return 1 if failed or lane.handed_over else 0
+    try:
+        while not running.defect and not ended.wait(wait_s):
+            if notifier.watchdog_s is not None:
+                notifier.feed(running.owner.age_ms)
+        defect = running.defect
+        notifier.stopping()
+    finally:
+        running.stop()
+    if defect:
+        print(f"v2h-manager: {defect}", file=sys.stderr)
+    if defect or running.owner.lane.handed_over:
+        return 1
+    return 130 if interrupted.is_set() else 0
 
 
 def _lock(
@@ -98,6 +111,7 @@ def _lock(
     from v2h_console.wiring import building
 
     if arguments.take_over:
+        building.may_own(root)
         return None
     return _lock_when_free(root, ended, notifier) if arguments.wait else building.lock(root)
 

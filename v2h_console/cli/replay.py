@@ -29,22 +29,28 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.proving import replay
     from v2h_console.runtime import incident_file
     from v2h_console.runtime.incident_file import SUFFIX, IncidentError
+    from v2h_console.tui.inert import clean
     from v2h_console.wiring.building import INCIDENTS_FOLDER
 
     folder = getattr(arguments, "root", Path("/")) / INCIDENTS_FOLDER
     kept = sorted(folder.glob(f"*{SUFFIX}"), reverse=True) if folder.is_dir() else []
     if arguments.incident is None:
         return _list(kept, as_json=arguments.json)
+    path = _find(arguments.incident, kept, folder)
     try:
-        replayed = replay.run(incident_file.read(_find(arguments.incident, kept, folder)))
+        incident = incident_file.read(path)
     except IncidentError as error:
-        raise Refusal(str(error)) from None
+        raise Refusal(clean(str(error))) from None
+    try:
+        replayed = replay.run(incident)
+    except IncidentError as error:
+        raise Refusal(clean(f"{path}: {error}")) from None
     document = replayed.document()
     if arguments.json:
         json.dump(document, sys.stdout, indent=2)
         print()
     else:
-        print(f"{document['title']}: {document['steps']} steps, {document['commands']} commands")
+        print(f"{clean(document['title'])}: {document['steps']} steps, {document['commands']} commands")
         for line in document["modes"]:
             print(f"  {line['at_s']:9.4f} s  {line['mode']}")
         difference = document["first_difference"]
@@ -54,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
             print(
                 f"DIFFERENT at step {difference['step']}, {difference['at_s']} s, in its {difference['what']}:"
             )
-            print(f"  recorded {difference['recorded'][:300]}")
-            print(f"  replayed {difference['replayed'][:300]}")
+            print(f"  recorded {clean(difference['recorded'], 300)}")
+            print(f"  replayed {clean(difference['replayed'], 300)}")
     return 0 if document["identical"] else 1
 
 

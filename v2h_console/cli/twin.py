@@ -52,15 +52,21 @@ def run(arguments: argparse.Namespace) -> int:
     )
     try:
         server = TwinServer(options, sys.stdout)
+        came: list[int] = []
+
+        def stop(number: int, _: object) -> None:
+            came.append(number)
+            server.stop()
+
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: server.stop())
+            signal.signal(number, stop)
         server.run(_commands())
     except (BusError, ScenarioError) as error:
         return refuse(str(error))
     except OSError as error:
         port = f" (port {options.modbus_port})" if options.modbus_port else ""
         return refuse(f"the twin cannot serve{port}: {error.strerror or error}")
-    return 0
+    return 130 if signal.SIGINT in came else 0
 
 
 def _commands() -> TextIO | None:

@@ -12,6 +12,8 @@ from pathlib import Path
 
 from v2h_console.commissioning import broker
 from v2h_console.commissioning.machine import Finding, Machine, Verdict
+from v2h_console.core import load_admission, load_limits
+from v2h_console.core.settings import Settings
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
 from v2h_console.site.reader import read_site
@@ -39,6 +41,18 @@ def check(machine: Machine) -> list[Finding]:
     return findings
 
 
+def _loads(settings: Settings, units: int) -> Iterator[Finding]:
+    """A circuit that stays off in every outage, whatever else rests, may be one that was written down wrongly."""
+    bounds = load_limits.limits(settings, settings.inverter.max_discharge_w, units=units)
+    for circuit in settings.loads.circuits:
+        # Tier 4 is off on an island by what it is.
+        why = load_admission.refusal(circuit, load_admission.base(None, ()), (), bounds)
+        if why and circuit.tier < 4:
+            found = f"{circuit.name}: never on while islanded: {why}"
+            fix = "correct loads.conf or limits.conf, unless it is meant so"
+            yield Finding(f"load.{circuit.id}", "Circuit", found, "room for it alone", Verdict.NOTE, fix)
+
+
 def _configuration(machine: Machine) -> tuple[list[Finding], CommStack | None]:
     wanted = "readable, every value in its range"
     try:
@@ -47,7 +61,8 @@ def _configuration(machine: Machine) -> tuple[list[Finding], CommStack | None]:
         fix = "correct the file; the line and the allowed values stand in the message"
         return [Finding("config", "Configuration", str(error), wanted, Verdict.FAIL, fix)], None
     found = f"{site.comm.site}: {len(site.settings.loads.circuits)} circuits"
-    return [Finding("config", "Configuration", found, wanted, Verdict.PASS)], site.comm
+    findings = [Finding("config", "Configuration", found, wanted, Verdict.PASS)]
+    return [*findings, *_loads(site.settings, len(site.comm.inverters()))], site.comm
 
 
 def _python(machine: Machine) -> Iterator[Finding]:
@@ -125,6 +140,11 @@ def _audit(machine: Machine) -> Iterator[Finding]:
         found = f"{folder}: {error.strerror or error}"
         yield Finding("audit", "Audit", found, wanted, Verdict.UNKNOWN, "check as a user who may read it")
         return
+    if not (report.lines or report.breaks or report.torn_bytes):
+        found = f"{folder} is there and holds no line"
+        fix = "its files were taken away or emptied: find a copy from before, and who could write there"
+        yield Finding("audit", "Audit", found, wanted, Verdict.FAIL, fix)
+        return
     if report.breaks:
         more = f" (and {len(report.breaks) - 1} more)" if len(report.breaks) > 1 else ""
         fix = "keep the files as they are; compare with a copy from before"
@@ -168,9 +188,19 @@ def _shared_memory(machine: Machine) -> Iterator[Finding]:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         yield Finding("shm", "energy_state", f"{path} is no plain file", wanted, Verdict.FAIL, "remove it")
         return
+    owners = {machine.uid, *_service_uids(machine)}
+    if path.exists() and (uid := path.stat().st_uid) not in owners:
+        found = f"{path} belongs to user {uid}: the owner does not write over it"
+        yield Finding("shm", "energy_state", found, wanted, Verdict.FAIL, "remove it")
+        return
     yield Finding(
         "shm", "energy_state", "a plain file" if path.exists() else "not there yet", wanted, Verdict.PASS
     )
+
+
+def _service_uids(machine: Machine) -> list[int]:
+    lines = [line.split(":") for line in (machine.text("etc", "passwd") or "").splitlines()]
+    return [int(line[2]) for line in lines if line[0] == "v2h" and len(line) > 2 and line[2].isdecimal()]
 
 
 def _priority(machine: Machine) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -52,6 +53,7 @@ class Machine:
     handshake: Callable[[str, int, ssl.SSLContext], OSError | None]
     free_bytes: Callable[[Path], int | None]
     rt_priority: int = 0
+    uid: int = field(default_factory=os.geteuid)
     python: tuple[int, int] = (sys.version_info.major, sys.version_info.minor)
     which: Callable[[str], str | None] = shutil.which
     environ: Mapping[str, str] = field(default_factory=dict)

@@ -72,10 +72,10 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
-            yield f"LOAD_SWITCH_STUCK_{_code_of(circuit.id)}", Severity.ALARM, text
+            yield f"LOAD_SWITCH_STUCK_{code_of(circuit.id)}", Severity.ALARM, text
         if held.culprit:
             text = f"{circuit.name} overloaded the island three times: off while islanded."
-            yield f"LOAD_LOCKED_OUT_{_code_of(circuit.id)}", Severity.LOCKOUT, text
+            yield f"LOAD_LOCKED_OUT_{code_of(circuit.id)}", Severity.LOCKOUT, text
     yield from _sources(settings, state, now_ns, settled)
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)
@@ -83,7 +83,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     yield from storage.standing(state.senses.storage)
     for link in state.senses.links:
         if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
-            yield f"{_code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
+            yield f"{code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
 
 
 def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
@@ -112,7 +112,7 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
     for one, unit in zip(settings.parallel.units, state.parallel.units, strict=True):
         if unit.drops and not unit.joined:
             yield (
-                f"{_code_of(one.name)}_DROPPED",
+                f"{code_of(one.name)}_DROPPED",
                 Severity.WARNING,
                 f"{one.name} left the others: {unit.reason}.",
             )
@@ -277,7 +277,11 @@ def update(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[
     held = {alarm.code: alarm for alarm in state.alarms}
     current: list[Alarm] = []
     events: list[Event] = []
+    said: set[str] = set()
     for code, severity, text in standing(settings, state, now_ns):
+        if code in said:
+            continue  # two of a code would be raised and cleared by turns, one event a step
+        said.add(code)
         known = held.pop(code, None)
         if known is None:
             current.append(Alarm(code, severity, text, now_ns))
@@ -302,5 +306,6 @@ def acknowledge(state: State, code: str) -> State:
     return replace(state, alarms=alarms)
 
 
-def _code_of(device: str) -> str:
+def code_of(device: str) -> str:
+    """A name as it stands in a code."""
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in device.upper())

@@ -29,8 +29,17 @@ def keep(root: Path, record: Record) -> None:
         # Installed when the configuration was root's alone.
         record.owners.update((path, _owner(root / path)) for path in _given_paths(root, (CONFIGURATION,)))
         save(root, record)
-    for path, entry in record.accounts.items():
-        if entry.original and not kept(root, path).exists() and content_at(root / path) is not None:
+    # Until the copy stands no tool has run: what is there now is what was there before.
+    unkept = {
+        path: entry
+        for path, entry in record.accounts.items()
+        if entry.original and not _is_kept(root, path, entry)
+    }
+    for path, entry in unkept.items():
+        if (content := content_at(root / path)) is not None and sha256(content) != entry.original:
+            entry.original = sha256(content)
+            save(root, record)
+        if content is not None:
             copy_whole(root / path, kept(root, path))
 
 
@@ -87,7 +96,7 @@ def _back(root: Path, path: str, record: Record) -> Step | None:
     content = content_at(root / path)
     if content is None or sha256(content) == entry.original:
         return None
-    if entry.original and not kept(root, path).exists():
+    if entry.original and not _is_kept(root, path, entry):
         return None  # an earlier run had not come to the tools
     before = kept(root, path).read_bytes() if entry.original else b""
     if path in ACCOUNT_FILES:
@@ -101,6 +110,11 @@ def _back(root: Path, path: str, record: Record) -> Step | None:
     if not ours:
         return Step(path, Action.LEFT, "others have changed it since; the accounts v2h* stay")
     return Step(path, Action.RESTORE if entry.original else Action.REMOVE)
+
+
+def _is_kept(root: Path, path: str, entry: FileRecord) -> bool:
+    before = content_at(kept(root, path))
+    return before is not None and sha256(before) == entry.original
 
 
 def _only_accounts_differ(before: bytes, after: bytes) -> bool:

@@ -55,6 +55,7 @@ def install(root: Path, files: tuple[Wanted, ...], run: tools.Run = tools.run) -
     kept = before if before is not None else Record()
     try:
         record.sweep(root, [file.path for file in files])
+        record.drop_originals(root, kept)
         _write(root, files, report.steps, kept)
         _run_tools(root, report, kept, run)
         kept.state = "installed"
@@ -122,10 +123,15 @@ def _write(root: Path, files: tuple[Wanted, ...], steps: list[Step], kept: Recor
         if not (root / path).is_dir():
             record.make_folder(root / path, FOLDER_MODES.get(path, 0o755))
     for file in changing:
-        original = record.kept(root, file.path)
-        if kept.files[file.path].original and not original.exists():
+        original, before = record.kept(root, file.path), kept.files[file.path].original
+        if before and before == _digest(root / file.path) and before != _digest(original):
             record.copy_whole(root / file.path, original)
         record.write_whole(root / file.path, file.content, 0o644)
+
+
+def _digest(path: Path) -> str:
+    content = plan.content_at(path)
+    return "" if content is None else record.sha256(content)
 
 
 def _run_tools(root: Path, report: Report, kept: Record, run: tools.Run) -> None:
@@ -158,6 +164,7 @@ def _take_back(root: Path, before: Record) -> list[Step]:
     if before.files:
         before.state, before.accounts, before.owners = "installed", {}, {}
         record.save(root, before)
+        record.drop_originals(root, before)
     else:
         record.forget(root, before)
     return steps

@@ -22,7 +22,12 @@ CONFIGURATION = "etc/energy"
 GIVEN_FOLDERS = (*SERVICE_FOLDERS, CONFIGURATION)
 FOLDER_MODES = {"run/v2h": 0o755, "var/lib/v2h": 0o750, "var/log/v2h": 0o750, RECORD_FOLDER: 0o700}
 #: What an owner that has ended leaves in run/v2h; nothing that is kept.
-RUN_LEAVINGS = ("run/v2h/owner.lock", "run/v2h/session.sock")
+RUN_LEAVINGS = (
+    "run/v2h/owner.lock",
+    "run/v2h/heir.lock",
+    "run/v2h/records.lock",
+    "run/v2h/session.sock",
+)
 
 ACCOUNT_FILES = ("etc/passwd", "etc/group", "etc/shadow", "etc/gshadow")
 #: What systemd-sysusers writes beside them.

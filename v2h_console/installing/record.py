@@ -163,6 +163,16 @@ def kept(root: Path, path: str) -> Path:
     return root / RECORD_FOLDER / ORIGINALS / path.replace("/", "%")
 
 
+def drop_originals(root: Path, record: Record) -> None:
+    """Remove every original that the record names no more: it would be taken for a later one's, and passwords are in some.
+    Raises OSError."""
+    folder = root / RECORD_FOLDER / ORIGINALS
+    named = {kept(root, path).name for path in (*record.files, *record.accounts)}
+    for path in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if path.name not in named:
+            path.unlink()
+
+
 def half_written(path: Path) -> Path:
     """A file's name until it is whole."""
     return path.with_name(f".{path.name}.v2h-install-new")

@@ -61,5 +61,7 @@ def _back(root: Path, path: str, record: Record) -> Step:
         return Step(path, Action.LEFT, why + (f"; before: {kept(root, path)}" if entry.original else ""))
     if not entry.original:
         return Step(path, Action.REMOVE)
-    before = kept(root, path).read_bytes()
+    before = content_at(kept(root, path))
+    if before is None or sha256(before) != entry.original:
+        return Step(path, Action.LEFT, "what stood there before is not kept any more")
     return Step(path, Action.RESTORE, diff=unified(path, found or b"", before))

@@ -6,12 +6,15 @@ state document by a template.
 
 from __future__ import annotations
 
+import hashlib
 import re
+import unicodedata
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
+DIGEST_DIGITS = 6
 MANUFACTURER = "v2h-console"
 
 
@@ -49,8 +52,13 @@ SENSORS: tuple[Sensor, ...] = (
 
 
 def node_id(site: str) -> str:
-    """A topic-safe name of the site."""
-    return re.sub(r"[^a-z0-9]+", "_", site.lower()).strip("_") or "site"
+    """A topic-safe name of the site. What the topic's letters cannot write is told apart by a digest of it."""
+    written = unicodedata.normalize("NFC", site)
+    plain = re.sub(r"[^a-z0-9]+", "_", written.lower()).strip("_") or "site"
+    if written.isascii():
+        return plain
+    digest = hashlib.sha256(written.encode("utf-8", "replace")).hexdigest()
+    return f"{plain}_{digest[:DIGEST_DIGITS]}"
 
 
 def configurations(

@@ -91,7 +91,8 @@ def _sides(snapshot: Snapshot) -> Iterator[Metric]:
 def _single(snapshot: Snapshot) -> Iterator[Metric]:
     inverter, car, transfer = snapshot.inverter, snapshot.car, snapshot.last_transfer
     yield _of("v2h_grid_qualified_seconds", "Enter-service seconds served", snapshot.grid.qualified_s)
-    yield _of("v2h_inverter_limit_watts", "Discharge limit in force", inverter.set_w)
+    if inverter.rated_w:
+        yield _of("v2h_inverter_limit_watts", "Discharge limit in force", inverter.set_w)
     yield CounterMetricFamily("v2h_transfers", "Transfers since the start", value=float(snapshot.transfers))
     if transfer is not None and transfer.total_ms is not None:
         yield _of("v2h_last_transfer_seconds", "Grid lost to house back", transfer.total_ms / 1000.0)

@@ -1,7 +1,7 @@
 """MQTT out: state, events, availability, discovery. Nothing is subscribed to, so nothing can be commanded in.
 
 ``<prefix>/<site>/state`` retained, every second; ``.../event`` one message an event;
-``.../availability`` retained, "offline" by the broker's last will. A broker that is down, slow or flooding costs
+``.../availability`` retained, "offline" at an orderly end and else by the broker's last will. A broker that is down, slow or flooding costs
 nothing but its own messages: what waits is bounded, and the oldest event is dropped.
 """
 
@@ -11,6 +11,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -29,6 +30,8 @@ EVENTS_KEPT = 500
 CONNECT_S = 10.0
 PUBLISH_TIMEOUT_S = 5.0
 KEEPALIVE_S = 15
+#: An owner's end waits for its outlets for two seconds; a broker that does not answer has no more of them than this.
+LEAVE_S = 1.0
 #: Nothing is asked for, so whatever a broker sends is dropped, and nothing is said of it on the terminal.
 _SILENT = logging.Logger("v2h-mqtt")
 _SILENT.addHandler(logging.NullHandler())
@@ -72,7 +75,11 @@ class MqttOutlet:
             try:
                 async with self._client() as client:
                     tries, connected = 0, True
-                    await self._publish_all(client)
+                    try:
+                        await self._publish_all(client)
+                    except asyncio.CancelledError:
+                        await self._leave(client)
+                        raise
             except ConfigError as error:
                 self.health.failing(str(error))
             except (aiomqtt.MqttError, OSError, TimeoutError) as error:
@@ -87,7 +94,7 @@ class MqttOutlet:
     def _client(self) -> aiomqtt.Client:
         target = self._target
         # Read at each try: a file that was corrected counts at once.
-        password = broker.password(target.password_file)
+        password = broker.password(target.password_file, target.username)
         context = broker.trust(tls=target.tls, ca_file=target.ca_file)
         base = self._base(self._watch())
         return aiomqtt.Client(
@@ -138,6 +145,13 @@ class MqttOutlet:
                 await self._publish(client, f"{base}/event", _event(self.waiting[0]), retain=False)
                 self.waiting.popleft()
             await asyncio.sleep(PUBLISH_S)
+
+    async def _leave(self, client: aiomqtt.Client) -> None:
+        """A client that takes its leave has no last will: whoever reads would take the last picture for the present one."""
+        availability = f"{self._base(self._watch())}/availability"
+        with suppress(aiomqtt.MqttError, OSError, TimeoutError):
+            async with asyncio.timeout(LEAVE_S):
+                await self._publish(client, availability, b"offline", retain=True)
 
     async def _publish(self, client: aiomqtt.Client, topic: str, payload: bytes, *, retain: bool) -> None:
         await client.publish(topic, payload, qos=1, retain=retain, timeout=PUBLISH_TIMEOUT_S)

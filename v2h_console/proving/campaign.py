@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from multiprocessing.pool import Pool
 from typing import Any
 
 from v2h_console.core import guards, lockouts
@@ -384,11 +386,21 @@ def _repeat(
     report.rechecked.sort()
 
 
+def _pool(jobs: int) -> Pool:
+    """Ctrl+C reaches every process of the terminal: one of them is enough to end the campaign, and to say so."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        # Inherited while a worker still imports; its own Python sets no other.
+        return multiprocessing.get_context("spawn").Pool(jobs)
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 class _Workers:
     """Processes, or this one alone."""
 
     def __init__(self, jobs: int) -> None:
-        self._pool = multiprocessing.get_context("spawn").Pool(jobs) if jobs > 1 else None
+        self._pool = _pool(jobs) if jobs > 1 else None
 
     def __enter__(self) -> _Workers:
         return self
@@ -400,7 +412,8 @@ class _Workers:
     def over(self, function: Any, work: Sequence[Any]) -> Iterator[Any]:
         if self._pool is None:
             return map(function, work)
-        return self._pool.imap_unordered(function, work, chunksize=4 if len(work) > 40 else 1)
+        each: Iterator[Any] = self._pool.imap_unordered(function, work, 4 if len(work) > 40 else 1)
+        return each
 
 
 def shrink(planned: Plan, step_function: StepFunction = step) -> Plan:

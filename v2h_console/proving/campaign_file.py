@@ -8,6 +8,7 @@ runs of two cores are no campaign.
 from __future__ import annotations
 
 import hashlib
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
@@ -17,8 +18,11 @@ import msgspec
 
 import v2h_console
 import v2h_drivers
+from v2h_console import plain_file
 from v2h_console.proving.outcome import Outcome
 
+#: A million runs take less.
+MOST_BYTES = 4 * 1024**3
 _CODE = (".py", ".dbc", ".toml")
 
 
@@ -61,10 +65,11 @@ class CampaignFile:
         try:
             self._file = self._open(head)
         except OSError as error:
-            raise KeepFailed(f"{path}: {error.strerror}") from None
+            raise KeepFailed(f"{path}: {error.strerror or error}") from None
 
     def _open(self, head: _Head) -> IO[bytes]:
-        file = self._path.open("a+b")
+        descriptor = plain_file.opened(self._path, os.O_RDWR | os.O_CREAT | os.O_APPEND, MOST_BYTES)
+        file = os.fdopen(descriptor, "a+b")
         try:
             file.seek(0)
             whole = self._read(file.read(), head)
@@ -120,7 +125,9 @@ class CampaignFile:
             self._file.write(msgspec.json.encode(line) + b"\n")
             self._file.flush()
         except OSError as error:
-            raise KeepFailed(f"{self._path}: {error.strerror}; what is done so far stands in it") from None
+            raise KeepFailed(
+                f"{self._path}: {error.strerror or error}; what is done so far stands in it"
+            ) from None
 
     def __enter__(self) -> CampaignFile:
         return self

@@ -27,7 +27,9 @@ LOST_PCT = 30.0
 #: In each of these, this long, nothing arrives.
 BURST_EVERY_NS, BURST_NS = 250 * MS, 90 * MS
 #: Ways in which every single frame decides: no time may be passed over.
-BY_CHANCE = frozenset(("random", "bursts"))
+BY_CHANCE = frozenset(("random", "bursts", "replay"))
+#: So many frames of each id were recorded by whoever says them again.
+RECORDED = 5
 
 
 def lost(params: Params, seed: int) -> Tamper:
@@ -50,9 +52,27 @@ def lost(params: Params, seed: int) -> Tamper:
                 return None if at_ns - began_ns < share * BURST_NS else data
 
             return in_bursts
+        case "replay":
+            return _Replay()
         case _:
             # Every frame arrives with a bit turned over.
             return lambda _one, data, _at: bytes((data[0] ^ 0x10, *data[1:]))
+
+
+class _Replay:
+    """The first few frames of each id, one after the other again and again."""
+
+    def __init__(self) -> None:
+        self._recorded: dict[int, list[bytes]] = {}
+        self._said: dict[int, int] = {}
+
+    def __call__(self, one: int, data: bytes, _at_ns: int) -> bytes | None:
+        recorded = self._recorded.setdefault(one, [])
+        if len(recorded) < RECORDED:
+            recorded.append(data)
+            return data
+        said = self._said[one] = self._said.get(one, -1) + 1
+        return recorded[said % RECORDED]
 
 
 def frozen(params: Params) -> Tamper:

@@ -180,13 +180,13 @@ class _Connection(Connection):
 
 
 class _Port:
-    """One connection's bytes on their way."""
+    """One connection's bytes on their way; ``alive`` until it is let go."""
 
     def __init__(self, wire: Wire, connection: Connection, loop: VirtualLoop) -> None:
         self._wire = wire
         self._connection = connection
         self._loop = loop
-        self._open = True
+        self.alive = True
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -195,7 +195,7 @@ class _Port:
 
     def close(self) -> None:
         """Let go: what is still on its way is lost."""
-        self._open = False
+        self.alive = False
 
     def _way_ns(self, data: bytes) -> int:
         return RTU_TURN_NS + RTU_BYTE_NS * len(data) if self._wire.rtu else TCP_WAY_NS
@@ -208,7 +208,7 @@ class _Port:
             self._loop.at_ns(now_ns + self._way_ns(reply) + late_ns, self._deliver, reply)
 
     def _deliver(self, data: bytes) -> None:
-        if self._open:
+        if self.alive:
             self._connection.received(data)
 
 

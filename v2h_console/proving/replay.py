@@ -7,7 +7,7 @@ from typing import Any
 
 from v2h_console.core.step import step
 from v2h_console.proving.virtual_owner import StepFunction
-from v2h_console.runtime.incident_file import Incident, commands_bytes
+from v2h_console.runtime.incident_file import Incident, IncidentError, commands_bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class Replayed:
     def document(self) -> dict[str, Any]:
         """The contract's JSON."""
         entries = self.incident.entries
-        first, last = (entries[0].now_ns, entries[-1].now_ns) if entries else (0, 0)
+        first, last = entries[0].now_ns, entries[-1].now_ns
         difference = self.difference
         return {
             "identical": difference is None,
@@ -60,13 +60,20 @@ class Replayed:
 
 
 def run(incident: Incident, step_function: StepFunction = step) -> Replayed:
-    """Step through the incident; it ends at the first difference."""
+    """Step through the incident; it ends at the first difference, or where the step raises. Raises IncidentError for one
+    without steps."""
+    if not incident.entries:
+        raise IncidentError("holds no steps: there is nothing to replay")
     state = incident.state
     modes = [(0.0, state.islanding.mode.value)]
-    first_ns = incident.entries[0].now_ns if incident.entries else 0
+    first_ns = incident.entries[0].now_ns
     for nth, entry in enumerate(incident.entries):
-        result = step_function(incident.settings, state, entry.observation, entry.now_ns)
         at_s = round((entry.now_ns - first_ns) / 1e9, 4)
+        try:
+            result = step_function(incident.settings, state, entry.observation, entry.now_ns)
+        except Exception as error:  # noqa: BLE001  (a core that raises where it did not, or a file that no core wrote)
+            said = f"{type(error).__name__}: {error}"
+            return Replayed(incident, Difference(nth, at_s, "step", "it went on", said), tuple(modes))
         if commands_bytes(result.commands) != commands_bytes(entry.commands):
             found = Difference(nth, at_s, "commands", repr(entry.commands), repr(result.commands))
             return Replayed(incident, found, tuple(modes))

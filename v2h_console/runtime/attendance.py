@@ -202,8 +202,9 @@ class Attendance:
         if before.at_ns >= 0:
             away_s = (now_ns - before.at_ns) / 1e9
         else:
-            # Over two owners, and perhaps a boot: only the wall clock spans them.
-            away_s = max(0.0, self._wall() - before.wall_s)
+            # Over two owners, and perhaps a boot: only the wall clock spans them. One that went back spans nothing.
+            spans_s = self._wall() - before.wall_s
+            away_s = spans_s if spans_s >= 0.0 else -1.0
         missed = [event for event in self._events if before.count < event.sequence <= until]
         told = most_telling(missed, EVENTS_TOLD)
         # That the owner then ended is told beside other things; alone it is what this person did or will see.
@@ -215,7 +216,7 @@ class Attendance:
             how=how,
             place=before.place,
             key_wall_s=before.key_wall_s,
-            happened=(news > 0 or killed) and away_s * 1e9 >= BLINK_NS,
+            happened=(news > 0 or killed) and not 0.0 <= away_s * 1e9 < BLINK_NS,
             tally={name: tally[name] - before.tally.get(name, 0) for name in KINDS},
             events=tuple(told),
             more=max(0, until - before.count - len(told)),

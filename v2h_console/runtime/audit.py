@@ -28,6 +28,9 @@ BATCH = 64
 RETRY_S = 1.0
 #: A parameter that a stranger chose must not fill the disk.
 MOST_CHARACTERS = 200
+#: The same refusal to the same console within this time is one line and a count.
+FOLDED_NS = 10_000_000_000
+MOST_REFUSALS = 64
 _CLEARED = "_CLEARED"
 
 
@@ -38,6 +41,14 @@ class Who:
     name: str
     role: str
     uid: int | None = None
+
+
+@dataclass(slots=True)
+class _Repeats:
+    """Of a refusal that stands in the audit: how often more until then."""
+
+    until_ns: int
+    times: int = 0
 
 
 CORE = Who("control core", "core")
@@ -65,6 +76,7 @@ class AuditWriter(threading.Thread):
         self._lost = 0
         self._ending = False
         self._locked: set[str] = set()
+        self._refused: dict[tuple[Who, str, str], _Repeats] = {}
         self.failure = ""
 
     def submit(self, who: Who, what: str, said: Mapping[str, Any]) -> None:
@@ -82,10 +94,36 @@ class AuditWriter(threading.Thread):
             self._changed.notify()
 
     def ordered(self, who: Who, order: Order, receipt: Receipt) -> None:
-        """An order and its answer."""
+        """An order and its answer; a refusal that is repeated is counted, and the count written once in a while."""
+        if not receipt.accepted and self._again(who, order.do, receipt.reason):
+            return
         answer = {"accepted": receipt.accepted, "reason": receipt.reason}
         said = {"do": order.do, "params": order.params, "confirmed": order.confirmed, **answer}
         self.submit(who, "order", said)
+
+    def _again(self, who: Who, do: str, reason: str) -> bool:
+        """Whether a line of it stands already; it is counted then."""
+        with self._changed:
+            said = who, do, reason
+            if said not in self._refused and len(self._refused) >= MOST_REFUSALS:
+                # Whoever makes up ever new ones has their number kept.
+                said = who, "", "various"
+            if said in self._refused:
+                self._refused[said].times += 1
+                return True
+            self._refused[said] = _Repeats(self._monotonic_ns() + FOLDED_NS)
+        return False
+
+    def _tell_repeats(self, ending: bool) -> None:
+        now_ns = self._monotonic_ns()
+        with self._changed:
+            due = [(said, one) for said, one in self._refused.items() if ending or now_ns >= one.until_ns]
+            for said, one in due:
+                del self._refused[said]
+                if one.times:
+                    who, do, reason = said
+                    answer = {"accepted": False, "reason": reason}
+                    self.submit(who, "order.repeated", {"do": do, **answer, "times": one.times})
 
     def saw(self, events: Iterable[Event]) -> None:
         """The core's events: lockouts, their end, and what was kept from before the start."""
@@ -113,8 +151,10 @@ class AuditWriter(threading.Thread):
                 if self.failure:
                     self._changed.wait_for(lambda: self._ending, RETRY_S)
                 else:
-                    self._changed.wait_for(lambda: self._ending or self._waiting or self._lost)
+                    patience_s = FOLDED_NS / 1e9 if self._refused else None
+                    self._changed.wait_for(lambda: self._ending or self._waiting or self._lost, patience_s)
                 ending = self._ending
+            self._tell_repeats(ending)
             written = self.write()
             if ending and (not written or not self._waiting):
                 self._file.close()

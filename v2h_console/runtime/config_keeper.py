@@ -13,6 +13,7 @@ import stat
 import threading
 import time
 import zlib
+from collections import deque
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import suppress
@@ -29,6 +30,8 @@ from v2h_console.storage.disk import DISK, Disk
 
 FOLDER = Path("var/lib/v2h/config")
 LAST_GOOD = "last_good.json"
+#: Without them more is allowed, and an empty one says that on purpose.
+LIMITING = ("limits.conf", "loads.conf")
 #: What a file was before an edit, of each file; the oldest goes.
 KEPT = 20
 #: A copy that the disk refused is tried again this often.
@@ -59,6 +62,8 @@ class ConfigKeeper:
         self._root, self._disk, self._wall_s = root, disk, wall_s
         self._folder = root / FOLDER
         self._editing = threading.Lock()
+        #: What this process kept, in its order: whatever the clock says, nothing on the disk is younger.
+        self._own: deque[str] = deque(maxlen=KEPT * len(FILES))
         #: What the owner started on, and which file was edited since to say something else, and when (local time).
         self._started: Texts = {}
         self._edited: dict[str, str] = {}
@@ -74,6 +79,7 @@ class ConfigKeeper:
     def _load(self) -> Loaded:
         try:
             texts: Texts = reader.read_texts(self._root)
+            self._check_missing(texts)
             site = reader.site_of(self._root, texts)
         except ConfigError as error:
             # Without the file that names the devices there is no site: that is no slip of a pen.
@@ -95,6 +101,17 @@ class ConfigKeeper:
         except OSError as error:
             return Loaded(site, texts, unkept=error.strerror or str(error))
         return Loaded(site, texts)
+
+    def _check_missing(self, texts: Texts) -> None:
+        """A file of limits that is lost would leave the defaults in its place, and nobody would be told. Raises ConfigError."""
+        good = self._last_good()
+        for name in LIMITING:
+            if texts[name] is None and good is not None and good[1].get(name):
+                path = reader.config_path(self._root, name)
+                raise ConfigError(
+                    f"{path}: missing, though the last good configuration has one: put it back; "
+                    "where it shall be none, leave an empty file"
+                )
 
     def keep(
         self, loaded: Loaded, failed: Callable[[str], None], retry_s: float = RETRY_S
@@ -144,18 +161,42 @@ class ConfigKeeper:
                 content = text.encode("utf-8")
             except UnicodeEncodeError:
                 raise EditRefused(f"{path}: not UTF-8 text") from None
+            unsure = ""
             try:
                 kept = self._keep_before(name, before)
+            except OSError as error:
+                raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+            try:
                 # Who could read it before still can: the service's umask takes that from everybody else.
                 whole_file.write(
                     path, content, disk=self._disk, mode=self._mode(path), whatever_the_umask=True
                 )
             except OSError as error:
-                raise EditRefused(f"{path}: cannot be written: {error.strerror or error}") from None
+                why = error.strerror or str(error)
+                if not self._stands(path, content):
+                    raise EditRefused(f"{path}: cannot be written: {why}") from None
+                # The name has changed hands already: saying that nothing changed would be untrue.
+                unsure = (
+                    f". The disk did not confirm it ({why}): a power failure may bring the one before back"
+                )
             self._note_edit(name, text)
         stands = f"; the one before is {kept}" if kept else ""
         still = f". Still to be corrected: {left}" if left else ""
-        return f"{path} is saved{stands}. It is in effect from the owner's next start{still}"
+        return f"{path} is saved{stands}. It is in effect from the owner's next start{unsure}{still}"
+
+    def look_again(self) -> None:
+        """What was edited since ``load`` counts from the next start: an edit that the owner before took while this one
+        took over is in the file and nowhere else."""
+        with self._editing, suppress(ConfigError):
+            for name, text in reader.read_texts(self._root).items():
+                if text is not None and text != self._started.get(name):
+                    self._note_edit(name, text)
+
+    def _stands(self, path: Path, content: bytes) -> bool:
+        try:
+            return self._disk.read(path) == content
+        except OSError:
+            return False
 
     def _note_edit(self, name: str, text: str) -> None:
         """An edit that goes back to what the owner runs on leaves nothing for the next start."""
@@ -213,8 +254,11 @@ class ConfigKeeper:
         self._disk.make_folder(self._folder)
         kept = self._folder / f"{name}.{self._now():%Y%m%dT%H%M%S.%fZ}"
         whole_file.write(kept, before, disk=self._disk, mode=0o640)
+        self._own.append(kept.name)
         with suppress(OSError):
-            for old in sorted(n for n in self._disk.names(self._folder) if n.startswith(f"{name}."))[:-KEPT]:
+            found = {n for n in self._disk.names(self._folder) if n.startswith(f"{name}.")}
+            own = [one for one in self._own if one in found]
+            for old in [*sorted(found.difference(own)), *own][:-KEPT]:
                 self._disk.remove(self._folder / old)
         return kept
 

@@ -7,6 +7,7 @@ and which falls free when its holder goes.
 from __future__ import annotations
 
 import hashlib
+import os
 import secrets
 import threading
 import time
@@ -73,10 +74,15 @@ class Desk:
         now_ns: Callable[[], int] = time.monotonic_ns,
         say: Say | None = None,
         attendance: Attendance | None = None,
+        own_uid: int | None = None,
     ) -> None:
+        """``own_uid``: the user that the owner runs as, where another one than this process's."""
+        self._own_uid = os.geteuid() if own_uid is None else own_uid
         self._snapshot, self._order, self._now_ns, self._say_on = snapshot, order, now_ns, say
         self._attendance = attendance
         self._lock = threading.Lock()
+        #: One at a time is asked to let go.
+        self._giving = threading.Lock()
         self._holder: Seat | None = None
         self._screens: tuple[Seat, ...] = ()
         self._nonces: deque[str] = deque(maxlen=NONCES_KEPT)
@@ -137,7 +143,7 @@ class Desk:
                 self._screens = tuple(one for one in self._screens if one is not seat)
         if held:
             self._say("HELM_FREE", "info", f"The helm fell free: {seat.name} went.")
-            self._answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
+            self.answered(seat, Order("", FELL_FREE), Receipt("", accepted=True))
         if self._attendance is not None and seat.screen:
             self._snapshot()
             self._attendance.leave(seat, how)
@@ -145,8 +151,23 @@ class Desk:
     def order(self, seat: Seat, order: Order, given_ns: int | None = None) -> Receipt:
         """Check age, nonce, role and helm, then hand on to the owner. What a person did is told with the name."""
         receipt = self._decide(seat, order, given_ns)
-        self._answered(seat, order, receipt)
+        self.answered(seat, order, receipt)
         return receipt
+
+    def hand_over(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
+        """The same for an order to give the core away, which waits for a quiet step; the owner then ends."""
+        answer: Future[Receipt] = Future()
+
+        def give() -> None:
+            with self._giving:
+                receipt = self.order(seat, order, given_ns)
+            if receipt.accepted and self.on_stop is not None:
+                # At once: the house hangs on how soon this owner lets go, whoever still listens here.
+                self.on_stop()
+            answer.set_result(receipt)
+
+        threading.Thread(target=give, name="hand-over", daemon=True).start()
+        return answer
 
     def edit(self, seat: Seat, order: Order, given_ns: int | None = None) -> Future[Receipt]:
         """Check age and role of an edit of the configuration, then have it carried out: that takes a disk's time."""
@@ -163,9 +184,10 @@ class Desk:
         if receipt.accepted:
             file = str(order.params.get("file", ""))
             self._say("CONFIGURATION_SAVED", "info", f"{seat.name} changed {file}, from the next start on.")
-        self._answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
+        self.answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
 
-    def _answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+    def answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
+        """Whoever keeps account of orders hears of it."""
         if self.on_answer is not None:
             self.on_answer(seat, order, receipt)
 
@@ -215,6 +237,9 @@ class Desk:
         if order.do in (STOP, HAND_OVER):
             if seat.role != INSTALLER:
                 return "only an installer ends the owner"
+            if order.do == HAND_OVER and seat.uid not in (0, self._own_uid):
+                # What is handed over is for the owner's user alone: nobody else could read it, and the house went dark.
+                return "only the owner's own user, or root, takes the house over"
             if not order.confirmed:
                 return "ending the owner needs to be confirmed"
             return "" if self.on_stop is not None else "this owner ends with its own screen"

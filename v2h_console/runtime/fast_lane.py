@@ -21,6 +21,7 @@ from v2h_console.core.observation import CoreOrder, LatchReceipt, Observation
 from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import State, boot
 from v2h_console.core.step import Step, step
+from v2h_console.runtime.captures import Captures
 from v2h_console.runtime.garbage import GarbagePlan
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
@@ -38,23 +39,22 @@ from v2h_drivers.capabilities import (
     ShedRequest,
     SlowRequest,
     SolarPermitRequest,
-    WaveCapture,
 )
 
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
 SWITCH_INTERVAL_S = 0.0005
-#: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.3 s of the
+#: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.15 s of the
 #: controller's, 5 ms of work.
 MAX_BURST = 256
+#: The same for a lane that was held up: no socket of ours holds more (2,520 frames of the loopback bus, measured), and
+#: what is left unread would be decided without.
+MAX_BACKLOG = 4096
 #: Who comes back to the bus this late was held up itself (a garbage pass, another process, a halted machine), and what
 #: the devices said meanwhile waits to be read.
 BEHIND_NS = 8 * NS_PER_MS
 HEALTH_EVERY_NS = 200 * NS_PER_MS
 
 Item = TypeVar("Item")
-
-#: Who asked for waveforms is told by this: the window, or in words why there is none. Must only queue.
-Captured = Callable[[WaveCapture | str], None]
 
 
 @dataclass(slots=True)
@@ -64,7 +64,10 @@ class Inbox:
     readings: deque[Reading] = field(default_factory=lambda: deque(maxlen=4096))
     orders: deque[CoreOrder] = field(default_factory=deque)
     receipts: deque[LatchReceipt] = field(default_factory=deque)
-    captures: deque[Captured] = field(default_factory=deque)
+    captures: Captures = field(default_factory=Captures)
+    #: Around "the lane takes orders, so here is one", and around giving the core away: an order that was taken is
+    #: carried out by this core, or is in what the next one gets.
+    gate: threading.Lock = field(default_factory=threading.Lock)
 
 
 class FastLane(threading.Thread):
@@ -104,9 +107,10 @@ class FastLane(threading.Thread):
         self.garbage = GarbagePlan()
         self.send_failures = 0
         self.failure: BaseException | None = None
+        #: What the present step began from; after a failure, the step in which the core ended.
+        self.stepping: tuple[State, Observation, int] | None = None
         #: Another owner has the core's memory.
         self.handed_over = False
-        self._capturing: Captured | None = None
 
     def stop(self) -> None:
         """Ask the lane to end; the controller opens the MID by itself when the heartbeat stops."""
@@ -152,6 +156,7 @@ class FastLane(threading.Thread):
                 tuple(_drain(self._inbox.receipts)),
             )
             before = state
+            self.stepping = before, observation, now_ns
             result = step(self._settings, before, observation, now_ns)
             state = result.state
             for command in result.commands:
@@ -161,17 +166,24 @@ class FastLane(threading.Thread):
             if self._recorded is not None:
                 # After the frames have gone: what is kept for later never delays what is due now.
                 self._recorded(before, observation, now_ns, result)
+            self.stepping = None
             self.events.extend(result.events)
             self.published = state
             self.published_ns = now_ns
-            if self._yielding is not None and self._yielding.offer(state, self._last_words):
-                self.handed_over = True
+            if self._yielding is not None and self._given_away(self._yielding, state):
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
             self.lateness.tick(late_ns, done_ns - now_ns)
             quiet = tick_of(state) == QUIET_TICK_NS and wake_ns - now_ns > NS_PER_MS
             self.garbage.run_if_due(done_ns, quiet)
+
+    def _given_away(self, yielding: Yielding, state: State) -> bool:
+        """Whether another owner has the core's memory from here on; not while an order waits for the next step."""
+        with self._inbox.gate:
+            if not self._inbox.orders:
+                self.handed_over = yielding.offer(state, self._last_words)
+        return self.handed_over
 
     def _last_words(self) -> dict[str, int]:
         """One more command, so that the controller's patience begins with the end of this lane; the counters after it."""
@@ -197,22 +209,26 @@ class FastLane(threading.Thread):
         behind = now_ns - due_ns > BEHIND_NS
         repeats = tick_ns == QUIET_TICK_NS
         send_ns = self._link.wake_at_ns()
-        for _ in range(MAX_BURST):
+        for read in range(MAX_BACKLOG):
+            if read >= MAX_BURST and not behind:
+                break
             until_ns = min(due_ns, send_ns)
             received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
                 arbitration_id, data, at_ns = received
-                if at_ns - now_ns > BEHIND_NS and not behind:
-                    behind = True
-                    due_ns = min(due_ns, at_ns)
-                now_ns = at_ns
-                reading = self._link.receive(arbitration_id, data, now_ns)
+                reading = self._link.receive(arbitration_id, data, at_ns)
                 if reading is not None:
                     readings.append(reading)
                 if behind:
                     continue
+                # Not the frame's own time: it may have waited for a lane that was put aside while it listened.
+                before_ns, now_ns = now_ns, self._clock_ns()
+                if now_ns - before_ns > BEHIND_NS or now_ns - at_ns > BEHIND_NS:
+                    behind = True
+                    due_ns = min(due_ns, at_ns)
+                    continue
                 if reading is not None and matters(reading, state):
-                    return readings, now_ns
+                    return readings, at_ns
                 if self._inbox.orders:
                     # A person waits, at most for the next frame.
                     return readings, now_ns
@@ -235,7 +251,7 @@ class FastLane(threading.Thread):
         due_ns = min(wake_ns, now_ns + tick_of(state))
         while True:
             read = len(readings)
-            for _ in range(MAX_BURST):
+            for _ in range(MAX_BACKLOG):
                 received = self._bus.recv(0.0)
                 if received is None:
                     break
@@ -258,15 +274,12 @@ class FastLane(threading.Thread):
 
     def _capture(self, now_ns: int) -> None:
         """One window of waveforms at a time, for whoever asked first."""
-        if self._capturing is None:
-            if not self._inbox.captures:
-                return
-            self._capturing = self._inbox.captures.popleft()
+        if self._inbox.captures.begins():
             self._link.capture(now_ns)
+            return
         captured = self._link.captured()
         if captured is not None:
-            asked, self._capturing = self._capturing, None
-            asked(captured)
+            self._inbox.captures.ended(captured)
 
     def _carry_out(self, command: Command, now_ns: int) -> None:
         match command:

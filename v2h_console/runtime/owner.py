@@ -13,17 +13,19 @@ from concurrent.futures import Future
 from dataclasses import replace
 from pathlib import Path
 
-from v2h_console.core.events import Event
+from v2h_console.core.events import Event, Severity
 from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
 from v2h_console.core.step import Step
 from v2h_console.core.storage import LATCH
-from v2h_console.runtime import hand_over, snapshots
+from v2h_console.runtime import core_stopped, hand_over, snapshots
 from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.fast_lane import FastLane, Inbox
 from v2h_console.runtime.latch_file import LatchWriter, find_latch
 from v2h_console.runtime.recorder import IncidentWriter, Ring
+from v2h_console.runtime.relays import Relays
+from v2h_console.runtime.relays import refusal as relay_refusal
 from v2h_console.runtime.slow_lane import SlowLane
 from v2h_console.runtime.what_if_lines import WhatIfLines
 from v2h_console.session.local import LocalSession
@@ -33,6 +35,8 @@ from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.capabilities import FastDevice, Quality, Reading, SlowDevice, StorageState, WaveCapture
 
+#: A picture that was made within this time of a change may not show it yet: a step, and the look at it.
+SHOWN_NS = 20_000_000
 #: What a screen can scroll back through; the recorder keeps the rest.
 EVENTS_KEPT = 200
 
@@ -56,8 +60,12 @@ class Owner:
         helm: str = "",
         twin: bool = False,
         latch_aside: Path | None = None,
+        relays: Relays | None = None,
+        clock_ns: Callable[[], int] = time.monotonic_ns,
     ) -> None:
         self._settings = settings
+        self._clock_ns = clock_ns
+        self._relays = relays
         self._bus = bus
         self._trainer = trainer
         #: The devices are simulated: every picture and record says so.
@@ -65,7 +73,7 @@ class Owner:
         self._helm = helm
         self._what_if = WhatIfLines()
         self._inbox = Inbox()
-        found, unwritten = find_latch(latch_path, latch_aside)
+        found, self._unwritten = find_latch(latch_path, latch_aside)
         self._inbox.receipts.append(found)
         self._latch = LatchWriter(
             latch_path,
@@ -73,8 +81,6 @@ class Owner:
             aside=latch_aside,
             failed=lambda failure: self.report_storage(LATCH, failure),
         )
-        if unwritten is not None:
-            self._latch.submit(unwritten)
         self._slow = SlowLane(lambda: build_slow(self._inbox.readings.append))
         self.incidents = (
             None
@@ -97,6 +103,8 @@ class Owner:
             persist=self._latch.submit,
             recorded=self._recorded,
         )
+        #: The last time that the MID was told to stay open, and that something was locked out; never before this start.
+        self._held_ns = self._locked_ns = clock_ns()
         self._lock = threading.Lock()
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_count = 0
@@ -104,6 +112,8 @@ class Owner:
         self._seen_nonces: deque[str] = deque(maxlen=256)
         self._newest = Snapshot()
         self._newest_from: int = -1
+        #: Since when the core makes no step, on the wall clock; ``None`` while it does.
+        self._stopped_wall_s: float | None = None
         #: How the ways out for other tools are doing; whoever starts them says so here.
         self.outlets: Callable[[], tuple[OutletView, ...]] = tuple
         #: Called with each event, under the lock: it must only take note.
@@ -111,11 +121,15 @@ class Owner:
 
     def start(self) -> None:
         """Start every thread; the first picture is there at once, unknown."""
+        if self._unwritten is not None:
+            self._latch.submit(self._unwritten)
         self.start_core()
         self.start_polling()
 
     def take_up(self, state: State) -> None:
         """Go on from another owner's core. The lane first: every millisecond until then is one without a command."""
+        # What stood on the disk before is older than what this core has written: it says nothing, and is written nowhere.
+        self._inbox.receipts.clear()
         # What its storage refused is that process's; this one says anew what is refused here.
         self.lane.take_up(replace(state, senses=replace(state.senses, storage=())))
         self.start_core()
@@ -147,6 +161,11 @@ class Owner:
 
     def stop(self) -> None:
         """End orderly. The heartbeat stops, so the controller opens the MID by itself."""
+        self.let_go()
+        self.end_records()
+
+    def let_go(self) -> None:
+        """Of the house: nothing here commands, polls or keeps the latch any more."""
         self.lane.stop()
         self.lane.join(2.0)
         if self._slow.ident is not None:
@@ -154,10 +173,18 @@ class Owner:
             self._slow.join(2.0)
         self._latch.stop()
         self._latch.join(2.0)
+        self._bus.shutdown()
+
+    def end_records(self) -> None:
+        """What happened last is written, as far as the disk takes it."""
+        if self._ring is not None and not self.lane.is_alive():
+            if self.lane.failure is not None:
+                self._ring.died(self.lane.stepping)
+            else:
+                self._ring.end()
         if self.incidents is not None:
             self.incidents.stop()
             self.incidents.join(2.0)
-        self._bus.shutdown()
 
     def session(self) -> LocalSession:
         """A session for a screen in this process."""
@@ -167,18 +194,20 @@ class Owner:
 
     def age_ms(self) -> float:
         """How long ago the core made its last step."""
-        return (time.monotonic_ns() - self.lane.published_ns) / 1e6
+        return (self._clock_ns() - self.lane.published_ns) / 1e6
 
     def snapshot(self) -> Snapshot:
         """The picture of the newest state; built once a state, by whoever asks first."""
         with self._lock:
             lane = self.lane
             published_ns = lane.published_ns
-            if published_ns == self._newest_from and lane.is_alive():
+            now_ns = self._clock_ns()
+            stopped = self._why_stopped(now_ns - published_ns)
+            if not stopped and published_ns == self._newest_from and lane.is_alive():
                 return self._newest
-            now_ns = time.monotonic_ns()
             wall_s = time.time()
             self._take_events(now_ns, wall_s)
+            self._tell_stop(stopped, now_ns - published_ns, wall_s)
             self._sequence += 1
             around = snapshots.Surroundings(
                 self._sequence,
@@ -191,21 +220,42 @@ class Owner:
                 self.outlets(),
                 self._what_if.lines,
             )
-            self._newest = snapshots.build(self._settings, lane.published, around)
+            if self._stopped_wall_s is None:
+                self._newest = snapshots.build(self._settings, lane.published, around)
+            else:
+                since_wall_s = self._stopped_wall_s
+                self._newest = core_stopped.blank(
+                    self._settings, lane.published, stopped, around, since_wall_s
+                )
             self._newest_from = published_ns
             return self._newest
+
+    def _why_stopped(self, silent_ns: int) -> str:
+        """Why nothing is known though the owner lives; "" = the core runs, or has not begun, or ended as it was told."""
+        lane = self.lane
+        return core_stopped.words(lane.failure, silent_ns if lane.is_alive() else 0)
+
+    def _tell_stop(self, stopped: str, silent_ns: int, wall_s: float) -> None:
+        """Under the lock: once when the core stops, and once if it goes on."""
+        if stopped and self._stopped_wall_s is None:
+            self._stopped_wall_s = wall_s - silent_ns / 1e9
+            self._keep(core_stopped.CODE, "lockout", stopped, wall_s)
+        elif not stopped and self._stopped_wall_s is not None:
+            text = f"The control core goes on after {wall_s - self._stopped_wall_s:.1f} s without a step."
+            self._stopped_wall_s = None
+            self._keep("CORE_GOES_ON", "alarm", text, wall_s)
 
     def say(self, code: str, severity: str, text: str) -> None:
         """An event that is not the core's: what a person did."""
         with self._lock:
-            now_ns, wall_s = time.monotonic_ns(), time.time()
+            now_ns, wall_s = self._clock_ns(), time.time()
             self._take_events(now_ns, wall_s)
             self._keep(code, severity, text, wall_s)
             self._newest_from = -1
 
     def report_storage(self, part: str, failure: str) -> None:
         """A part of the storage fails, or does again ("")."""
-        self._inbox.readings.append(StorageState(time.monotonic_ns(), Quality.GOOD, part, failure))
+        self._inbox.readings.append(StorageState(self._clock_ns(), Quality.GOOD, part, failure))
 
     def waves(self) -> Future[Waves]:
         """A window of waveforms from the controller; the future holds it, or NoWaves. One at a time, in turn."""
@@ -229,21 +279,31 @@ class Owner:
         except ValueError:
             return Receipt(order.nonce, accepted=False, reason=f"no such order: {order.do[:40]}")
         refusal = self._refusal(kind, order)
-        if refusal:
-            return Receipt(order.nonce, accepted=False, reason=refusal)
         name = str(order.params.get("load", order.params.get("code", "")))
         # Checked above for this kind alone: on any other, "kw" may be anything.
         limited = kind is OrderKind.SET_DISCHARGE_LIMIT
-        value_w = float(order.params["kw"]) * 1000.0 if limited else 0.0
-        expires_at_ns = time.monotonic_ns() + ORDER_LIFE_NS
-        self._inbox.orders.append(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
-        return Receipt(order.nonce, accepted=True)
+        value_w = float(order.params["kw"]) * 1000.0 if limited and not refusal else 0.0
+        expires_at_ns = self._clock_ns() + ORDER_LIFE_NS
+        refusal = refusal or self._put(CoreOrder(kind, order.nonce, expires_at_ns, name, value_w))
+        return Receipt(order.nonce, accepted=not refusal, reason=refusal)
+
+    def _put(self, order: CoreOrder) -> str:
+        """Into the core's inbox, while there is a core that will look into it; why not, "" = done."""
+        with self._inbox.gate:
+            if self.lane.handed_over:
+                return "another owner has the house since a moment ago: give the order there"
+            if not self.lane.is_alive():
+                return "the control core has stopped; start the owner anew"
+            self._inbox.orders.append(order)
+            if order.kind in (OrderKind.OPEN_MID, OrderKind.ISLAND):
+                self._held_ns = self._clock_ns()
+        return ""
 
     def _refusal(self, kind: OrderKind, order: Order) -> str:
-        if not self.lane.is_alive():
-            return "the control core has stopped; restart the console"
         if kind in (OrderKind.CLOSE_MID, OrderKind.RESET_LOCKOUT) and not order.confirmed:
             return "this needs a typed confirmation"
+        if order.seen_ns and order.seen_ns < self._changed_ns() + SHOWN_NS:
+            return "something has changed since you were asked: look again"
         if kind is OrderKind.SET_DISCHARGE_LIMIT:
             kw = order.params.get("kw")
             rated_kw = self._settings.inverter.rated_w / 1000.0
@@ -253,7 +313,15 @@ class Owner:
             known = [circuit.id for circuit in self._settings.loads.circuits]
             if order.params.get("load") not in known:
                 return f"no such circuit; there are {', '.join(known)}"
+            circuit = known.index(str(order.params["load"]))
+            return relay_refusal(self._relays, circuit, self.lane.published, self._clock_ns())
         return ""
+
+    def _changed_ns(self) -> int:
+        """When what a confirmation releases came about: the youngest hold or lockout."""
+        alarms = self.lane.published.alarms
+        stood = (alarm.since_ns for alarm in alarms if alarm.severity is Severity.LOCKOUT)
+        return max(self._held_ns, self._locked_ns, *stood)
 
     def _train(self, order: Order) -> Receipt:
         if self._trainer is None:
@@ -268,6 +336,8 @@ class Owner:
 
     def _recorded(self, before: State, observation: Observation, now_ns: int, result: Step) -> None:
         """From the lane, after each step: only queues."""
+        if any(event.severity is Severity.LOCKOUT for event in result.events):
+            self._locked_ns = now_ns
         if self._ring is not None:
             self._ring.took(before, observation, now_ns, result)
         if self.audit is not None and result.events:

@@ -96,6 +96,25 @@ class Ring:
         elif now_ns >= min(self._open.until_ns, self._open.began_ns + LONGEST_NS):
             self._close(self._open)
 
+    def end(self) -> None:
+        """The lane has ended: an incident that is under way is written as far as it went."""
+        if self._open is not None:
+            self._close(self._open)
+
+    def died(self, stepping: tuple[State, Observation, int] | None) -> None:
+        """The lane ended by a defect: what led there is written. ``stepping``: the memory, the observation and the time
+        of the step in which it did; that step stands last, without what it would have commanded."""
+        if stepping is not None:
+            before, observation, now_ns = stepping
+            with suppress(ValueError, TypeError, OverflowError):
+                record = incident_file.packed(Entry(now_ns, observation, (), ()))
+                if not self._checkpoints:
+                    self._checkpoints.append((self._next, before))
+                self._entries.append((now_ns, record))
+                self._next += 1
+        if self._checkpoints:
+            self._close(_Open(0, "core_stopped", 0, 0))
+
     def _begin_anew(self) -> None:
         self.unwritable += 1
         self._entries.clear()
@@ -155,6 +174,8 @@ class IncidentWriter(threading.Thread):
         self._failed = failed
         self._ending = threading.Event()
         self._queue: queue.Queue[tuple[str, State, tuple[bytes, ...]] | None] = queue.Queue(WAITING)
+        #: What this process wrote, in its order: whatever the clock says, nothing on the disk is younger.
+        self._own: deque[str] = deque(maxlen=KEPT)
         self.written = 0
         self.dropped = 0
         self.failure = ""
@@ -195,6 +216,7 @@ class IncidentWriter(threading.Thread):
         except OSError as error:
             self._say(error.strerror or str(error))
             return False
+        self._own.append(path.name)
         self.written += 1
         self._say("")
         with suppress(OSError):
@@ -211,6 +233,7 @@ class IncidentWriter(threading.Thread):
         return self._folder / f"{at}Z-{title[:40]}{incident_file.SUFFIX}"
 
     def _prune(self) -> None:
-        kept = sorted(n for n in self._disk.names(self._folder) if n.endswith(incident_file.SUFFIX))
-        for name in kept[:-KEPT]:
+        found = {n for n in self._disk.names(self._folder) if n.endswith(incident_file.SUFFIX)}
+        own = [name for name in self._own if name in found]
+        for name in [*sorted(found.difference(own)), *own][:-KEPT]:
             self._disk.remove(self._folder / name)

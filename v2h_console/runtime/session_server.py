@@ -13,10 +13,13 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
+
 from v2h_console.runtime import peers
 from v2h_console.runtime.desk import HAND_OVER, STOP, WATCH, Desk, Seat
+from v2h_console.runtime.pace import Openings, Pace, too_many
 from v2h_console.session import place, wire
-from v2h_console.session.orders import SAVE_CONFIG, Receipt
+from v2h_console.session.orders import OPEN_MID, SAVE_CONFIG, Receipt
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import Waves
 
@@ -45,6 +48,7 @@ class _Client:
         self.last_words = False
         self.bye = ""
         self.came_at_s = time.monotonic()
+        self.pace, self.openings = Pace(self.came_at_s), Openings(self.came_at_s)
 
 
 class SessionServer(threading.Thread):
@@ -64,8 +68,8 @@ class SessionServer(threading.Thread):
         self._waves = waves
         #: Waveforms that were asked for: looked at each period, handed over when they are there.
         self._wanted: list[tuple[_Client, int, Future[Waves]]] = []
-        #: Edits of the configuration that the disk has not taken yet.
-        self._edits: list[tuple[_Client, Future[Receipt]]] = []
+        #: What takes longer than a look: edits that the disk has not taken yet, a core that is to be given away.
+        self._unanswered: list[tuple[_Client, Future[Receipt]]] = []
         self._clients: set[_Client] = set()
         self._ending = threading.Event()
         self._select = selectors.DefaultSelector()
@@ -83,7 +87,8 @@ class SessionServer(threading.Thread):
         """Serve until stopped."""
         while not self._ending.is_set():
             self._mind_the_door()
-            for key, mask in self._select.select(_PERIOD_S if self._door_open else _KNOCK_S):
+            wakes_soon = not self._door_open or any(client.openings for client in self._clients)
+            for key, mask in self._select.select(_KNOCK_S if wakes_soon else _PERIOD_S):
                 if key.data is None:
                     self._knocks -= 1.0
                     self._accept()
@@ -94,11 +99,15 @@ class SessionServer(threading.Thread):
                 if mask & selectors.EVENT_WRITE and client in self._clients:
                     self._flush(client)
             self._hand_over_waves()
-            self._answer_edits()
+            self._answer()
+            for client in tuple(self._clients):
+                if client.seat is not None:
+                    self._open(client, client.seat)
             for client in tuple(self._clients):
                 if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
                     self._drop(client)
                 self._show(client)
+        self._answer()
         for client in tuple(self._clients):
             self._drop(client, "ended")
         self._select.close()
@@ -165,26 +174,44 @@ class SessionServer(threading.Thread):
             client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
-        elif message.order.do == SAVE_CONFIG:
-            self._edit(client, message)
+        elif message.order.do == OPEN_MID:
+            client.openings.came(message)
+            self._open(client, client.seat)
+        elif not client.pace.may(time.monotonic()):
+            receipt = too_many(message.order.nonce)
+            self._desk.answered(client.seat, message.order, receipt)
+            self._send(client, wire.Answer(receipt))
+        elif message.order.do in (SAVE_CONFIG, HAND_OVER):
+            self._begin(client, message)
         else:
             receipt = self._desk.order(client.seat, message.order, message.given_ns)
             self._send(client, wire.Answer(receipt))
-            if message.order.do in (STOP, HAND_OVER) and receipt.accepted and self._desk.on_stop is not None:
+            if message.order.do == STOP and receipt.accepted and self._desk.on_stop is not None:
                 self._desk.on_stop()
 
-    def _edit(self, client: _Client, message: wire.Ask) -> None:
-        if any(who is client for who, _ in self._edits):
+    def _open(self, client: _Client, seat: Seat) -> None:
+        """The first at once; what a stuck key or a script repeats goes on as one order a turn."""
+        due = client.openings.due(time.monotonic())
+        if not due:
+            return
+        receipt = self._desk.order(seat, due[-1].order, due[-1].given_ns)
+        for message in due:
+            self._send(client, wire.Answer(msgspec.structs.replace(receipt, nonce=message.order.nonce)))
+
+    def _begin(self, client: _Client, message: wire.Ask) -> None:
+        """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
+        if any(who is client for who, _ in self._unanswered):
             reason = "one change at a time"
             self._send(client, wire.Answer(Receipt(message.order.nonce, accepted=False, reason=reason)))
         elif client.seat is not None:
-            self._edits.append((client, self._desk.edit(client.seat, message.order, message.given_ns)))
+            begin = self._desk.edit if message.order.do == SAVE_CONFIG else self._desk.hand_over
+            self._unanswered.append((client, begin(client.seat, message.order, message.given_ns)))
 
-    def _answer_edits(self) -> None:
-        for entry in tuple(self._edits):
+    def _answer(self) -> None:
+        for entry in tuple(self._unanswered):
             client, answer = entry
             if answer.done():
-                self._edits.remove(entry)
+                self._unanswered.remove(entry)
                 if client in self._clients:
                     self._send(client, wire.Answer(answer.result()))
 

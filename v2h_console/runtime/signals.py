@@ -1,4 +1,4 @@
-"""HUP, TERM and TSTP, taken by one thread that waits for them.
+"""HUP, TERM and TSTP (where asked for, INT), taken by one thread that waits for them.
 
 A handler of Python's runs in the main thread between two of its instructions, and so not while that thread is stuck in a
 write to a stalled terminal. These signals are blocked before any other thread exists, every thread inherits that, and
@@ -14,9 +14,9 @@ from collections.abc import Callable, Mapping
 TAKEN = frozenset((signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
 
 
-def block() -> None:
+def block(*more: signal.Signals) -> None:
     """Call in the main thread before any other exists."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, TAKEN)
+    signal.pthread_sigmask(signal.SIG_BLOCK, (*TAKEN, *more))
 
 
 class SignalThread(threading.Thread):
@@ -25,11 +25,12 @@ class SignalThread(threading.Thread):
     def __init__(self, answers: Mapping[signal.Signals, Callable[[], None]]) -> None:
         super().__init__(name="signals", daemon=True)
         self._answers = answers
+        self._taken = TAKEN.union(answers)
 
     def run(self) -> None:
         """For as long as the process lives."""
         while True:
-            number = signal.Signals(signal.sigwait(TAKEN))
+            number = signal.Signals(signal.sigwait(self._taken))
             answer = self._answers.get(number)
             if answer is not None:
                 answer()

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections import deque
 from collections.abc import Callable, Sequence
 
 from v2h_drivers.capabilities import SlowDevice, SlowRequest
 
 #: A device task that ends by a defect is started again after this; the device shows as lost meanwhile.
 RESTART_S = 2.0
+#: So many requests wait for the lane to begin; more are refused.
+MOST_EARLY = 64
+#: Of a failure's own words; they may quote what came from the wire.
+MOST_WORDS = 80
 
 
 class SlowLane(threading.Thread):
@@ -27,12 +32,21 @@ class SlowLane(threading.Thread):
         self._ended: asyncio.Event | None = None
         self.ready = threading.Event()
         self.refused_requests = 0
-        self.failures: dict[str, str] = {}
+        #: Guards what is asked for before the loop is there.
+        self._lock = threading.Lock()
+        self._early: deque[SlowRequest] = deque()
 
     def submit(self, request: SlowRequest) -> None:
-        """From any thread: hand the request to the first device that takes it."""
-        loop = self._loop
-        if loop is not None and not loop.is_closed():
+        """From any thread: hand the request to the first device that takes it, as soon as there are devices."""
+        with self._lock:
+            loop = self._loop
+            if loop is None:
+                if len(self._early) < MOST_EARLY:
+                    self._early.append(request)
+                else:
+                    self.refused_requests += 1
+                return
+        if not loop.is_closed():
             loop.call_soon_threadsafe(self._dispatch, request)
 
     def stop(self) -> None:
@@ -46,9 +60,13 @@ class SlowLane(threading.Thread):
         asyncio.run(self._main())
 
     async def _main(self) -> None:
-        self._loop = asyncio.get_running_loop()
         self._ended = asyncio.Event()
         self._devices = self._build()
+        with self._lock:
+            self._loop = asyncio.get_running_loop()
+        # Nobody adds to them any more, and what comes from now on waits its turn behind them.
+        while self._early:
+            self._dispatch(self._early.popleft())
         tasks = [asyncio.create_task(self._keep(device), name=device.name) for device in self._devices]
         self.ready.set()
         await self._ended.wait()
@@ -63,9 +81,15 @@ class SlowLane(threading.Thread):
             except asyncio.CancelledError:
                 raise
             except Exception as error:  # noqa: BLE001  (a defect in one device must not end the others; it is shown)
-                self.failures[device.name] = f"{type(error).__name__}: {error}"
+                device.ended(f"its driver failed: {_inert(error)}")
             await asyncio.sleep(RESTART_S)
 
     def _dispatch(self, request: SlowRequest) -> None:
         if not any(device.submit(request) for device in self._devices):
             self.refused_requests += 1
+
+
+def _inert(error: Exception) -> str:
+    """A failure in one line, nothing in it that a terminal would act on."""
+    words = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return "".join(char if char.isprintable() else " " for char in words)[:MOST_WORDS]

@@ -55,6 +55,9 @@ class WallClockSource:
         """It takes none."""
         return False
 
+    def ended(self, _words: str) -> None:
+        """There is no link to say it of: that no reading comes is what tells."""
+
     def read(self) -> WallClock | None:
         """Now; ``None`` when the two clocks could not be read together."""
         before_ns = self._clock_ns()

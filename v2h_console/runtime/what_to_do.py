@@ -4,6 +4,7 @@ from __future__ import annotations
 
 #: By the alarm's code; a circuit's without its name.
 WHAT_TO_DO = {
+    "CORE_STOPPED": "Stand clear: the controller opens the MID by itself, once it hears nothing. End this owner and start it anew; look in error.log for why.",
     "BOND_MISSING": "Treat metal parts as live. End the island, then find why the bond relay let go: its coil, its supply, its contact.",
     "BOND_DOUBLED": "Find which bond the drawing does not have (service, MID or inverter) and take it off with everything dead.",
     "INVERTER_SILENT": "Look at the inverter's own display and its supply; then at its cable to the controller and that cable's shield.",

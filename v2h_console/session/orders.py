@@ -17,6 +17,9 @@ OPERATOR_ORDERS = (
     "operator.load_off",
 )
 
+#: Needs no helm and no role.
+OPEN_MID = "operator.open_mid"
+
 #: An edit of the configuration: ``file``, ``text``, and the SHA-256 of what was edited ("" where there was no file).
 SAVE_CONFIG = "config.save"
 
@@ -30,7 +33,8 @@ ORDER_LIFE_NS = 2_000_000_000
 class Order(msgspec.Struct, frozen=True):
     """One request. ``nonce`` makes it count once; ``params`` are the ``do`` line's (``load``, ``kw``, ``leg``...).
 
-    Opening the MID needs no helm. Closing needs the helm and ``confirmed`` (the typed confirmation).
+    Opening the MID needs no helm. Closing needs the helm and ``confirmed`` (the typed confirmation). ``seen_ns``: the
+    ``at_ns`` of the picture on which a person was asked for it; 0 = nobody was (a script).
     """
 
     nonce: str
@@ -38,6 +42,7 @@ class Order(msgspec.Struct, frozen=True):
     params: dict[str, float | str | bool] = {}
     by: str = ""
     confirmed: bool = False
+    seen_ns: int = 0
 
 
 class Receipt(msgspec.Struct, frozen=True):

@@ -10,6 +10,10 @@ from pathlib import Path
 
 FOLDER = Path("run/v2h")
 LOCK = "owner.lock"
+#: Held by whoever takes the house over, until it has the owner's lock.
+HEIR = "heir.lock"
+#: Held by whoever writes the audit, the log, the ledger and the outlets' file: longer than the owner's lock.
+RECORDS = "records.lock"
 SOCKET = "session.sock"
 #: An owner answers within milliseconds; past this it hangs.
 _PATIENCE_S = 2.0

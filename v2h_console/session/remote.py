@@ -7,6 +7,7 @@ import socket
 import threading
 import time
 from concurrent.futures import Future
+from contextlib import suppress
 from pathlib import Path
 
 from v2h_console.session import place, wire
@@ -17,6 +18,7 @@ from v2h_console.session.snapshot import Snapshot
 from v2h_console.session.waves import NoWaves, Waves
 
 _GONE = "the owner has gone: without one the logic controller opens the MID by itself"
+_DEAF = "the owner does not read: press again"
 _UNANSWERED = "the owner went before it answered; whether it was done is not known"
 
 
@@ -75,23 +77,16 @@ class RemoteSession:
         return await asyncio.wrap_future(self.ask(order))
 
     def ask(self, order: Order) -> Future[Receipt]:
-        """Send ``order``; the future holds its Receipt, a refusal when the owner has gone."""
+        """Send ``order``; the future holds its Receipt, a refusal when the owner has gone or does not read."""
         answer: Future[Receipt] = Future()
-        message = wire.frame(wire.Ask(order, time.monotonic_ns()))
+        message = wire.Ask(order, time.monotonic_ns())
         with self._lock:
-            if self.alive:
-                self._waiting[order.nonce] = answer
-                try:
-                    # Never blocks: what the socket's buffer cannot take was not asked.
-                    sent = self._line.send(message, socket.MSG_DONTWAIT)
-                    if sent == len(message):
-                        return answer
-                    # Half a message cannot be taken back: whatever followed it would be read as its rest.
-                    self._line.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    self.alive = False
-                self._waiting.pop(order.nonce, None)
-        answer.set_result(Receipt(order.nonce, accepted=False, reason=_GONE))
+            self._waiting[order.nonce] = answer
+            unsent = self._unsent(message)
+            if not unsent:
+                return answer
+            self._waiting.pop(order.nonce, None)
+        answer.set_result(Receipt(order.nonce, accepted=False, reason=unsent))
         return answer
 
     async def waves(self) -> Waves:
@@ -102,39 +97,43 @@ class RemoteSession:
         """The future holds the window, or NoWaves."""
         wanted: Future[Waves] = Future()
         with self._lock:
-            if self.alive:
-                self._number += 1
-                message = wire.frame(wire.WantWaves(self._number))
-                try:
-                    if self._line.send(message, socket.MSG_DONTWAIT) == len(message):
-                        self._wanted[self._number] = wanted
-                        return wanted
-                except OSError:
-                    self.alive = False
-        wanted.set_exception(NoWaves(_GONE))
+            self._number += 1
+            self._wanted[self._number] = wanted
+            unsent = self._unsent(wire.WantWaves(self._number))
+            if not unsent:
+                return wanted
+            self._wanted.pop(self._number, None)
+        wanted.set_exception(NoWaves(unsent))
         return wanted
 
     def here(self, place: str) -> None:
         """Tell the owner that somebody is there; what does not fit into the line is not told."""
         with self._lock:
-            self._tell(wire.Here(place))
+            self._unsent(wire.Here(place))
 
-    def _tell(self, message: wire.ToOwner) -> None:
-        """Under the lock. Of a message that the buffer took in part nothing after it could be read: the line ends."""
+    def _unsent(self, message: wire.ToOwner) -> str:
+        """Send, under the lock; why it was not, "" = it was. Never blocks: what the line has no room for is not said,
+        and the next may be. Of a message that went in part nothing after it could be read: that line ends, and another
+        takes its place."""
         if not self.alive:
-            return
+            return _GONE
         data = wire.frame(message)
         try:
-            self.alive = self._line.send(data, socket.MSG_DONTWAIT) == len(data)
+            if self._line.send(data, socket.MSG_DONTWAIT) == len(data):
+                return ""
         except BlockingIOError:
-            return
+            return _DEAF
         except OSError:
-            self.alive = False
+            pass  # it went just now
+        self.alive = False
+        with suppress(OSError):
+            self._line.shutdown(socket.SHUT_RDWR)
+        return _GONE
 
     def close(self, how: str = "left") -> None:
         """Let go of the owner; it stays as it is."""
         with self._lock:
-            self._tell(wire.Bye(how))
+            self._unsent(wire.Bye(how))
             self.alive = False
         try:
             self._line.shutdown(socket.SHUT_RDWR)

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from v2h_console import plain_file
+from v2h_console.signals import comtrade_rows
 from v2h_console.signals.spectrum import Samples
 
 MAX_BYTES = 200_000_000
 #: More than the longest analysis window, in seconds: what comes after it is not looked at.
 LOOKED_AT_S = 0.25
+MAX_HEADER_BYTES = 1_000_000
+#: Beyond any recorder; a header can say anything, also that it is no number.
+MOST_RATE_HZ = 10e6
 VOLTS = {"v": 1.0, "kv": 1000.0, "mv": 0.001}
 
 
@@ -21,10 +27,12 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The voltage channels by name, in volts, and their rate."""
+    """The voltage channels by name, in volts, and their rate: the first ``taken_s`` of the ``whole_s`` seconds that it is long."""
 
     rate_hz: float
     channels: tuple[tuple[str, Samples], ...]
+    taken_s: float
+    whole_s: float
 
 
 def read(path: Path) -> Recording:
@@ -34,28 +42,54 @@ def read(path: Path) -> Recording:
     data = path.with_suffix(".dat")
     if not data.exists():
         data = path.with_suffix(".DAT")
-    for file in (path, data):
-        if not file.is_file():
-            raise RecordingError(f"{file}: no such file; a recording is a .cfg with its .dat beside it")
-        if file.stat().st_size > MAX_BYTES:
-            raise RecordingError(f"{file}: over {MAX_BYTES // 1_000_000} MB")
-    recording = comtrade.Comtrade(use_numpy_arrays=True)
+    text, held = _content(path, MAX_HEADER_BYTES).decode("utf-8", "replace"), _content(data, MAX_BYTES)
     try:
-        recording.load(str(path), str(data))
+        cfg = comtrade.Cfg(ignore_warnings=True)
+        cfg.read(text)
+        rate_hz = _rate_hz(path, cfg.sample_rates)
+        if wrong := comtrade_rows.complaint(cfg, held, rate_hz):
+            raise RecordingError(f"{data}: {wrong}")
+        recording = comtrade.Comtrade(use_numpy_arrays=True, ignore_warnings=True)
+        recording.read(text, held)
+    except RecordingError:
+        raise
     except Exception as error:  # noqa: BLE001  (the library raises whatever its parsing meets: this is no recording)
-        said = " ".join(str(error).split())[:120] or type(error).__name__
+        said = _plain(" ".join(str(error).split())[:120]) or type(error).__name__
         raise RecordingError(f"{path}: not a readable COMTRADE recording: {said}") from None
-    rates = recording.cfg.sample_rates
-    if not rates or not rates[0][0] or rates[0][0] <= 0:
-        raise RecordingError(f"{path}: has no fixed sampling rate")
-    rate_hz = float(rates[0][0])
+    whole = len(recording.analog[0]) if recording.analog else 0
+    taken = min(whole, int(LOOKED_AT_S * rate_hz))
     channels: list[tuple[str, Samples]] = []
     for channel, values in zip(recording.cfg.analog_channels, recording.analog, strict=True):
         scale = VOLTS.get(str(channel.uu).strip().lower())
         if scale is not None:
-            taken = np.asarray(values, dtype=np.float64)[: int(LOOKED_AT_S * rate_hz)] * scale
-            name = "".join(char for char in str(channel.name).strip() if char.isprintable())[:24]
-            channels.append((name or f"channel {len(channels) + 1}", taken))
+            name = _plain(str(channel.name).strip())[:24]
+            volts = np.asarray(values, dtype=np.float64)[:taken] * scale
+            channels.append((name or f"channel {len(channels) + 1}", volts))
     if not channels:
         raise RecordingError(f"{path}: has no channel in V or kV")
-    return Recording(rate_hz, tuple(channels))
+    return Recording(rate_hz, tuple(channels), taken / rate_hz, whole / rate_hz)
+
+
+def _content(path: Path, most_bytes: int) -> bytes:
+    try:
+        return plain_file.read(path, most_bytes)
+    except FileNotFoundError:
+        said = "no such file; a recording is a .cfg with its .dat beside it"
+        raise RecordingError(f"{path}: {said}") from None
+    except OSError as error:
+        raise RecordingError(f"{path}: {error.strerror or error}") from None
+
+
+def _rate_hz(path: Path, rates: Sequence[Sequence[float]]) -> float:
+    found = {float(rate) for rate, _ in rates}
+    if len(found) > 1:
+        raise RecordingError(f"{path}: has {len(rates)} sampling rates; record with one")
+    rate_hz = found.pop() if found else 0.0
+    if not 0.0 < rate_hz <= MOST_RATE_HZ:
+        raise RecordingError(f"{path}: has no fixed sampling rate, but {rate_hz:g} Hz")
+    return rate_hz
+
+
+def _plain(text: str) -> str:
+    """What a file says, as it may be put on a terminal."""
+    return "".join(char for char in text if char.isprintable())

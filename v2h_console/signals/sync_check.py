@@ -8,7 +8,19 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from v2h_console.signals.spectrum import NotAVoltage, Samples, Spectrum, analyse, frequency_hz, wrapped_deg
+import numpy as np
+
+from v2h_console.signals.spectrum import (
+    HIGHEST_ORDER,
+    NOMINAL_HZ,
+    USABLE_SHARE,
+    NotAVoltage,
+    Samples,
+    Spectrum,
+    analyse,
+    frequency_hz,
+    wrapped_deg,
+)
 
 NOMINAL_V = 120.0
 #: Under this share of the nominal voltage a side is dead.
@@ -27,12 +39,13 @@ class Verdict(str, Enum):
 
 @dataclass(frozen=True, slots=True)
 class SyncLimits:
-    """``thd_pct``: site setting (stricter than IEEE 1547). Differences: IEEE 1547-2018 for 0-500 kVA, to be confirmed
+    """``rms_pct``: of the nominal voltage. ``thd_pct``: site setting (stricter than IEEE 1547). Differences: IEEE 1547-2018 for 0-500 kVA, to be confirmed
     with the utility. ``close_ms``: coil to contact, for the predicted angle."""
 
     nominal_hz: float = 60.0
     frequency_hz: float = 0.05
     drift_hz: float = 0.05
+    rms_pct: float = 2.0
     thd_pct: float = 3.0
     legs_deg: float = 2.0
     difference_hz: float = 0.3
@@ -60,10 +73,12 @@ Side = list[tuple[str, Samples]]
 
 
 def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], list[Spectrum]]:
-    """The source's own voltage: frequency, drift, THD, the legs' angle. Raises NotAVoltage naming the leg."""
+    """The source's own voltage: RMS, frequency, drift, THD, the legs' angle. Raises NotAVoltage naming the leg."""
     rows: list[Row] = []
     spectra: list[Spectrum] = []
     for leg, samples in side:
+        if (volts := _rms(samples)) < DEAD_PU * NOMINAL_V:
+            raise NotAVoltage(f"{leg}: is dead: {volts:.2f} V")
         try:
             found = analyse(samples, rate_hz)
             half = len(samples) // 2
@@ -72,7 +87,10 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
             raise NotAVoltage(f"{leg}: {error}") from None
         spectra.append(found)
         off = abs(found.frequency_hz - limits.nominal_hz)
+        within_v = limits.rms_pct / 100.0 * NOMINAL_V
+        rms = _row("RMS", leg, found.rms, within_v, "V", abs(found.rms - NOMINAL_V) <= within_v)
         rows += [
+            replace(rms, nominal=NOMINAL_V),
             replace(
                 _row(
                     "frequency",
@@ -85,7 +103,7 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
                 nominal=limits.nominal_hz,
             ),
             _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz),
-            _row("THD", leg, found.thd_pct, limits.thd_pct, "%", found.thd_pct < limits.thd_pct),
+            _thd(leg, found, rate_hz, limits),
         ]
     if len(spectra) == 2:
         apart = abs(wrapped_deg(spectra[1].phase_rad - spectra[0].phase_rad))
@@ -104,12 +122,15 @@ def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: Syn
     """How far the source is from the target, leg by leg, and where it will be when the contacts meet."""
     rows: list[Row] = []
     for (leg, samples), own in zip(target, source, strict=True):
+        if _rms(samples) < DEAD_PU * NOMINAL_V:
+            rows.append(Row("difference", leg, None, 0.0, "", Verdict.NOT_COMPARED, "the target is dead"))
+            continue
         try:
             other = analyse(samples, rate_hz)
-        except NotAVoltage:
-            other = None
-        if other is None or other.rms < DEAD_PU * NOMINAL_V:
-            rows.append(Row("difference", leg, None, 0.0, "", Verdict.NOT_COMPARED, "the target is dead"))
+        except NotAVoltage as error:
+            # It is alive, and whatever it is, nothing is to be joined to it.
+            note = f"the target cannot be judged: {error}"
+            rows.append(Row("difference", leg, None, 0.0, "", Verdict.FAIL, note))
             continue
         slip = own.frequency_hz - other.frequency_hz
         volts_pct = 100.0 * (own.rms - other.rms) / NOMINAL_V
@@ -136,6 +157,21 @@ def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: Syn
             ),
         ]
     return rows
+
+
+def _thd(leg: str, found: Spectrum, rate_hz: float, limits: SyncLimits) -> Row:
+    """What the sampling does not carry is no proof that it is not there."""
+    row = _row("THD", leg, found.thd_pct, limits.thd_pct, "%", found.thd_pct < limits.thd_pct)
+    if found.highest_order >= HIGHEST_ORDER:
+        return row
+    least_hz = HIGHEST_ORDER * NOMINAL_HZ / USABLE_SHARE
+    note = f"sampled at {rate_hz:g} Hz: no harmonic above order {found.highest_order} is in it; {least_hz:g} Hz is the least"
+    return replace(row, verdict=Verdict.FAIL, note=note)
+
+
+def _rms(samples: Samples) -> float:
+    """As sampled; not a number where a sample is none."""
+    return float(np.sqrt(np.mean(np.square(samples))))
 
 
 def _wrap(degrees: float) -> float:

@@ -6,10 +6,10 @@ A fault here is no ConfigError at the start: the house does not stay dark over i
 
 from __future__ import annotations
 
-import stat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from v2h_console import plain_file
 from v2h_console.site import toml_place
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import Mqtt
@@ -32,19 +32,26 @@ def below(root: Path, name: str) -> Path | None:
     return root / name.lstrip("/") if name else None
 
 
-def password(path: Path | None) -> str | None:
-    """What the file holds. Raises ConfigError with one line."""
+def password(path: Path | None, username: str) -> str | None:
+    """What the file holds for this user. Raises ConfigError with one line."""
     if path is None:
         return None
     allowed = "allowed is a file that the owner can read and that holds the password alone"
     try:
-        held = _content(path, MOST_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
+        held = plain_file.read(path, MOST_PASSWORD_BYTES).decode("utf-8").rstrip("\r\n")
     except OSError as error:
         raise ConfigError(f"password_file {path}: {error.strerror or error}; {allowed}") from None
     except UnicodeDecodeError:
         raise ConfigError(f"password_file {path}: not UTF-8 text; {allowed}") from None
     if not held or "\n" in held:
         raise ConfigError(f"password_file {path}: {'several lines' if held else 'empty'}; {allowed}")
+    if "\0" in held:
+        raise ConfigError(f"password_file {path}: holds a NUL, which no password has; {allowed}")
+    if not username:
+        raise ConfigError(
+            f"password_file {path}: given without username, so no password would be sent; "
+            "give username, or take password_file out"
+        )
     return held
 
 
@@ -67,7 +74,7 @@ def trust(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
     allowed = "allowed is a file of certificates in PEM that the owner can read"
     try:
         # Remarks between the certificates may be in any encoding.
-        authorities = _content(ca_file, MOST_CA_BYTES).decode("ascii", "ignore")
+        authorities = plain_file.read(ca_file, MOST_CA_BYTES).decode("ascii", "ignore")
         if not authorities:
             # An empty list would mean the machine's own authorities, to ssl.
             raise ConfigError(f"ca_file {ca_file}: empty; {allowed}")
@@ -81,7 +88,7 @@ def trust(*, tls: bool, ca_file: Path | None) -> ssl.SSLContext | None:
 def complaint(root: Path, comm_path: Path, text: str, mqtt: Mqtt) -> str:
     """What is wrong with the files that ``[mqtt]`` names: file, line, what is allowed; "" when nothing is."""
     try:
-        password(below(root, mqtt.password_file))
+        password(below(root, mqtt.password_file), mqtt.username)
     except ConfigError as error:
         return f"{toml_place.at(comm_path, text, 'mqtt.password_file')}: mqtt.{error}"
     try:
@@ -123,13 +130,3 @@ def _distrust(error: ssl.SSLCertVerificationError, host: str, ca_file: Path | No
         return f"the broker's certificate is not accepted: {error.verify_message}"
     where = "this machine" if ca_file is None else ca_file
     return f"the broker's certificate is signed by no authority of {where}: ca_file must hold its authority's"
-
-
-def _content(path: Path, most: int) -> bytes:
-    """Raises OSError; a pipe or a device is not read, for it could keep whoever asks waiting."""
-    found = path.stat()
-    if not stat.S_ISREG(found.st_mode):
-        raise OSError("is no plain file")
-    if found.st_size > most:
-        raise OSError(f"{found.st_size} bytes long, at most {most}")
-    return path.read_bytes()

@@ -13,15 +13,31 @@ from v2h_console.site import toml_place
 
 #: A value is shown with no more than this of it.
 SHOWN = 40
+MOST_BITS = 1024
 _NOTHING = object()
+#: What msgspec says, and where: the keys there are the tables' own, whatever the file's are called.
+_PLACED = re.compile(r"(.*?)(?: - at `(\$(?:\.\w+|\[(?:\d+|\.\.\.)\])*)`)?", re.DOTALL)
+#: The same of a key of a table whose keys are a person's.
+_KEY = re.compile(r".* - at `key` in `(\$(?:\.\w+)+)`", re.DOTALL)
 
 
 def explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str, Any], message: str) -> str:
-    """msgspec's ``message`` about ``data``, the file at ``path``, as one line."""
-    what, _, place = message.partition(" - at ")
+    """msgspec's ``message`` about ``data``, the file at ``path``, as one line. Never raises: a file may name its keys anyhow."""
+    try:
+        return _explain(path, text, kind, data, message)
+    except Exception:  # noqa: BLE001  (a key can be made to look like a place that no table has)
+        return f"{path}: {one_line(_printable(message))}"
+
+
+def _explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str, Any], message: str) -> str:
+    found = _PLACED.fullmatch(message)
+    what, place = (found[1], found[2] or "") if found else (message, "")
     # msgspec does not say which entry of a table it was.
-    where = place.strip("`").removeprefix("$").lstrip(".").replace("[...]", "[*]")
-    if unknown := re.search(r"unknown field `([^`]*)`", what):
+    where = place.removeprefix("$").lstrip(".").replace("[...]", "[*]")
+    if key := _KEY.fullmatch(message):
+        where = key[1].removeprefix("$").lstrip(".")
+        said = _wrong_key(_hint_at(kind, where), _value_at(data, where), where)
+    elif unknown := re.fullmatch(r".*unknown field `(.*)`", what, re.DOTALL):
         allowed = ", ".join(field.name for field in msgspec.structs.fields(_table_at(kind, where)))
         inside = f" in [{where}]" if where else ""
         said = f"unknown key {shown(unknown[1])}{inside}: allowed are {allowed}"
@@ -33,6 +49,16 @@ def explain(path: str, text: str, kind: type[msgspec.Struct], data: Mapping[str,
         value = _value_at(data, where)
         said = f"{where}{'' if value is _NOTHING else f' is {shown(value)}'}: {allowed_at(kind, where)}"
     return f"{toml_place.at(path, text, where)}: {one_line(said)}"
+
+
+def _wrong_key(hint: Any, data: Any, where: str) -> str:
+    wanted, _ = get_args(hint)
+    for key in data:
+        try:
+            msgspec.convert(key, wanted)
+        except msgspec.ValidationError:
+            return f"{where} names {shown(key)}: allowed is {allowed(wanted)}"
+    raise LookupError(where)
 
 
 def allowed_at(kind: type[msgspec.Struct], where: str) -> str:
@@ -96,9 +122,15 @@ def shown(value: object) -> str:
         return f"{value:g}"
     if isinstance(value, list | dict):
         return "a table" if isinstance(value, dict) else f"a list of {len(value)}"
-    said = repr(value) if isinstance(value, str | int) else str(value)
-    printable = "".join(sign if sign.isprintable() else "?" for sign in said)
+    if isinstance(value, int) and value.bit_length() > MOST_BITS:
+        # Python refuses to write some thousands of digits out.
+        return "a number without end"
+    printable = _printable(repr(value) if isinstance(value, str | int) else str(value))
     return printable if len(printable) <= SHOWN else f"{printable[:SHOWN]}…"
+
+
+def _printable(said: str) -> str:
+    return "".join(sign if sign.isprintable() else "?" for sign in said)
 
 
 def one_line(text: str) -> str:

@@ -15,24 +15,55 @@ MOST_INVERTERS = 8
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
+#: Controls, and what a person does not see but a terminal obeys: directions, marks of no width, line and tag characters.
+_HIDDEN = (
+    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
+    r"\U000e0000-\U000e007f"
+)
 Name = Annotated[
     str,
     Meta(
-        pattern=r"^[^\x00-\x1f\x7f-\x9f]{1,40}$",
-        description="a text in quotes, 1 to 40 characters, no control characters",
+        pattern=rf"\A[^{_HIDDEN}]{{1,40}}\Z",
+        description="a text in quotes, 1 to 40 characters, no control characters and none that cannot be seen",
+    ),
+]
+Remark = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A[^{_HIDDEN}]{{0,200}}\Z",
+        description="a text in quotes, at most 200 characters, no control characters and none that cannot be seen",
+    ),
+]
+UserName = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A[^{_HIDDEN}]{{0,64}}\Z",
+        description="a text in quotes, at most 64 characters, no control characters and none that cannot be seen",
+    ),
+]
+#: What the resolver can be asked for: no label is empty or longer than 63, numbers alone are an IPv4 address.
+_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+Host = Annotated[
+    str,
+    Meta(
+        max_length=253,
+        pattern=rf"\A(?:{_OCTET}(?:\.{_OCTET}){{3}}|(?![0-9.]+\Z){_LABEL}(?:\.{_LABEL})*\.?"
+        r"|(?=[^:]*:)[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,15})?)\Z",
+        description="a host's name or its address, such as gateway.lan or 192.168.1.10",
     ),
 ]
 Topic = Annotated[
     str,
     Meta(
-        pattern="^[A-Za-z0-9_/-]{1,64}$",
+        pattern=r"\A[A-Za-z0-9_/-]{1,64}\Z",
         description="a text of 1 to 64 letters from A to Z, digits, and _ / -",
     ),
 ]
 CircuitId = Annotated[
     str,
     Meta(
-        pattern="^[a-z][a-z0-9_]{0,23}$",
+        pattern=r"\A[a-z][a-z0-9_]{0,23}\Z",
         description="a text of 1 to 24 small letters, digits and _, a letter first",
     ),
 ]
@@ -50,10 +81,16 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
 class ModbusTcp(Struct, frozen=True, forbid_unknown_fields=True):
     """A SunSpec device on Modbus TCP."""
 
-    host: Name
+    host: Host
     port: Port = 502
     unit: Unit = 1
     name: Name = "Inverter"
+
+
+class Solar(ModbusTcp, frozen=True, forbid_unknown_fields=True):
+    """The solar inverter, a SunSpec device as well."""
+
+    name: Name = "Solar"
 
 
 class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
@@ -62,7 +99,7 @@ class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     tty: Name
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     relays_unit: Unit = 1
-    meters: dict[str, Unit] = {}
+    meters: dict[CircuitId, Unit] = {}
     name: Name = "Load centre"
 
 
@@ -95,7 +132,7 @@ class Grid(Struct, frozen=True, forbid_unknown_fields=True):
 
     category: Literal["I", "II", "III"] = "III"
     utility: Literal["ieee1547", "ca_rule21_2022", "ca_ul1741sa_2016", "ladwp"] = "ieee1547"
-    source: Annotated[str, Meta(max_length=200)] = "IEEE 1547-2018 defaults"
+    source: Remark = "IEEE 1547-2018 defaults"
     detector: Literal["steady", "fast"] = "steady"
     separation: Literal["auto", "permitted", "ride_through"] = "auto"
     enter_service_delay_s: Annotated[float, Meta(ge=0, le=600)] | None = None
@@ -118,16 +155,16 @@ class Http(Struct, frozen=True, forbid_unknown_fields=True):
     """Port 8080: ``/state``, ``/metrics``, ``/healthz``, read-only. Loopback unless the site says otherwise."""
 
     enabled: bool = True
-    address: Name = "127.0.0.1"
+    address: Host = "127.0.0.1"
     port: Annotated[int, Meta(ge=0, le=65535)] = 8080
 
 
 class Mqtt(Struct, frozen=True, forbid_unknown_fields=True):
     """The broker that telemetry and events go to. ``password_file`` holds the password alone."""
 
-    host: Name
+    host: Host
     port: Port = 1883
-    username: Annotated[str, Meta(max_length=64)] = ""
+    username: UserName = ""
     password_file: str = ""
     tls: bool = False
     ca_file: str = ""
@@ -148,7 +185,7 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     #: ``[inverter]``, or ``[[inverter]]`` once for each of two to eight that run in parallel, by rank.
     inverter: Inverters
     site: Name = "unnamed site"
-    solar: ModbusTcp | None = None
+    solar: Solar | None = None
     load_centre: LoadCentre | None = None
     grid: Grid = Grid()
     mid: Mid = Mid()
@@ -166,6 +203,17 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
             else one
             for number, one in enumerate(self.inverter, 1)
         )
+
+    def names(self) -> dict[str, str]:
+        """Each device's name by where it stands; alarms and links go by it."""
+        lists = not isinstance(self.inverter, ModbusTcp)
+        named = {"controller.name": self.controller.name}
+        for nth, one in enumerate(self.inverters()):
+            named[f"inverter[{nth}].name" if lists else "inverter.name"] = one.name
+        for where, other in (("solar.name", self.solar), ("load_centre.name", self.load_centre)):
+            if other is not None:
+                named[where] = other.name
+        return named
 
 
 class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):

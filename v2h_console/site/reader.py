@@ -12,6 +12,8 @@ from typing import TypeVar
 
 import msgspec
 
+from v2h_console import plain_file
+from v2h_console.core import alarms
 from v2h_console.core.settings import (
     CarSettings,
     Circuit,
@@ -36,6 +38,8 @@ FILES = ("comm_stack.conf", "limits.conf", "loads.conf", "schedule.conf")
 Texts = Mapping[str, str | None]
 #: A configuration longer than this is not one.
 MAX_BYTES = 256 * 1024
+#: What the parser gives up on.
+NO_CONFIGURATION = "a number of thousands of digits, or brackets nested without end: this is no configuration"
 
 File = TypeVar("File", bound=msgspec.Struct)
 
@@ -111,13 +115,11 @@ def parse_alone(root: Path, name: str, text: str | None) -> None:
 def _text(path: Path) -> str | None:
     """What the file says; ``None`` where there is none."""
     try:
-        raw = path.read_bytes()
+        raw = plain_file.read(path, MAX_BYTES)
     except FileNotFoundError:
         return None
     except OSError as error:
-        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from None
-    if len(raw) > MAX_BYTES:
-        raise ConfigError(f"{path}: {len(raw)} bytes long, at most {MAX_BYTES}")
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
     # Some editors begin a text with a mark of its encoding.
     raw = raw.removeprefix(codecs.BOM_UTF8)
     try:
@@ -137,8 +139,12 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         # "end of document": the file stops where something was still to come.
         number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
         raise ConfigError(f"{path}, line {number}: {_plain(said)}") from None
+    except (ValueError, RecursionError):
+        raise ConfigError(f"{path}: {NO_CONFIGURATION}") from None
     try:
         return msgspec.convert(data, kind)
+    except RecursionError:
+        raise ConfigError(f"{path}: {NO_CONFIGURATION}") from None
     except msgspec.ValidationError as error:
         raise ConfigError(explain(path, text, kind, data, str(error))) from None
 
@@ -165,10 +171,18 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
         # Either may have been left at its default.
         key = "max_discharge_power_kw" if most_kw != LimitsFile().max_discharge_power_kw else "rated_power_kw"
         raise wrong("limits.conf", key, said)
-    names = [one.name for one in comm.inverters()]
-    if (nth := _second(names)) is not None:
-        said = f"inverter name {names[nth]!r} stands twice: each needs a name of its own"
-        raise wrong("comm_stack.conf", f"inverter[{nth}].name", said)
+    taken_names: dict[str, tuple[str, str]] = {}
+    for where, name in comm.names().items():
+        code = alarms.code_of(name)
+        if code in taken_names:
+            other, its = taken_names[code]
+            line = toml_place.line_of(texts.get("comm_stack.conf") or "", other)
+            of = f"{other}{'' if line is None else f', line {line}'}"
+            said = f"name {shown(name)} stands twice ({of})"
+            if name != its:
+                said = f"{where} {shown(name)} and {other} {shown(its)} are one in alarms, {code[:40]} ({of})"
+            raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
+        taken_names[code] = where, name
     lists = not isinstance(comm.inverter, ModbusTcp)
     places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
     if (nth := _second(places)) is not None:

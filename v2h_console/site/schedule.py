@@ -15,7 +15,7 @@ from v2h_console.site.files import Name
 
 Day = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 DAYS: tuple[Day, ...] = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
-_TIME = re.compile(r"([01]\d|2[0-3]):([0-5]\d)")
+_TIME = re.compile(r"([01][0-9]|2[0-3]):([0-5][0-9])")
 #: Above the reserve that the house's backup begins to warn at.
 ABOVE_FLOOR_PCT = 5.0
 

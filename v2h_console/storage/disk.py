@@ -40,6 +40,13 @@ class Disk:
         """Bytes in the open file."""
         return os.fstat(descriptor).st_size
 
+    def is_at(self, descriptor: int, path: Path) -> bool:
+        """Whether the open file is the one of that name."""
+        try:
+            return os.path.samestat(os.fstat(descriptor), os.lstat(path))
+        except FileNotFoundError:
+            return False
+
     def write(self, descriptor: int, data: bytes) -> int:
         """How many bytes were taken."""
         return os.write(descriptor, data)

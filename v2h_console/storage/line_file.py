@@ -10,7 +10,8 @@ from v2h_console.storage.whole_file import write_all
 
 
 class LineFile:
-    """``size`` is where the last good line ends; ``None`` until the file has been opened."""
+    """``size`` is where the last good line ends; ``None`` until the file has been opened. What others append is theirs: only
+    behind a write of this process that failed, or behind a ``size`` that was given, anything is cut off."""
 
     def __init__(self, path: Path, *, disk: Disk = DISK, mode: int = 0o640, size: int | None = None) -> None:
         self.path = path
@@ -19,16 +20,23 @@ class LineFile:
         self._mode = mode
         self._descriptor: int | None = None
         self._name_is_durable = False
+        self._torn = size is not None
 
     def open(self) -> None:
-        """Open or make the file and cut off what follows the last good line. Raises OSError."""
+        """Open or make the file and cut off what a failed write left; one that was removed or moved is made anew.
+        Raises OSError."""
+        if self._descriptor is not None and not self._disk.is_at(self._descriptor, self.path):
+            # Nobody would read what is written into it.
+            self.close()
+            self.size, self._torn, self._name_is_durable = None, False, False
         if self._descriptor is None:
             self._descriptor = self._disk.open_append(self.path, self._mode)
         found = self._disk.size(self._descriptor)
-        if self.size is None:
-            self.size = found
-        elif found > self.size:
+        if self._torn and self.size is not None and found > self.size:
             self._disk.cut(self._descriptor, self.size)
+        else:
+            self.size = found
+        self._torn = False
 
     def append(self, data: bytes, *, sync: bool) -> None:
         """Whole lines at the end, on the disk for good when ``sync``. Raises OSError: then none of them is there."""
@@ -46,8 +54,10 @@ class LineFile:
         except OSError:
             # After a failed fsync the kernel takes the pages for written: only writing them anew is believed.
             if self._descriptor is not None and self.size is not None:
+                self._torn = True
                 with suppress(OSError):
                     self._disk.cut(self._descriptor, self.size)
+                    self._torn = False
             self.close()
             raise
 

@@ -22,8 +22,8 @@ class RotatingLines:
 
     def append(self, data: bytes) -> None:
         """Add a line. Raises OSError: then it is not there."""
-        if self._file.size is None:
-            self._file.open()
+        # Another owner may have written, somebody may have taken the file away.
+        self._file.open()
         if self._file.size and self._file.size + len(data) > self._most_bytes:
             self._rotate()
         self._file.append(data, sync=False)

@@ -47,10 +47,15 @@ def close_mid(console: Console) -> None:
             "or onto a dead house. It refuses otherwise, and says why. You need the helm.",
         ),
         "CLOSE",
-        partial(
-            console.send, "operator.close_mid", "Taken: the MID closes when its conditions hold.", None, True
-        ),
+        _confirmed(console, "operator.close_mid", "Taken: the MID closes when its conditions hold."),
     )
+
+
+def _confirmed(console: Console, do: str, accepted: str) -> Callable[[], None]:
+    """What is typed releases what is shown now, not what may come while the person types."""
+    # Before the owner's first picture there is nothing that a person could have seen.
+    seen_ns = max(1, console.snapshot.at_ns)
+    return partial(console.send, do, accepted, None, True, seen_ns)
 
 
 def reset_lockout(console: Console) -> None:
@@ -66,7 +71,7 @@ def reset_lockout(console: Console) -> None:
             "Reset it only when you have found the cause and removed it. You need the helm.",
         ),
         "RESET",
-        partial(console.send, "operator.reset_lockout", "Lockout reset.", None, True),
+        _confirmed(console, "operator.reset_lockout", "Lockout reset."),
     )
 
 

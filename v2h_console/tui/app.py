@@ -256,6 +256,7 @@ class ConsoleApp(App[int]):
         accepted: str,
         params: Mapping[str, float | str | bool] | None = None,
         confirmed: bool = False,
+        seen_ns: int = 0,
     ) -> None:
         """Ask the owner, once for each press."""
         held = dict(params or {})
@@ -270,7 +271,7 @@ class ConsoleApp(App[int]):
         if session is None:
             self.tell("Not sent: the owner has not started yet. Press again when the screen shows the house.")
             return
-        order = Order(secrets.token_hex(8), do, held, self._who, confirmed)
+        order = Order(secrets.token_hex(8), do, held, self._who, confirmed, seen_ns)
         self.run_worker(self._order(session, order, accepted), name="order", exit_on_error=False)
 
     async def _order(self, session: Session, order: Order, accepted: str) -> None:

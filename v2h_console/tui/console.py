@@ -65,8 +65,9 @@ class Console(Protocol):
         accepted: str,
         params: Mapping[str, float | str | bool] | None = None,
         confirmed: bool = False,
+        seen_ns: int = 0,
     ) -> None:
-        """Ask the owner; the answer is ``accepted`` or the owner's refusal."""
+        """Ask the owner; the answer is ``accepted`` or the owner's refusal. ``seen_ns`` as in Order."""
 
     def go(self, view: int) -> None:
         """Show a view, or say that this version has none of that number."""

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from v2h_console import plain_file
 from v2h_console.twin.house import CircuitData, House, UnitData
 from v2h_console.twin.vocabulary import (
     ALL_VERBS,
@@ -95,13 +96,19 @@ _START: Mapping[str, Kind] = {
 }
 
 
+#: A storm of a thousand lines fits many times over.
+MAX_BYTES = 1024 * 1024
+#: What the parser gives up on.
+_NO_SCENARIO = "a number of hundreds of digits, or brackets nested without end: this is no scenario"
+
+
 def read(path: Path, house: House | None = None) -> Scenario:
     """The scenario in the file at ``path``; loads are checked against ``house`` (the default house).
 
     Raises ``ScenarioError``: "FILE:LINE: what is wrong, and what is allowed".
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        text = plain_file.read(path, MAX_BYTES).decode("utf-8")
     except UnicodeDecodeError:
         raise ScenarioError(f"{path}: not a text file in UTF-8") from None
     except OSError as error:
@@ -111,7 +118,14 @@ def read(path: Path, house: House | None = None) -> Scenario:
 
 def parse(text: str, name: str, house: House | None = None) -> Scenario:
     """The scenario in ``text``; ``name`` is the file's, for errors."""
-    return _Reader(text, name, (house or House()).circuits).scenario()
+    reader = _Reader(text, name, (house or House()).circuits)
+    try:
+        return reader.scenario()
+    except ScenarioError:
+        raise
+    except (ValueError, OverflowError, RecursionError):
+        # Python neither writes thousands of digits out nor makes a float of them.
+        raise ScenarioError(f"{name}: {_NO_SCENARIO}") from None
 
 
 def _is_percent(value: object) -> bool:
@@ -131,6 +145,8 @@ class _Reader:
             where = re.search(r"\(at line (\d+), column \d+\)", str(error))
             message = " ".join(str(error).split(" (at ")[0].split())
             raise ScenarioError(f"{name}{':' + where[1] if where else ''}: not TOML: {message}") from None
+        except (ValueError, RecursionError):
+            raise ScenarioError(f"{name}: {_NO_SCENARIO}") from None
 
     def _fail(self, text: str, header: str = "", nth: int = 0, key: str = "") -> ScenarioError:
         line = self._line_of(header, nth, key)

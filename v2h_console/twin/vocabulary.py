@@ -138,7 +138,7 @@ FAULTS: Mapping[str, Mapping[str, Kind]] = {
 SITE_FAULTS: Mapping[str, Mapping[str, Kind]] = {
     "can.bus_off": {},
     "can.frames_lost": {
-        "how": Choice(("checksum", "one_id", "random", "bursts")),
+        "how": Choice(("checksum", "one_id", "random", "bursts", "replay")),
         "frame": Choice(("grid_fast", "mid_state", "inv_state", "heartbeat", "grid_cycle")),
     },
     "modbus.timeout": {"how": Choice(("silent", "late", "half"))},

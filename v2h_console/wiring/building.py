@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
+from typing import TypeVar
 
 from v2h_console.runtime import audit
 from v2h_console.runtime.audit import AuditWriter
-from v2h_console.runtime.lock import Held, OwnerLock
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, root_refusal
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
+from v2h_console.runtime.relays import Relays
 from v2h_console.session import place
 from v2h_console.site.reader import Site
 from v2h_console.twin.launch import TwinProcess
-from v2h_console.wiring.devices import open_fast, slow_devices
+from v2h_console.wiring.devices import open_fast, relay_count, slow_devices
 from v2h_console.wiring.running import OwnerRuns, StartFailed
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -22,11 +25,35 @@ STATE_FOLDER = Path("var/lib/v2h")
 INCIDENTS_FOLDER = STATE_FOLDER / "incidents"
 LATCH_FILE = "mid_latch.json"
 
+Lock = TypeVar("Lock")
 
-def lock(root: Path) -> OwnerLock:
-    """One owner below a root. Raises OwnerRuns, StartFailed."""
+
+def may_own(root: Path) -> None:
+    """Whether what this user writes is what the site's service goes on with. Raises StartFailed."""
+    refusal = root_refusal(root / STATE_FOLDER)
+    if refusal:
+        raise StartFailed(refusal)
+
+
+def lock(root: Path, heir: HeirLock | None = None) -> OwnerLock:
+    """One owner below a root; ``heir``: of whoever takes over. Raises OwnerRuns, StartFailed."""
+    may_own(root)
+    return _had(root, lambda: OwnerLock(root, heir))
+
+
+def heir_lock(root: Path) -> HeirLock:
+    """One taker below a root, for whom the owner's lock is kept. Raises OwnerRuns, StartFailed."""
+    return _had(root, lambda: HeirLock(root))
+
+
+def records_lock(root: Path) -> RecordsLock:
+    """One writer of what is kept below a root; waited for. Raises OwnerRuns, StartFailed."""
+    return _had(root, lambda: RecordsLock(root))
+
+
+def _had(root: Path, take: Callable[[], Lock]) -> Lock:
     try:
-        return OwnerLock(root)
+        return take()
     except Held as error:
         raise OwnerRuns(str(error)) from None
     except OSError as error:
@@ -37,6 +64,15 @@ def lock(root: Path) -> OwnerLock:
 
 def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     """An owner that runs, with its state folder. Raises StartFailed."""
+    prove_state_folder(root)
+    bus, link = open_fast(site)
+    owner = build(root, site, bus, link, trainer=twin.do if twin is not None else None)
+    owner.start()
+    return owner
+
+
+def prove_state_folder(root: Path) -> None:
+    """It is there and takes the latch. Raises StartFailed."""
     state_folder = root / STATE_FOLDER
     try:
         state_folder.mkdir(parents=True, exist_ok=True)
@@ -46,10 +82,6 @@ def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
     read_only = os.statvfs(state_folder).f_flag & os.ST_RDONLY
     if not read_only and not os.access(state_folder, os.W_OK):
         raise StartFailed(f"{state_folder}: not writable; the open latch must be kept there")
-    bus, link = open_fast(site)
-    owner = build(root, site, bus, link, trainer=twin.do if twin is not None else None)
-    owner.start()
-    return owner
 
 
 def build(
@@ -63,6 +95,7 @@ def build(
     """An owner that does not run yet, and from here on goes before what has no deadline."""
     before_others()
     circuit_ids = [circuit.id for circuit in site.settings.loads.circuits]
+    centre = site.comm.load_centre
     return Owner(
         site.settings,
         bus,
@@ -73,5 +106,6 @@ def build(
         incidents=root / INCIDENTS_FOLDER,
         audit=AuditWriter(root / audit.FOLDER),
         twin=site.comm.twin,
+        relays=None if centre is None else Relays(centre.name, relay_count(circuit_ids)),
         latch_aside=root / place.FOLDER / LATCH_FILE,
     )

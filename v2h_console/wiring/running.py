@@ -12,7 +12,7 @@ from v2h_console.runtime import audit, peers
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
-from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.lock import OwnerLock, RecordsLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
@@ -37,6 +37,7 @@ class Running:
     desk: Desk
     server: SessionServer
     lock: OwnerLock
+    records: RecordsLock
     log: LogWriter
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
@@ -65,20 +66,31 @@ class Running:
             edit=lambda order: desk.edit(seat, order),
         )
 
+    @property
+    def defect(self) -> str:
+        """Why this owner must end by itself, as one line; "" = its core runs, or has ended as it was told."""
+        failure = self.owner.lane.failure
+        return "" if failure is None else f"ended after a defect: the control core stopped: {failure!r}"
+
     def stop(self) -> None:
         """The owner first: its heartbeat ends, the controller opens the MID; then what hangs on it."""
         self.server.stop()
         if self.outlets is not None:
             self.outlets.stop()
-        self.owner.stop()
-        self._end_audit()
+        self.owner.let_go()
         self.server.join(2.0)
+        if self.owner.lane.handed_over:
+            # The next owner has a lit house and nobody polls: it waits for no disk of this one's.
+            self.lock.release()
+        self.owner.end_records()
+        self._end_audit()
         self._end_attendance()
         self._end_log()
         if self.outlets is not None:
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
+        self.records.release()
         self.lock.release()
 
     def _end_attendance(self) -> None:
@@ -93,10 +105,8 @@ class Running:
         lane = self.owner.lane
         # Whatever the core said last has been heard by then.
         self.owner.snapshot()
-        if lane.failure is not None:
-            self.log.say(
-                f"ended after a defect: the control core stopped: {lane.failure!r}", logging.CRITICAL
-            )
+        if self.defect:
+            self.log.say(self.defect, logging.CRITICAL)
         else:
             self.log.say("ended: another owner goes on" if lane.handed_over else "ended orderly")
         self.log.stop()

@@ -18,6 +18,7 @@ from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session.snapshot import EventView
 from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring import building
 from v2h_console.wiring.building import STATE_FOLDER
 from v2h_console.wiring.outlets import start_outlets
 from v2h_console.wiring.running import Running, StartFailed
@@ -31,7 +32,19 @@ def serve(
     lock: OwnerLock,
     twin: TwinProcess | None = None,
 ) -> Running:
-    """Open the door for other consoles. Raises StartFailed."""
+    """Open the door for other consoles, once the owner before has written its last line. Raises StartFailed."""
+
+    def give_up() -> None:
+        owner.stop()
+        if twin is not None:
+            twin.stop()
+        lock.release()
+
+    try:
+        records = building.records_lock(root)
+    except StartFailed:
+        give_up()
+        raise
     log = LogWriter(root, lambda failure: owner.report_storage("log", failure))
     attendance, keeper = _attend(root, owner, log)
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
@@ -52,17 +65,15 @@ def serve(
     try:
         server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:
-        owner.stop()
-        if twin is not None:
-            twin.stop()
-        lock.release()
+        give_up()
+        records.release()
         raise StartFailed(f"{lock.folder}: no socket can be made there: {error.strerror or error}") from None
     server.start()
     log.start()
     if writer is not None:
         writer.start()
     outlets = start_outlets(root, comm, owner)
-    return Running(owner, desk, server, lock, log, twin, outlets, keeper, attendance)
+    return Running(owner, desk, server, lock, records, log, twin, outlets, keeper, attendance)
 
 
 def _attend(root: Path, owner: Owner, log: LogWriter) -> tuple[Attendance, LedgerWriter]:

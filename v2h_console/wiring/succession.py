@@ -14,15 +14,17 @@ from v2h_console.runtime import garbage, hand_over
 from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.runtime.desk import HAND_OVER
 from v2h_console.runtime.hand_over import HandOver
-from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.lock import HeirLock, OwnerLock, holder, user_of
+from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.precedence import real_time
 from v2h_console.session import place
 from v2h_console.session.orders import Order
 from v2h_console.session.remote import NoOwner, RemoteSession
 from v2h_console.session.wire import WireError
+from v2h_console.site.reader import Site
 from v2h_console.wiring import building
 from v2h_console.wiring.devices import open_fast
-from v2h_console.wiring.running import Running, StartFailed
+from v2h_console.wiring.running import OwnerRuns, Running, StartFailed
 from v2h_console.wiring.serving import serve
 from v2h_drivers.can.bus import Bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -46,9 +48,40 @@ _LOADED_LATER = (
 
 def take_over(root: Path) -> Running:
     """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
+    _owner_before(root)
     config = ConfigKeeper(root)
     loaded = config.load()
-    site = loaded.site
+    heir = building.heir_lock(root)
+    try:
+        # Again, now that nobody else can become it.
+        owner, lock = _take(root, loaded.site, heir, _owner_before(root))
+    finally:
+        heir.release()
+    owner.start_polling()
+    running = serve(root, config, loaded, owner, lock)
+    if not loaded.complaint:
+        config.look_again()
+    return running
+
+
+def _owner_before(root: Path) -> str:
+    """The owner's process, whose lock and files this one will be able to take. Raises StartFailed."""
+    building.may_own(root)
+    try:
+        before = holder(root)
+    except FileNotFoundError:
+        raise StartFailed(f"nothing to take over: no owner runs below {root}") from None
+    except OSError as error:
+        user = user_of(root / place.FOLDER)
+        raise StartFailed(
+            f"{error.filename}: {error.strerror}: `sudo -u {user} ...` takes the house over"
+        ) from None
+    building.prove_state_folder(root)
+    return before
+
+
+def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, OwnerLock]:
+    """The owner with the core of process ``before``, on the bus, and the lock. Raises StartFailed."""
     folder = root / place.FOLDER
     try:
         session = RemoteSession(root)
@@ -72,12 +105,10 @@ def take_over(root: Path) -> Running:
         raise
     session.close()
     try:
-        lock = _lock_when_free(root)
+        return owner, _lock_when_free(root, heir, before)
     except BaseException:
         owner.stop()
         raise
-    owner.start_polling()
-    return serve(root, config, loaded, owner, lock)
 
 
 def _ask_for_the_core(
@@ -117,13 +148,14 @@ def _ask_for_the_core(
     return handed
 
 
-def _lock_when_free(root: Path) -> OwnerLock:
-    """The old owner writes its last lines and lets go. Raises StartFailed."""
+def _lock_when_free(root: Path, heir: HeirLock, before: str) -> OwnerLock:
+    """The old owner, process ``before``, writes its last lines and lets go. Raises StartFailed."""
     gives_up_at = time.monotonic() + LET_GO_S
     while True:
         try:
-            return building.lock(root)
-        except StartFailed:
-            if time.monotonic() > gives_up_at:
-                raise
+            return building.lock(root, heir)
+        except OwnerRuns as error:
+            # Whoever else has it, by whatever way, commands the same house: not for one more period.
+            if holder(root) not in (before, "") or time.monotonic() > gives_up_at:
+                raise StartFailed(f"{error}: this one has let go of the house") from None
             time.sleep(0.01)

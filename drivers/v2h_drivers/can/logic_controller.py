@@ -36,10 +36,16 @@ PROTOCOL = "CAN 500k"
 KEEP_ALIVE_NS = 60 * MS
 #: A close token is worth nothing to the controller after 50 ms; then it is not sent any more.
 TOKEN_LIFE_NS = 50 * MS
-#: The same counter so often in a row: the controller repeats itself.
+#: Frames so often in a row that repeat a counter, or come out of turn: the controller repeats itself, or somebody does.
 FROZEN_REPEATS = 3
-#: Heartbeats whose clock stands still so often: a hung firmware behind a live counter.
+#: So many counters may be left out without a word: frames get lost. More only after a silence that accounts for them.
+LOST_MOST = 10
+#: A counter cannot tell a step back from a leap ahead; from half of its range on it is taken for a step back.
+_STEPS_BACK = 0x80
+#: Heartbeats whose clock does not go on so often: a hung firmware behind a live counter.
 FROZEN_HEARTBEATS = 3
+#: The heartbeat's clock wraps here. After half of a round it cannot tell any more whether it went on.
+LC_TIME_MS = 65_535
 #: A second of our own commands: what we hear of ourselves is no second master.
 OWN_COMMANDS_KEPT = 63
 HEARTBEAT_LATE_NS = 60 * MS
@@ -57,12 +63,13 @@ class Statistics:
     bad_crc: int = 0
     bad_length: int = 0
     repeated: int = 0
+    out_of_turn: int = 0
     lost: int = 0
 
     @property
     def bad(self) -> int:
         """Frames refused."""
-        return self.bad_crc + self.bad_length + self.repeated
+        return self.bad_crc + self.bad_length + self.repeated + self.out_of_turn
 
 
 @dataclass(slots=True)
@@ -72,8 +79,29 @@ class _Incoming:
     name: str
     build: Builder
     crc_register: int
+    period_ns: int
     counter: int | None = None
-    repeats: int = 0
+    #: When the newest frame came that was no mere repetition, in turn or not.
+    heard_ns: int = 0
+    #: Frames refused in a row, and the counter of the one that came out of turn last.
+    refused: int = 0
+    stray: int | None = None
+
+    @classmethod
+    def of(cls, layout: FrameLayout, build: Builder) -> _Incoming:
+        """Nothing heard yet."""
+        return cls(layout.name, build, id_register(layout.arbitration_id), layout.period_ns)
+
+    def in_turn(self, counter: int, step: int, now_ns: int) -> bool:
+        """Whether a frame so many counters ahead, more than get lost, is one of now; a step back never is.
+
+        One that is refused once too often does no harm for long: the counter comes round to where it is ahead again.
+        """
+        if step == 0:
+            return False
+        if step <= LOST_MOST + (now_ns - self.heard_ns) // self.period_ns:
+            return True
+        return step < _STEPS_BACK and self.stray is not None and counter == (self.stray + 1) & 0xFF
 
 
 @dataclass(slots=True)
@@ -95,7 +123,7 @@ class LogicControllerLink:
         self._address = address
         layouts = load_layouts(DBC)
         self._incoming = {
-            layouts[name].arbitration_id: _Incoming(name, build, id_register(layouts[name].arbitration_id))
+            layouts[name].arbitration_id: _Incoming.of(layouts[name], build)
             for name, build in builders(layouts).items()
         }
         self._outgoing = {
@@ -133,18 +161,32 @@ class LogicControllerLink:
         if frame_crc(incoming.crc_register, data) != data[CRC_BYTE]:
             self.statistics.bad_crc += 1
             return None
-        counter = data[COUNTER_BYTE]
-        if counter == incoming.counter:
-            return self._repeated(incoming, now_ns)
-        if incoming.counter is not None:
-            self.statistics.lost += ((counter - incoming.counter) & 0xFF) - 1
-        incoming.counter, incoming.repeats = counter, 0
+        counter, last = data[COUNTER_BYTE], incoming.counter
+        if last is not None:
+            step = (counter - last) & 0xFF
+            if not 0 < step <= LOST_MOST and not incoming.in_turn(counter, step, now_ns):
+                if not self._restarts(incoming, data, now_ns):
+                    return self._refused(incoming, counter, now_ns)
+                step = 1
+            self.statistics.lost += step - 1
+        incoming.counter, incoming.heard_ns, incoming.refused, incoming.stray = counter, now_ns, 0, None
         reading = incoming.build(data, now_ns)
         self.statistics.good += 1
         self._heard_ns = now_ns
         if isinstance(reading, ControllerHeartbeat):
             return self._heartbeat(reading, now_ns)
         return reading
+
+    def _restarts(self, incoming: _Incoming, data: bytes, now_ns: int) -> bool:
+        """Whether it is the first heartbeat of a controller that has started anew: its counters begin anew, too."""
+        if incoming.name != "HB_LC" or self._nonce is None:
+            return False
+        reading = incoming.build(data, now_ns)
+        return (
+            isinstance(reading, ControllerHeartbeat)
+            and reading.quality is Quality.GOOD
+            and reading.nonce != self._nonce
+        )
 
     def _foreign(self, data: bytes, now_ns: int) -> Reading | None:
         """A command on the bus that is none of ours (some buses let us hear our own) comes from somebody else."""
@@ -155,34 +197,51 @@ class LogicControllerLink:
             return None
         return ForeignCommand(now_ns, Quality.GOOD)
 
-    def _repeated(self, incoming: _Incoming, now_ns: int) -> Reading | None:
-        """A frame with the counter of the one before says nothing; three of them say that the sender is stuck."""
-        self.statistics.repeated += 1
-        incoming.repeats += 1
-        if incoming.repeats < FROZEN_REPEATS:
+    def _refused(self, incoming: _Incoming, counter: int, now_ns: int) -> Reading | None:
+        """A frame said before says nothing; three in a row say that the sender is stuck, or is not the one of now."""
+        incoming.refused += 1
+        if counter == incoming.counter:
+            self.statistics.repeated += 1
+        else:
+            self.statistics.out_of_turn += 1
+            incoming.stray, incoming.heard_ns = counter, now_ns
+        if incoming.refused < FROZEN_REPEATS:
             return None
         self._frozen_ns = now_ns
         return blank(incoming.name, now_ns)
 
-    def _heartbeat(self, heartbeat: ControllerHeartbeat, now_ns: int) -> Reading:
+    def _heartbeat(self, heartbeat: ControllerHeartbeat, now_ns: int) -> Reading | None:
         if heartbeat.quality is not Quality.GOOD:
             return heartbeat
-        if heartbeat.lc_time_ms is not None and heartbeat.lc_time_ms == self._lc_time_ms:
+        if not self._goes_on(heartbeat, now_ns):
+            # A clock that stands still, jumps back or is not known is no sign of life.
             self._still_heartbeats += 1
-            if self._still_heartbeats >= FROZEN_HEARTBEATS:
-                self._frozen_ns = now_ns
-                return blank("HB_LC", now_ns)
-        else:
-            self._still_heartbeats = 0
+            if self._still_heartbeats < FROZEN_HEARTBEATS:
+                return None
+            self._frozen_ns = now_ns
+            return blank("HB_LC", now_ns)
+        self._still_heartbeats = 0
         self._lc_time_ms = heartbeat.lc_time_ms
         self._heartbeat_ns = now_ns
         if heartbeat.nonce != self._nonce:
             if self._nonce is not None:
                 self.nonce_changes += 1
                 self._nonce_changed_ns = now_ns
+                for incoming in self._incoming.values():
+                    if incoming.name != "HB_LC":
+                        incoming.counter = None
             self._nonce = heartbeat.nonce
             self._encode_control(now_ns)
         return heartbeat
+
+    def _goes_on(self, heartbeat: ControllerHeartbeat, now_ns: int) -> bool:
+        time_ms, last_ms, last_ns = heartbeat.lc_time_ms, self._lc_time_ms, self._heartbeat_ns
+        if time_ms is None:
+            return False
+        if last_ms is None or last_ns is None or heartbeat.nonce != self._nonce:
+            return True
+        half_ms = LC_TIME_MS // 2
+        return now_ns - last_ns > half_ms * MS or 0 < (time_ms - last_ms) % LC_TIME_MS <= half_ms
 
     # ------------------------------------------------------------ sending
 

@@ -11,12 +11,13 @@ import os
 import select
 import time
 from collections.abc import Callable
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from v2h_drivers.modbus.machine import (
     READ_COILS,
     READ_HOLDING,
     READ_INPUT,
+    RTU_SILENCE_NS,
     WRITE_COIL,
     WRITE_REGISTERS,
     ClientMachine,
@@ -30,6 +31,18 @@ from v2h_drivers.modbus.machine import (
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
+#: So many time-outs in a row without a byte from any unit, and a TCP connection is taken to be dead: a peer that
+#: restarted, or a router that forgot, ends none.
+DEAD_AFTER = 3
+#: A device that has the connection to itself keeps nobody else waiting.
+SOLE_TIMEOUT_S = 1.0
+#: Where several units take turns, one that is silent holds up the others for this: with a poll's own time it must stay
+#: well below the second after which the car's readings are too old to keep a house lit by.
+SHARED_TIMEOUT_S = 0.4
+#: A meter's block and the question for it, on a serial line; a character with its start, stop and parity.
+LONGEST_EXCHANGE_BYTES, BITS_A_CHARACTER = 41, 11
+#: Above 19200 baud the silence between frames is this, as the specification has it.
+LEAST_SILENCE_NS = 1_750_000
 
 
 class ModbusFailure(Exception):
@@ -38,10 +51,16 @@ class ModbusFailure(Exception):
     def __init__(self, failure: Failure) -> None:
         super().__init__(failure.reason)
         self.kind = failure.kind
+        #: Of an exception reply.
+        self.code = failure.code
 
 
 class Port(Protocol):
     """Where the bytes go."""
+
+    @property
+    def alive(self) -> bool:
+        """Not lost and not closed."""
 
     def write(self, data: bytes) -> None:
         """Send."""
@@ -51,7 +70,8 @@ class Port(Protocol):
 
 
 class Connection:
-    """Requests in turn from any task of the loop. ``good``/``bad`` count answers, ``round_trip_ms`` is the last."""
+    """Requests in turn from any task of the loop. ``good``/``bad`` count answers, ``round_trip_ms`` is the last,
+    ``timeout_s`` how long one is waited for."""
 
     def __init__(
         self,
@@ -59,10 +79,13 @@ class Connection:
         framing: Framing,
         open_port: Callable[[Connection], asyncio.Future[Port] | asyncio.Task[Port]],
         clock_ns: Callable[[], int] = time.monotonic_ns,
-        timeout_s: float = 1.0,
+        timeout_s: float = SHARED_TIMEOUT_S,
+        silence_ns: int = RTU_SILENCE_NS,
     ) -> None:
         self.address = address
-        self._machine = ClientMachine(framing, int(timeout_s * 1e9))
+        self.timeout_s = timeout_s
+        self._machine = ClientMachine(framing, int(timeout_s * 1e9), silence_ns)
+        self._framing = framing
         self._open_port = open_port
         self._clock_ns = clock_ns
         self._port: Port | None = None
@@ -70,6 +93,8 @@ class Connection:
         self._futures: dict[int, asyncio.Future[Outcome]] = {}
         self._timer: asyncio.TimerHandle | None = None
         self._retry_s = FIRST_RETRY_S
+        self._answered = False
+        self._unanswered = 0
         self._retry_not_before_ns = 0
         self._last_refusal = Failure(FailureKind.CLOSED, "not connected yet")
         self.good = 0
@@ -121,29 +146,41 @@ class Connection:
             if self._clock_ns() < self._retry_not_before_ns:
                 raise ModbusFailure(self._last_refusal)
             try:
-                self._port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
+                port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
             except TimeoutError:
                 self._refused("does not take the connection")
             except OSError as error:
                 self._refused(_words(error))
-            self._retry_s = FIRST_RETRY_S
+            except UnicodeError:
+                self._refused("cannot be reached: that is no host's name")
+            if not port.alive:
+                # Taken and closed in one breath, as by a device that has its one client: its end was told before its begin.
+                self._refused("closed the connection at once")
+            self._port, self._answered, self._unanswered = port, False, 0
 
-    def _refused(self, reason: str) -> None:
+    def _refused(self, reason: str) -> NoReturn:
         self.bad += 1
+        self._back_off(reason)
+        raise ModbusFailure(self._last_refusal) from None
+
+    def _back_off(self, reason: str) -> None:
         self._last_refusal = Failure(FailureKind.CLOSED, reason)
         self._retry_not_before_ns = self._clock_ns() + int(self._retry_s * 1e9)
         self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
-        raise ModbusFailure(self._last_refusal) from None
 
     # ------------------------------------------------------------ called by the port
 
     def received(self, data: bytes) -> None:
         """Bytes from the port."""
+        self._answered, self._retry_s, self._unanswered = True, FIRST_RETRY_S, 0
         self._machine.data_received(data, self._clock_ns())
         self._pump()
 
     def lost(self, reason: str) -> None:
         """The port is gone."""
+        if self._port is not None and not self._answered:
+            # It took the connection and gave nothing: that is no better than a refusal.
+            self._back_off(reason)
         self._port = None
         self._machine.connection_lost(reason)
         self._pump()
@@ -161,9 +198,14 @@ class Connection:
             return
         while machine.outcomes:
             ticket, outcome = machine.outcomes.popleft()
+            if isinstance(outcome, Failure) and outcome.kind is FailureKind.TIMEOUT:
+                self._unanswered += 1
             future = self._futures.pop(ticket, None)
             if future is not None and not future.done():
                 future.set_result(outcome)
+        if self._framing is Framing.TCP and self._unanswered >= DEAD_AFTER and self._port is not None:
+            self._drop("nobody answers on this connection; reconnecting")
+            return
         if self._port is not None:
             data = machine.bytes_to_send(self._clock_ns())
             if data:
@@ -198,6 +240,10 @@ class _TcpPort(asyncio.Protocol):
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._transport: asyncio.Transport | None = None
+
+    @property
+    def alive(self) -> bool:
+        return self._transport is not None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
@@ -237,6 +283,10 @@ class _SerialPort:
         self._fd = self._serial.fileno()
         self._loop.add_reader(self._fd, self._readable)
 
+    @property
+    def alive(self) -> bool:
+        return self._open
+
     def _readable(self) -> None:
         try:
             data = os.read(self._fd, 512)
@@ -275,7 +325,7 @@ class _SerialPort:
             self._serial.close()
 
 
-def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
+def tcp_connection(host: str, port: int, timeout_s: float = SHARED_TIMEOUT_S) -> Connection:
     """A shared Modbus TCP connection; opened with the first request."""
 
     async def open_port(connection: Connection) -> Port:
@@ -288,10 +338,19 @@ def tcp_connection(host: str, port: int, timeout_s: float = 1.0) -> Connection:
     )
 
 
-def serial_connection(tty: str, baud: int, timeout_s: float = 1.0) -> Connection:
-    """A shared Modbus RTU line, 8N1; opened with the first request."""
+def serial_connection(tty: str, baud: int, timeout_s: float | None = None) -> Connection:
+    """A shared Modbus RTU line, 8N1; opened with the first request. ``timeout_s`` ``None``: what a shared link allows,
+    and the time of the bytes."""
+    if timeout_s is None:
+        timeout_s = SHARED_TIMEOUT_S + LONGEST_EXCHANGE_BYTES * BITS_A_CHARACTER / baud
 
     async def open_port(connection: Connection) -> Port:
         return _SerialPort(connection, tty, baud)
 
-    return Connection(tty, Framing.RTU, lambda c: asyncio.ensure_future(open_port(c)), timeout_s=timeout_s)
+    return Connection(
+        tty,
+        Framing.RTU,
+        lambda c: asyncio.ensure_future(open_port(c)),
+        timeout_s=timeout_s,
+        silence_ns=max(LEAST_SILENCE_NS, int(3.5e9 * BITS_A_CHARACTER / baud)),
+    )

@@ -60,6 +60,11 @@ class HealthTeller:
         else:
             self._say(LinkState.CONNECTING if self.answered_at_ns is None else LinkState.LATE, reason)
 
+    def lost(self, reason: str) -> None:
+        """No poll will be answered for now, whatever the device does."""
+        self._failures = LOST_AFTER
+        self._say(LinkState.LOST, reason)
+
     def _say(self, state: LinkState, reason: str) -> None:
         now_ns = self._clock_ns()
         changed = state is not self._state or reason != self._reason

@@ -22,11 +22,14 @@ from v2h_drivers.capabilities import (
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
+from v2h_drivers.modbus.machine import FailureKind
 from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.profile import MeterProfile, RelayProfile, meter_profile, relay_profile
 
 PROTOCOL = "Modbus RTU"
+#: A relay is not switched for a request older than this.
+EXPIRY_NS = 2_000_000_000
 
 
 class LoadCentre:
@@ -55,7 +58,10 @@ class LoadCentre:
         self._relays: RelayProfile = relay_profile("waveshare_relay_8")
         self._meter: MeterProfile = meter_profile("eastron_sdm230")
         self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
-        self._requests: deque[RelayRequest] = deque(maxlen=64)
+        #: Each with when it came.
+        self._requests: deque[tuple[RelayRequest, int]] = deque(maxlen=64)
+        #: circuit → what its relay was to be and did not become, and the words for it, until it does or is asked anew.
+        self._astray: dict[int, tuple[bool, str]] = {}
         self._pace = Pace(period_s, clock_ns)
 
     def submit(self, request: SlowRequest) -> bool:
@@ -64,7 +70,7 @@ class LoadCentre:
             return False
         if self._health.state is LinkState.LOST:
             return False
-        self._requests.append(request)
+        self._requests.append((request, self._clock_ns()))
         self._pace.hurry()
         return True
 
@@ -76,12 +82,24 @@ class LoadCentre:
                 await self.poll()
             except ModbusFailure as failure:
                 self._health.failed(str(failure))
-            await self._pace.rest(answered=self._health.state is LinkState.OK)
+                self._drop(str(failure))
+            state = self._health.state
+            await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
+
+    def ended(self, words: str) -> None:
+        """Its task ended by a defect."""
+        self._health.lost(words)
+        self._drop(words)
 
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""
         await self._switch()
         mask = await self._read_relays()
+        self._astray = {
+            circuit: (closed, words)
+            for circuit, (closed, words) in self._astray.items()
+            if bool(mask >> circuit & 1) is not closed
+        }
         self._emit(RelayStates(self._clock_ns(), Quality.GOOD, self.name, mask))
         silent = []
         for circuit, unit in self._meters.items():
@@ -91,9 +109,12 @@ class LoadCentre:
             except ModbusFailure as failure:
                 silent.append(f"meter {unit} {failure}")
                 # Said now: with others silent too, the round may take seconds. The board itself has answered.
-                self._health.note(_in_words(silent))
-                self._health.good()
-        self._health.note(_in_words(silent))
+                self._say(silent)
+        self._say(silent)
+
+    def _say(self, silent: list[str]) -> None:
+        """The board answers; which relay did not follow, and which meters are silent."""
+        self._health.note(_in_words([words for _, words in self._astray.values()] + silent))
         self._health.good()
 
     async def _read_relays(self) -> int:
@@ -122,14 +143,36 @@ class LoadCentre:
 
     async def _switch(self) -> None:
         while self._requests:
-            request = self._requests.popleft()
-            coil = self._relays.first_coil + request.circuit
-            for _ in range(2):
-                await self._connection.write_coil(self._relays_unit, coil, request.closed)
-                if bool(await self._read_relays() >> request.circuit & 1) == request.closed:
-                    break
-            else:
-                self._health.note(f"relay {request.circuit + 1} does not follow")
+            request, came_ns = self._requests.popleft()
+            self._astray.pop(request.circuit, None)
+            if self._clock_ns() - came_ns > EXPIRY_NS:
+                self._missed(request, "the line was not free in time")
+                continue
+            try:
+                await self._set(request)
+            except ModbusFailure as failure:
+                self._missed(request, str(failure))
+                if failure.kind is not FailureKind.EXCEPTION:
+                    raise
+
+    async def _set(self, request: RelayRequest) -> None:
+        """Write it, read it back, retry once. Raises ModbusFailure."""
+        coil = self._relays.first_coil + request.circuit
+        for _ in range(2):
+            await self._connection.write_coil(self._relays_unit, coil, request.closed)
+            if bool(await self._read_relays() >> request.circuit & 1) == request.closed:
+                return
+        self._astray[request.circuit] = (request.closed, f"relay {request.circuit + 1} does not follow")
+
+    def _missed(self, request: RelayRequest, why: str) -> None:
+        """A request that is not tried again."""
+        words = f"relay {request.circuit + 1} was not {'closed' if request.closed else 'opened'}: {why}"
+        self._astray[request.circuit] = (request.closed, words)
+
+    def _drop(self, why: str) -> None:
+        """Nobody wants a load switched by an order that waited for a line to come back."""
+        while self._requests:
+            self._missed(self._requests.popleft()[0], why)
 
 
 def _in_words(silent: list[str]) -> str:

@@ -31,7 +31,10 @@ MBAP_HEADER = 7
 MAX_ADU = 260
 #: After an RTU time-out the line must stay silent for this long, or the late reply would answer the next request.
 RTU_DRAIN_NS = 100_000_000
+#: Silence that ends a frame, 3.5 characters at 9600 baud; a request that follows a reply sooner is taken for its end.
+RTU_SILENCE_NS = 4_011_000
 
+ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE = 1, 2, 3
 EXCEPTIONS = {
     1: "illegal function",
     2: "illegal address",
@@ -82,10 +85,11 @@ class Reply:
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """No usable answer; ``reason`` is a plain clause for the screen."""
+    """No usable answer; ``reason`` is a plain clause for the screen, ``code`` an exception reply's."""
 
     kind: FailureKind
     reason: str
+    code: int | None = None
 
 
 Outcome = Reply | Failure
@@ -94,9 +98,13 @@ Outcome = Reply | Failure
 class ClientMachine:
     """Submit requests, move bytes, collect outcomes. Nothing that comes from the wire raises."""
 
-    def __init__(self, framing: Framing, timeout_ns: int = 1_000_000_000) -> None:
+    def __init__(
+        self, framing: Framing, timeout_ns: int = 1_000_000_000, silence_ns: int = RTU_SILENCE_NS
+    ) -> None:
+        """``silence_ns``: what an RTU line must be silent for before the next request."""
         self._framing = framing
         self._timeout_ns = timeout_ns
+        self._silence_ns = silence_ns
         self._decoder = DecodePDU(False)
         self._tcp = FramerSocket(self._decoder)
         self._rtu = FramerRTU(self._decoder)
@@ -104,6 +112,9 @@ class ClientMachine:
         self._current: tuple[int, Request] | None = None
         self._sent_ns = 0
         self._drain_until_ns: int | None = None
+        self._heard_ns: int | None = None
+        #: Since when what waits is held up by a line that is not quiet.
+        self._held_ns: int | None = None
         self._buffer = bytearray()
         self._tickets = 0
         self._transaction = 0
@@ -122,10 +133,11 @@ class ClientMachine:
         """The next request, when none is outstanding and the line is quiet; else nothing."""
         if self._current is not None or not self._waiting or self.broken:
             return b""
-        if self._drain_until_ns is not None:
-            if now_ns < self._drain_until_ns:
-                return b""
-            self._drain_until_ns = None
+        quiet_ns = self._quiet_at_ns()
+        if quiet_ns is not None and now_ns < quiet_ns:
+            self._held_ns = now_ns if self._held_ns is None else self._held_ns
+            return b""
+        self._drain_until_ns = self._held_ns = None
         self._current = self._waiting.popleft()
         self._sent_ns = now_ns
         self._buffer.clear()
@@ -137,10 +149,32 @@ class ClientMachine:
         """When ``tick`` has something to do; ``None`` = nothing is timed."""
         if self._current is not None:
             return self._sent_ns + self._timeout_ns
-        return self._drain_until_ns if self._waiting else None
+        quiet_ns = self._quiet_at_ns()
+        if not self._waiting or quiet_ns is None or self._held_ns is None:
+            return None
+        return min(quiet_ns, self._held_ns + self._timeout_ns)
+
+    def _quiet_at_ns(self) -> int | None:
+        """When a request may be sent, if nothing more is heard; ``None`` = at any time."""
+        if self._framing is Framing.TCP:
+            return None
+        silent_ns = None if self._heard_ns is None else self._heard_ns + self._silence_ns
+        if silent_ns is None or self._drain_until_ns is None:
+            return silent_ns or self._drain_until_ns
+        return max(silent_ns, self._drain_until_ns)
 
     def tick(self, now_ns: int) -> None:
         """Let time pass."""
+        quiet_ns = self._quiet_at_ns()
+        if (
+            self._held_ns is not None
+            and quiet_ns is not None
+            and now_ns < quiet_ns
+            and now_ns - self._held_ns >= self._timeout_ns
+        ):
+            # Each byte begins the wait anew: a line that babbles would hold a request for as long as it likes.
+            self._held_ns = None
+            self._fail_waiting(Failure(FailureKind.TIMEOUT, "the line is not quiet"))
         if self._current is not None and now_ns - self._sent_ns >= self._timeout_ns:
             if self._framing is Framing.RTU:
                 self._drain_until_ns = now_ns + RTU_DRAIN_NS
@@ -150,15 +184,19 @@ class ClientMachine:
         """The port is gone: everything that waits fails at once rather than after its time-out."""
         if self._current is not None:
             self._finish(Failure(FailureKind.CLOSED, reason))
+        self._fail_waiting(Failure(FailureKind.CLOSED, reason))
+        self._buffer.clear()
+        self._drain_until_ns = self._heard_ns = self._held_ns = None
+        self.broken = False
+
+    def _fail_waiting(self, failure: Failure) -> None:
         while self._waiting:
             ticket, _ = self._waiting.popleft()
-            self.outcomes.append((ticket, Failure(FailureKind.CLOSED, reason)))
-        self._buffer.clear()
-        self._drain_until_ns = None
-        self.broken = False
+            self.outcomes.append((ticket, failure))
 
     def data_received(self, data: bytes, now_ns: int) -> None:
         """Bytes as they came, in any pieces."""
+        self._heard_ns = now_ns
         if self._current is None:
             self.ignored += len(data)
             if self._drain_until_ns is not None:
@@ -241,7 +279,12 @@ class ClientMachine:
 
     def _take(self, unit: int, pdu: bytes, now_ns: int) -> None:
         assert self._current is not None
-        self._finish(_judge(self._decoder, self._current[1], unit, pdu, now_ns - self._sent_ns))
+        outcome = _judge(self._decoder, self._current[1], unit, pdu, now_ns - self._sent_ns)
+        invalid = isinstance(outcome, Failure) and outcome.kind is FailureKind.INVALID
+        if invalid and self._framing is Framing.RTU:
+            # A late reply of another unit, most likely: our own unit's is still to come, and would answer the next request.
+            self._drain_until_ns = now_ns + RTU_DRAIN_NS
+        self._finish(outcome)
 
     def _finish(self, outcome: Outcome) -> None:
         assert self._current is not None
@@ -288,7 +331,7 @@ def _judge(decoder: DecodePDU, request: Request, unit: int, pdu: bytes, round_tr
         if pdu[0] & 0x7F != request.function:
             return Failure(FailureKind.INVALID, "refused another function than was asked")
         words = EXCEPTIONS.get(pdu[1], "unknown exception")
-        return Failure(FailureKind.EXCEPTION, f"exception {pdu[1]}: {words}")
+        return Failure(FailureKind.EXCEPTION, f"exception {pdu[1]}: {words}", pdu[1])
     if decoded.function_code != request.function:
         asked = f"function {decoded.function_code} instead of {request.function}"
         return Failure(FailureKind.INVALID, f"answered with {asked}")

@@ -7,8 +7,11 @@ from collections.abc import Callable
 
 #: For others on the line, however late a poll was.
 LEAST_S = 0.01
-#: A device that did not answer as it should is asked again after this.
+#: A device that did not answer as it should is asked again after this, counted from the end of the poll that failed: a
+#: time-out may be as long, and a unit that is asked again at once holds the line that others answer on.
 RETRY_S = 0.5
+#: One that is lost is asked more and more seldom, up to this.
+LAST_RETRY_S = 5.0
 
 
 class Pace:
@@ -20,9 +23,11 @@ class Pace:
         self._began_ns = 0
         self._asked = False
         self._resting: asyncio.Future[None] | None = None
+        self._retry_s = RETRY_S
 
     def hurry(self) -> None:
-        """What is asked for waits for no period: a limit that comes half a second late is a surplus for half a second."""
+        """What is asked for waits for no period: a limit that comes half a second late is a surplus for half a second.
+        One that does not answer is asked no sooner for it."""
         self._asked = True
         if self._resting is not None:
             _end(self._resting)
@@ -31,14 +36,24 @@ class Pace:
         """A poll begins."""
         self._began_ns = self._clock_ns()
 
-    async def rest(self, *, answered: bool) -> None:
-        """Until the period that began with the poll is over, or somebody hurries."""
-        left_s = (self._period_s if answered else RETRY_S) - (self._clock_ns() - self._began_ns) / 1e9
+    async def rest(self, *, answered: bool, lost: bool = False) -> None:
+        """Until the period that began with the poll is over, or somebody hurries. After a poll that failed: the pause
+        before the next, which doubles while the device is ``lost``."""
+        if answered:
+            self._retry_s = RETRY_S
+            left_s = self._period_s - (self._clock_ns() - self._began_ns) / 1e9
+            rest_s = LEAST_S if self._asked else max(LEAST_S, left_s)
+        else:
+            rest_s = self._retry_s
+            if lost:
+                self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
         loop = asyncio.get_running_loop()
-        self._resting = loop.create_future()
-        timer = loop.call_later(LEAST_S if self._asked else max(LEAST_S, left_s), _end, self._resting)
+        resting = loop.create_future()
+        if answered:
+            self._resting = resting
+        timer = loop.call_later(rest_s, _end, resting)
         try:
-            await self._resting
+            await resting
         finally:
             timer.cancel()
             self._resting, self._asked = None, False

@@ -15,12 +15,18 @@ from importlib import resources
 from typing import Any
 
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
-from v2h_drivers.modbus.machine import FailureKind
+from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, ILLEGAL_VALUE, FailureKind
 
 MARKER = (0x5375, 0x6E53)
 BASES = (40000, 0, 50000)
 END = 0xFFFF
 MAX_BLOCK = 125
+#: Exceptions that say of an address that nothing stands there; the others say that the device cannot answer now.
+NOT_THERE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS, ILLEGAL_VALUE)
+#: What a scale factor may be; a garbled one beyond it would make numbers that no arithmetic holds.
+MAX_EXPONENT = 10
+#: The largest raw value of a uint16; the next one means "not implemented".
+MAX_RAW = 0xFFFE
 #: A chain longer than this is a loop in a broken device.
 MAX_MODELS = 64
 
@@ -76,15 +82,21 @@ def _collect(group: dict[str, Any], offset: int, prefix: str, points: dict[str, 
 
 async def find_models(connection: Connection, unit: int) -> dict[int, Place]:
     """Walk the chain. Raises ModbusFailure or NotSunSpec."""
+    unable: ModbusFailure | None = None
     for base in BASES:
         try:
             marker = await connection.read_holding(unit, base, 2)
         except ModbusFailure as failure:
-            if failure.kind is FailureKind.EXCEPTION:
-                continue
-            raise
+            if failure.kind is not FailureKind.EXCEPTION:
+                raise
+            if failure.code not in NOT_THERE:
+                unable = failure
+            continue
         if marker == MARKER:
             return await _walk(connection, unit, base + 2)
+    if unable is not None:
+        # Busy, or not there behind its gateway: that tells nothing of a map.
+        raise unable
     raise NotSunSpec(f"unit {unit} has no SunSpec map at 40000, 0 or 50000")
 
 
@@ -138,10 +150,23 @@ async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict
     return read
 
 
-def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Number:
-    """One point's value, scaled; ``None`` when not implemented or beyond what the device has."""
+def instances(points: dict[str, Point], registers: tuple[int, ...], group: str) -> int:
+    """How many of a repeated group the registers have room for."""
+    first = min(point.offset for point in points.values() if point.name.startswith(f"{group}."))
+    return max(0, len(registers) - first) // _size(points, group)
+
+
+def _size(points: dict[str, Point], group: str) -> int:
+    """Registers of one instance; groups within it are not counted, so that only flat ones may be walked."""
+    return sum(point.size for point in points.values() if group and point.name.rpartition(".")[0] == group)
+
+
+def value(points: dict[str, Point], registers: tuple[int, ...], name: str, nth: int = 0) -> Number:
+    """One point's value, scaled; ``None`` when not implemented or beyond what the device has. ``nth``: in which instance
+    of its repeated group, from 0."""
     point = points[name]
-    words = registers[point.offset : point.offset + point.size]
+    at = point.offset + (nth * _size(points, name.rpartition(".")[0]) if nth else 0)
+    words = registers[at : at + point.size]
     if len(words) < point.size:
         return None
     raw = _raw(point, words)
@@ -151,16 +176,16 @@ def value(points: dict[str, Point], registers: tuple[int, ...], name: str) -> Nu
     if isinstance(exponent, str):
         group = point.name.rpartition(".")[0]
         found = f"{group}.{exponent}" if f"{group}.{exponent}" in points else exponent
-        scale = value(points, registers, found)
+        scale = value(points, registers, found, nth)
         if not isinstance(scale, int):
             return None
         exponent = scale
     return raw * 10.0**exponent
 
 
-def number(points: dict[str, Point], registers: tuple[int, ...], name: str) -> float | None:
+def number(points: dict[str, Point], registers: tuple[int, ...], name: str, nth: int = 0) -> float | None:
     """``value`` for points that are numbers."""
-    found = value(points, registers, name)
+    found = value(points, registers, name, nth)
     return None if found is None or isinstance(found, str) else float(found)
 
 
@@ -201,4 +226,6 @@ def _raw(point: Point, words: tuple[int, ...]) -> int | float | str | None:
     bits = 16 * len(words)
     if point.kind in ("int16", "sunssf", "int32", "int64") and number >> (bits - 1):
         number -= 1 << bits
+    if point.kind == "sunssf" and abs(number) > MAX_EXPONENT:
+        return None
     return number

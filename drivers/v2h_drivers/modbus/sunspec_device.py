@@ -17,17 +17,35 @@ from v2h_drivers.capabilities import (
 )
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
-from v2h_drivers.modbus.machine import FailureKind
+from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, FailureKind
 from v2h_drivers.modbus.pace import Pace
-from v2h_drivers.modbus.sunspec import NotSunSpec, Place, find_models, model_points, number, read_models, text
+from v2h_drivers.modbus.sunspec import (
+    MAX_RAW,
+    NotSunSpec,
+    Place,
+    find_models,
+    model_points,
+    number,
+    read_models,
+    text,
+)
 
 PROTOCOL = "Modbus TCP"
 #: Only when one and the same device has answered for this long is a unit id taken to be one device's again.
 ALONE_NS = 10_000_000_000
+#: Exceptions to a read of the map that is known, from which another device may be told: to it there is nothing there.
+#: Every other one (failure, busy, no way through the gateway) is the known device's own word for "not now".
+STRANGE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
+#: A request is carried out at most so many times.
+MOST_TRIES = 2
 
 
 class UnitConflict(Exception):
     """More than one device answers as this unit. ``str()`` is a plain clause."""
+
+
+class WriteRefused(Exception):
+    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause."""
 
 
 Asked = TypeVar("Asked", DischargeLimitRequest, SolarPermitRequest)
@@ -70,16 +88,19 @@ class SunSpecDevice(Generic[Asked]):
         self._stranger_ns: int | None = None
         self._strangers = ""
         self._wanted: Asked | None = None
+        self._tries = 0
         self._pace = Pace(self.usual_s if period_s is None else period_s, clock_ns)
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
         while True:
             self._pace.begin()
+            refused = False
             try:
                 await self.poll()
             except ModbusFailure as failure:
-                if failure.kind is FailureKind.EXCEPTION and self._places:
+                refused = failure.kind is FailureKind.EXCEPTION
+                if failure.code in STRANGE and self._places:
                     self._doubt()
                 self._failed(str(failure))
             except NotSunSpec as failure:
@@ -87,13 +108,18 @@ class SunSpecDevice(Generic[Asked]):
                 self._failed(str(failure))
             except UnitConflict as failure:
                 self._failed(str(failure))
-            await self._pace.rest(answered=self._health.state is LinkState.OK)
+            state = self._health.state
+            # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
+            answered = state is LinkState.OK or (refused and state is not LinkState.LOST)
+            await self._pace.rest(answered=answered, lost=state is LinkState.LOST)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
         of it was used."""
         if not self._places:
             self._places = await find_models(self._connection, self._unit)
+            # What a model said that is in this map no longer is nobody's word now.
+            self._registers = {}
             await self._identify()
         wanted = self.often if self._polls % 10 else self.often + self.seldom
         self._polls += 1
@@ -105,9 +131,7 @@ class SunSpecDevice(Generic[Asked]):
         self._health.good()
         request = self._wanted
         if request is not None and self.ready():
-            await self.carry_out(request)
-            if self._wanted is request:
-                self._wanted = None
+            await self._try(request)
 
     def report(self, now_ns: int) -> None:
         """Emit readings from what was read."""
@@ -117,7 +141,7 @@ class SunSpecDevice(Generic[Asked]):
         """Take a request of the device's kind; the newest wins."""
         if not isinstance(request, self.takes):
             return False
-        self._wanted = request
+        self._wanted, self._tries = request, 0
         self._pace.hurry()
         return True
 
@@ -126,16 +150,57 @@ class SunSpecDevice(Generic[Asked]):
         return True
 
     async def carry_out(self, request: Asked) -> None:
-        """Write it, read it back, retry once; what does not hold is said. Raises ModbusFailure."""
+        """Write it, read it back, retry once; what does not hold is said. Raises ModbusFailure, NotSunSpec, WriteRefused."""
         raise NotImplementedError
+
+    def in_words(self, request: Asked) -> str:
+        """What is asked for: "the discharge limit of 5.0 kW"."""
+        raise NotImplementedError
+
+    async def _try(self, request: Asked) -> None:
+        """Carry it out; what the device refuses is said, tried once more with the next poll, and dropped."""
+        self._tries += 1
+        done = self._tries >= MOST_TRIES
+        try:
+            await self.carry_out(request)
+            done = True
+        except WriteRefused as refusal:
+            self._health.note(f"did not take {self.in_words(request)}: {refusal}")
+        except (ModbusFailure, NotSunSpec) as failure:
+            self._health.note(f"did not take {self.in_words(request)}: {failure}")
+            raise
+        finally:
+            if done and self._wanted is request:
+                self._wanted = None
+
+    async def _write(self, place: Place, offset: int, raw: int) -> None:
+        """One register of a model. Raises ModbusFailure, WriteRefused."""
+        if offset >= 2 + place.length:
+            raise WriteRefused(f"its model {place.model} ends before that")
+        if not 0 <= raw <= MAX_RAW:
+            raise WriteRefused("its register cannot hold that")
+        try:
+            await self._connection.write_registers(self._unit, place.address + offset, (raw,))
+        except ModbusFailure as failure:
+            if failure.kind is FailureKind.EXCEPTION:
+                raise WriteRefused(str(failure)) from None
+            raise
+
+    def ended(self, words: str) -> None:
+        """Its task ended by a defect."""
+        self._health.lost(words)
+        self._forget()
 
     def _failed(self, reason: str) -> None:
         self._health.failed(reason)
         if self._health.state is LinkState.LOST:
-            # What comes back may be another device, or the same with new firmware: look anew.
-            self._places, self._polls = {}, 0
-            if self._stranger_ns is None:
-                self._identity = None
+            self._forget()
+
+    def _forget(self) -> None:
+        """What comes back may be another device, or the same with new firmware: look anew."""
+        self._places, self._registers, self._polls = {}, {}, 0
+        if self._stranger_ns is None:
+            self._identity = None
 
     def _doubt(self) -> None:
         """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
@@ -180,6 +245,6 @@ class SunSpecDevice(Generic[Asked]):
             )
         )
 
-    def _number(self, model: int, name: str) -> float | None:
+    def _number(self, model: int, name: str, nth: int = 0) -> float | None:
         registers = self._registers.get(model)
-        return None if registers is None else number(model_points(model), registers, name)
+        return None if registers is None else number(model_points(model), registers, name, nth)

@@ -9,11 +9,13 @@ from dataclasses import replace
 
 from v2h_drivers.capabilities import CarStatus, DischargeLimitRequest, InverterStatus, Quality
 from v2h_drivers.modbus.plausible import Plausibility
-from v2h_drivers.modbus.sunspec import model_points, number, read_models
+from v2h_drivers.modbus.sunspec import instances, model_points, number, read_models
 from v2h_drivers.modbus.sunspec_device import SunSpecDevice
 
 FOLLOWING_BIT, FORMING_BIT = 1, 2
 LIMIT_TOLERANCE = 0.005
+#: 714's type of the port that an electric vehicle is at.
+PORT_EV = 2
 
 
 class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
@@ -27,6 +29,10 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
     def ready(self) -> bool:
         """The limit is a share of what it is rated for."""
         return bool(self._number(702, "WMaxRtg"))
+
+    def in_words(self, request: DischargeLimitRequest) -> str:
+        """Which limit."""
+        return f"the discharge limit of {request.power_w / 1000:.1f} kW"
 
     async def carry_out(self, request: DischargeLimitRequest) -> None:
         """Set the limit; what it reads back is said at once, not with the next poll."""
@@ -50,8 +56,8 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         raw = round(percent / 10.0**exponent)
         enable, limit = points["WMaxLimPctEna"].offset, points["WMaxLimPct"].offset
         for _ in range(2):
-            await self._connection.write_registers(self._unit, place.address + limit, (raw,))
-            await self._connection.write_registers(self._unit, place.address + enable, (1,))
+            await self._write(place, limit, raw)
+            await self._write(place, enable, 1)
             self._registers.update(await read_models(self._connection, self._unit, [place]))
             shown = self._number(704, "WMaxLimPct")
             if (
@@ -61,7 +67,7 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
             ):
                 self._health.note("")
                 return
-        self._health.note(f"did not take the discharge limit of {request.power_w / 1000:.1f} kW")
+        self._health.note(f"did not take {self.in_words(request)}")
 
     def report(self, now_ns: int) -> None:
         """InverterStatus and CarStatus."""
@@ -103,10 +109,24 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         soc_pct = ok.check("percent", self._number(713, "SoC"))
         soh_pct = ok.check("percent", self._number(713, "SoH"))
         capacity_wh = ok.check("energy_wh", self._number(713, "WHRtg"))
-        dc_voltage_v = ok.check("dc_voltage_v", self._number(714, "Prt.DCV"))
-        dc_current_a = ok.check("current_a", self._number(714, "Prt.DCA"))
-        dc_power_w = ok.check("power_w", self._number(714, "Prt.DCW"))
+        port = self._car_port()
+        dc_voltage_v = dc_current_a = dc_power_w = None
+        if port is not None:
+            dc_voltage_v = ok.check("dc_voltage_v", self._number(714, "Prt.DCV", port))
+            dc_current_a = ok.check("current_a", self._number(714, "Prt.DCA", port))
+            dc_power_w = ok.check("power_w", self._number(714, "Prt.DCW", port))
         quality = Quality.GOOD if ok.held else Quality.BAD
         return CarStatus(
             now_ns, quality, self.name, soc_pct, soh_pct, capacity_wh, dc_voltage_v, dc_current_a, dc_power_w
         )
+
+    def _car_port(self) -> int | None:
+        """Which of 714's ports is the car's: the one that says so, or a sole one that does not say what it is. ``None``
+        where there is none, or more than one: the roof's volts must not pass for the car's."""
+        registers, count = self._registers.get(714), self._number(714, "NPrt")
+        if registers is None or count is None or count > instances(model_points(714), registers, "Prt"):
+            return None
+        types = [self._number(714, "Prt.PrtTyp", nth) for nth in range(int(count))]
+        if types == [None]:
+            return 0
+        return types.index(PORT_EV) if types.count(PORT_EV) == 1 else None

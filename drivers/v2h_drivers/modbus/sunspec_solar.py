@@ -17,6 +17,10 @@ class SunSpecSolar(SunSpecDevice[SolarPermitRequest]):
     takes = SolarPermitRequest
     usual_s = 0.5
 
+    def in_words(self, request: SolarPermitRequest) -> str:
+        """Permit or order."""
+        return "the permit" if request.permitted else "the order to leave"
+
     async def carry_out(self, request: SolarPermitRequest) -> None:
         """Write 703's ES, read it back, retry once; a permit that does not hold is said."""
         place = self._places.get(703)
@@ -25,14 +29,12 @@ class SunSpecSolar(SunSpecDevice[SolarPermitRequest]):
             return
         offset = model_points(703)["ES"].offset
         for _ in range(2):
-            await self._connection.write_registers(
-                self._unit, place.address + offset, (int(request.permitted),)
-            )
+            await self._write(place, offset, int(request.permitted))
             self._registers.update(await read_models(self._connection, self._unit, [place]))
             if self._number(703, "ES") == int(request.permitted):
                 self._health.note("")
                 return
-        self._health.note(f"did not take the {'permit' if request.permitted else 'order to leave'}")
+        self._health.note(f"did not take {self.in_words(request)}")
 
     def report(self, now_ns: int) -> None:
         """SolarStatus."""

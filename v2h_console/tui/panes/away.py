@@ -31,8 +31,10 @@ def away_rows(absence: Absence, picture: Picture, where: str) -> list[Row]:
 
 
 def away_for(seconds: float) -> str:
-    """``2 min 28 s``, ``3 h 05 min``, ``2 d 4 h``."""
-    whole = max(0, int(seconds))
+    """``2 min 28 s``, ``3 h 05 min``, ``2 d 4 h``; below 0 it is not known."""
+    if seconds < 0.0:
+        return "for how long is not known"
+    whole = int(seconds)
     if whole < 60:
         return f"{whole} s"
     if whole < 3600:

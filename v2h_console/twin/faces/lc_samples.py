@@ -5,6 +5,8 @@ A healthy channel has its own noise; an injected fault of the senses is put in h
 
 from __future__ import annotations
 
+import math
+
 from v2h_console.twin.faces import lc_frames as frames
 from v2h_console.twin.world import World
 
@@ -103,7 +105,8 @@ class Samples:
                 if measured is None:
                     return frames.sync(None, None, None, time_ms)
                 phase, slip, difference = measured
-                return frames.sync(phase + self._noise("phase", PHASE_NOISE_DEG), slip, difference, time_ms)
+                noisy = _half_turn(phase + self._noise("phase", PHASE_NOISE_DEG))
+                return frames.sync(noisy, slip, difference, time_ms)
             case frames.CURRENTS:
                 if world.sense_fault("ct"):
                     return frames.currents(None, None, None)
@@ -147,7 +150,9 @@ class Samples:
         phase_deg = unit.phase_deg(now_ns)
         # A phase comparator knows half a turn either way.
         wrapped = None if phase_deg is None else (phase_deg + 180.0) % 360.0 - 180.0
-        noisy = None if wrapped is None else wrapped + self._noise(f"unit{index}", PHASE_NOISE_DEG)
+        noisy = (
+            None if wrapped is None else _half_turn(wrapped + self._noise(f"unit{index}", PHASE_NOISE_DEG))
+        )
         volts = world.house.nominal_v
         amperes = abs(unit.share_w) / 2.0 / volts + unit.circulating_a(now_ns, volts)
         return frames.unit_state(
@@ -214,3 +219,8 @@ class Samples:
 
     def _slow_noise(self, channel: str, sigma: float) -> float:
         return self._world.sensor_noise(channel, self._world.now_ns // SLOW_NOISE_NS, sigma)
+
+
+def _half_turn(noisy_deg: float) -> float:
+    """What a phase comparator says of an angle that its noise carried over half a turn."""
+    return noisy_deg - math.copysign(360.0, noisy_deg) if abs(noisy_deg) > 180.0 else noisy_deg

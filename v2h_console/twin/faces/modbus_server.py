@@ -176,10 +176,15 @@ class RtuMachine:
         self._faults = faults
         self._buffer = bytearray()
         self._last_ns = 0
+        self._replied_ns = -RTU_SILENCE_NS
         self.bad_frames = 0
 
     def receive(self, data: bytes, now_ns: int) -> bytes:
-        """Bytes as they came; returns replies. An absent unit is silent."""
+        """Bytes as they came; returns replies. An absent unit is silent, and what follows a reply without the silence
+        between frames belongs to that reply."""
+        if now_ns - self._replied_ns < RTU_SILENCE_NS:
+            self.bad_frames += 1
+            return b""
         if self._buffer and now_ns - self._last_ns > 50 * RTU_SILENCE_NS:
             self.bad_frames += 1
             self._buffer.clear()
@@ -200,6 +205,8 @@ class RtuMachine:
                 continue
             del self._buffer[:length]
             replies += self._reply(frame[0], frame[1:-2])
+        if replies:
+            self._replied_ns = now_ns
         return bytes(replies)
 
     def _frame_length(self) -> int | None:

@@ -1,0 +1,118 @@
+"""inverter_tool: what a person may have meant, what is not known, and an owner that does not answer."""
+
+from __future__ import annotations
+
+from concurrent.futures import Future
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from tests.outlets.pictures import ISLANDED, UNKNOWN, v
+from v2h_console.cli import inverter_tool
+from v2h_console.cli.console import Refusal
+from v2h_console.session import remote
+from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.snapshot import AlarmView, MidView, Snapshot
+
+SECOND = 1_000_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "watts"),
+    [("7.6kW", 7_600.0), ("7,6 kw", 7_600.0), (" 7600W ", 7_600.0), ("7.600kW", 7_600.0), ("0,5KW", 500.0)],
+)
+def test_a_power_with_its_unit_is_taken(text: str, watts: float) -> None:
+    assert inverter_tool.watts(text) == watts
+
+
+@pytest.mark.parametrize("text", ["7,600W", "1,000kW", "12,345 W"])
+def test_thousands_are_no_fraction(text: str) -> None:
+    with pytest.raises(Refusal, match="could be thousands or a fraction: write it without a comma"):
+        inverter_tool.watts(text)
+
+
+@pytest.mark.parametrize(
+    "text", ["\u0667kW", "7.6\u212aW", "\uff17kW", "9" * 400 + "kW", "7.6", "-1kW", "7 600 W"]
+)
+def test_what_is_no_power_is_refused_in_plain_letters(text: str) -> None:
+    with pytest.raises(Refusal, match="takes a power with its unit") as refusal:
+        inverter_tool.watts(text)
+    assert str(refusal.value).isascii()
+
+
+TIED = msgspec.structs.replace(
+    ISLANDED, mode="tied", mid=MidView(position="closed"), alarms=(), at_ns=10 * SECOND
+)
+
+
+def test_a_house_that_is_known_is_ready() -> None:
+    assert inverter_tool.backup_refusal(TIED, 10 * SECOND) == ""
+
+
+@pytest.mark.parametrize(
+    ("changed", "said"),
+    [
+        ({"mode": "unknown"}, "not known yet: what the house does"),
+        ({"mid": MidView()}, "not known yet: the MID's position"),
+        ({"car": msgspec.structs.replace(TIED.car, soc_pct=v(None))}, "not known yet: the car's charge"),
+        (
+            {"inverter": msgspec.structs.replace(TIED.inverter, mode="unknown")},
+            "not known yet: the inverter's mode",
+        ),
+        ({"at_ns": 3 * SECOND}, "the owner's last picture is 7 s old"),
+        ({"alarms": (AlarmView("CONTROLLER_SILENT", "alarm", "Silent.", 0.0),), "mid": MidView()}, "Silent"),
+    ],
+)
+def test_what_is_not_known_is_no_yes(changed: dict[str, object], said: str) -> None:
+    picture = msgspec.structs.replace(TIED, **changed)
+    assert inverter_tool.backup_refusal(picture, 10 * SECOND) == said
+
+
+def test_of_a_house_that_nothing_was_heard_of_everything_is_missing() -> None:
+    said = inverter_tool.backup_refusal(UNKNOWN, 0)
+    assert said == (
+        "not known yet: what the house does, the MID's position, the car's charge, the inverter's mode"
+    )
+
+
+class HangingOwner:
+    """Takes every order into its socket and answers ``answered`` of them."""
+
+    answered = 0
+
+    def __init__(self, root: Path) -> None:
+        self.asked = 0
+
+    def watch(self) -> Snapshot:
+        return ISLANDED
+
+    def ask(self, order: Order) -> Future[Receipt]:
+        answer: Future[Receipt] = Future()
+        if self.asked < self.answered:
+            answer.set_result(Receipt(order.nonce, accepted=True))
+        self.asked += 1
+        return answer
+
+    def close(self) -> None:
+        """Nothing to let go of."""
+
+
+@pytest.mark.parametrize(
+    ("answered", "said"),
+    [
+        (0, "inverter_tool: the owner does not answer; the limit was not asked for\n"),
+        (
+            1,
+            "inverter_tool: the owner does not answer: whether the limit was set is not known; look with --show\n",
+        ),
+    ],
+)
+def test_an_owner_that_hangs_is_said(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], answered: int, said: str
+) -> None:
+    monkeypatch.setattr(remote, "RemoteSession", HangingOwner)
+    monkeypatch.setattr(HangingOwner, "answered", answered)
+    monkeypatch.setattr(inverter_tool, "ANSWER_S", 0.01)
+    assert inverter_tool.main(["--set-max-discharge", "5kW", "--json"]) == 2
+    assert capsys.readouterr() == ("", said)

@@ -1,0 +1,127 @@
+"""What is asked of the site's own files: whose they are, whether they are there, and whether the load table can be meant."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.commissioning.test_gateway import Gateway
+from v2h_console.commissioning.machine import Verdict
+from v2h_console.runtime.audit import OWNER, AuditWriter
+from v2h_console.site import reader
+from v2h_console.site.errors import ConfigError
+from v2h_console.site.files import CommStack
+
+CIRCUIT = """
+[[circuit]]
+id = "{id}"
+name = "{id}"
+legs = "{legs}"
+tier = {tier}
+running_va = {va}
+"""
+
+
+@pytest.fixture
+def gateway(tmp_path: Path) -> Gateway:
+    """A good one."""
+    return Gateway(tmp_path)
+
+
+def test_a_picture_that_is_somebody_else_s_is_not_ours_to_replace(gateway: Gateway) -> None:
+    path = gateway.root / "dev/shm/energy_state"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    assert gateway.found()["shm"].verdict is Verdict.PASS
+    mine = gateway.uid
+    gateway.uid = mine + 7
+    found = gateway.found()["shm"]
+    assert found.verdict is Verdict.FAIL
+    assert f"belongs to user {mine}" in found.found
+    gateway.write("etc/passwd", f"root:x:0:0::/:/bin/sh\nv2h:x:{mine}:997::/:/usr/sbin/nologin\n")
+    assert gateway.found()["shm"].verdict is Verdict.PASS, "the service's own"
+
+
+@pytest.mark.parametrize("emptied", [False, True])
+def test_an_audit_whose_files_are_gone_fails(gateway: Gateway, emptied: bool) -> None:
+    folder = gateway.root / "var/lib/v2h/audit"
+    writer = AuditWriter(folder)
+    writer.start()
+    writer.submit(OWNER, "start", {})
+    writer.stop()
+    writer.join(5.0)
+    assert gateway.found()["audit"].verdict is Verdict.PASS
+    (path,) = folder.iterdir()
+    if emptied:
+        path.write_bytes(b"")
+    else:
+        path.unlink()
+    found = gateway.found()["audit"]
+    assert found.verdict is Verdict.FAIL
+    assert "holds no line" in found.found
+    shutil.rmtree(folder)
+    assert gateway.found()["audit"].verdict is Verdict.NOTE
+
+
+def test_a_circuit_for_which_there_is_never_room_gets_a_note(gateway: Gateway) -> None:
+    loads = gateway.root / "etc/energy/loads.conf"
+    loads.write_text(
+        "breaker_a = 30\n"
+        + CIRCUIT.format(id="fridge", legs="L1", tier=1, va=180)
+        + CIRCUIT.format(id="oven", legs="L1", tier=2, va=3300)
+        + CIRCUIT.format(id="range", legs="L12", tier=2, va=6400)
+        + CIRCUIT.format(id="charger", legs="L12", tier=3, va=11000)
+        + CIRCUIT.format(id="pool", legs="L12", tier=4, va=11000)
+    )
+    found = gateway.found()
+    assert {name for name in found if name.startswith("load.")} == {"load.oven", "load.charger"}
+    assert found["load.oven"].verdict is Verdict.NOTE
+    assert found["load.oven"].found == (
+        "oven: never on while islanded: 3300 VA on leg 1 (continuous), allowed 3240 VA"
+    )
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "gateway",
+        "a-1.lan",
+        "broker.home.arpa.",
+        "192.168.1.11",
+        "::1",
+        "fe80::1%eth0",
+        "_mqtt.lan",
+        "1st.lan",
+    ],
+)
+def test_a_host_s_name_or_address_is_taken(host: str) -> None:
+    text = f"[controller]\n[inverter]\nhost = '{host}'\n[http]\naddress = '{host}'\n[mqtt]\nhost = '{host}'\n"
+    assert reader.parse("comm_stack.conf", text, CommStack).http.address == host
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "192.168.1..11",
+        "192.168.1.256",
+        "192.0.2.010",
+        "1.2.3",
+        "broker..lan",
+        ".lan",
+        "a b",
+        "",
+        "-a",
+        "a" * 64,
+        "h\n",
+    ],
+)
+@pytest.mark.parametrize("where", ["[inverter]\nhost", "[solar]\nhost", "[http]\naddress", "[mqtt]\nhost"])
+def test_what_no_resolver_can_be_asked_for_is_refused_with_its_line(where: str, host: str) -> None:
+    table = where.split("\n")[0]
+    first = "" if table == "[inverter]" else "[inverter]\nhost = 'a'\n"
+    value = host.replace("\n", "\\n")
+    text = f'[controller]\n{first}{where} = "{value}"\n'
+    with pytest.raises(ConfigError, match=r"line \d+: .*allowed is a host's name or its address"):
+        reader.parse("comm_stack.conf", text, CommStack)

@@ -1,0 +1,82 @@
+"""Several units behind one connection: what one of them does must not cost the others their readings."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.drivers_modbus.rig import Wire, inverter, longest_gap_s, solar
+from v2h_console.site import reader
+from v2h_console.wiring import devices
+from v2h_drivers.capabilities import CarStatus, LinkState, SolarStatus
+from v2h_drivers.modbus.connection import SHARED_TIMEOUT_S, SOLE_TIMEOUT_S, serial_connection
+from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
+
+#: The core's patience with a polled car.
+CAR_FRESH_S = 1.0
+
+
+def house() -> Wire:
+    """An inverter and a roof behind one gateway, polled as a site polls them."""
+    wire = Wire({1: inverter(), 2: solar()})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.run(SunSpecSolar("Solar", wire.connection, 2, wire.emit, period_s=1.0, clock_ns=wire.now_ns))
+    wire.live(3.0)
+    return wire
+
+
+def test_a_roof_that_sleeps_at_night_leaves_the_car_s_readings_fresh() -> None:
+    wire = house()
+    wire.silent.add(2)
+    began_ns = wire.now_ns()
+    wire.live(60.0)
+    assert wire.health("Solar")[0] is LinkState.LOST
+    assert longest_gap_s(wire.since(began_ns, CarStatus)) < CAR_FRESH_S
+
+
+def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> None:
+    wire = house()
+    wire.silent.add(2)
+    wire.live(30.0)
+    asked_s = [at_s for at_s, unit, _ in wire.asked if unit == 2]
+    assert 5.0 < asked_s[-1] - asked_s[-2] < 5.0 + 2 * SHARED_TIMEOUT_S
+    wire.silent.clear()
+    back_ns = wire.now_ns()
+    wire.live(6.0)
+    assert wire.since(back_ns, SolarStatus)
+    assert wire.health("Solar") == (LinkState.OK, "")
+
+
+COMM = """\
+[controller]
+interface = "udp_multicast"
+channel = "239.74.163.2"
+port = 43113
+[inverter]
+host = "10.0.0.1"
+[solar]
+host = "{solar}"
+unit = 2
+"""
+
+
+@pytest.mark.parametrize(
+    ("roof", "timeout_s"), [("10.0.0.1", SHARED_TIMEOUT_S), ("10.0.0.2", SOLE_TIMEOUT_S)]
+)
+def test_only_units_that_share_a_connection_are_waited_for_less(
+    tmp_path: Path, roof: str, timeout_s: float
+) -> None:
+    folder = tmp_path / "etc/energy"
+    folder.mkdir(parents=True)
+    (folder / "comm_stack.conf").write_text(COMM.format(solar=roof))
+    (folder / "limits.conf").write_text("")
+    polled = devices.slow_devices(reader.read_site(tmp_path), [], lambda _reading: None)
+    made = [one for one in polled if isinstance(one, SunSpecInverter | SunSpecSolar)]
+    assert [one._connection.timeout_s for one in made] == [timeout_s, timeout_s]
+
+
+def test_a_slow_line_s_bytes_are_no_silence() -> None:
+    assert SHARED_TIMEOUT_S < serial_connection("/dev/null", 9600).timeout_s < 0.5
+    assert serial_connection("/dev/null", 1200).timeout_s > SHARED_TIMEOUT_S + 41 * 10 / 1200

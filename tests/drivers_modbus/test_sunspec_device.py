@@ -1,0 +1,226 @@
+"""A polled SunSpec device that answers oddly: what is said of it, what is read on, and what is given up."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.drivers_modbus.rig import Wire, exception, inverter, longest_gap_s, solar
+from v2h_drivers.capabilities import (
+    CarStatus,
+    DischargeLimitRequest,
+    InverterStatus,
+    LinkState,
+    SolarPermitRequest,
+)
+from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
+from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
+
+READ, WRITE = 3, 16
+#: Failure, still working, busy, no way through the gateway, no such unit behind it: none of them is another device.
+ORDINARY = (4, 5, 6, 10, 11)
+
+
+class House:
+    """One inverter, polled for three seconds."""
+
+    def __init__(self) -> None:
+        self.unit = inverter()
+        self.wire = Wire({1: self.unit})
+        self.driver = SunSpecInverter(
+            "Inverter", self.wire.connection, 1, self.wire.emit, clock_ns=self.wire.now_ns
+        )
+        self.wire.run(self.driver)
+        self.wire.live(3.0)
+        self.began_ns = self.wire.now_ns()
+
+    def refuse(self, code: int, *, function: int, times: int = 1_000_000) -> None:
+        """The next requests of this function are answered with an exception."""
+        left = [times]
+
+        def meddle(_unit: int, pdu: bytes) -> bytes | None:
+            if pdu[0] != function or not left[0]:
+                return None
+            left[0] -= 1
+            return exception(pdu, code)
+
+        self.wire.meddle = meddle
+
+    def order(self, kw: float) -> None:
+        """Ask for a discharge limit."""
+        self.wire.loop.call_soon(self.driver.submit, DischargeLimitRequest(1000.0 * kw))
+
+
+@pytest.mark.parametrize("code", ORDINARY)
+def test_one_read_that_is_refused_is_one_poll_and_not_another_device(code: int) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(12.0)
+    said = house.wire.reasons(house.began_ns)
+    assert any(f"exception {code}" in one for one in said)
+    assert not any("two devices" in one for one in said)
+    assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 1.0
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+
+
+def test_a_device_that_is_busy_three_times_over_is_lost_and_its_map_not_denied() -> None:
+    house = House()
+    house.refuse(6, function=READ)
+    house.wire.live(20.0)
+    assert house.wire.health("Inverter") == (LinkState.LOST, "exception 6: busy")
+
+
+@pytest.mark.parametrize("code", [1, 2])
+def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(5.0)
+    assert not house.wire.since(house.began_ns, CarStatus)
+    assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+
+
+@pytest.mark.parametrize("code", [1, 2, 3, *ORDINARY])
+def test_a_limit_that_is_refused_is_said_tried_once_more_and_dropped(code: int) -> None:
+    house = House()
+    house.refuse(code, function=WRITE)
+    house.order(5.0)
+    house.wire.live(30.0)
+    assert len(house.wire.writes()) == 2
+    state, reason = house.wire.health("Inverter")
+    assert state is LinkState.OK
+    assert reason.startswith(f"did not take the discharge limit of 5.0 kW: exception {code}")
+    assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 0.5
+
+
+def test_a_limit_that_is_refused_once_is_taken_with_the_next_poll() -> None:
+    house = House()
+    house.refuse(6, function=WRITE, times=1)
+    house.order(5.0)
+    house.wire.live(2.0)
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+    assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 5000.0
+
+
+def test_a_limit_that_is_never_answered_is_given_up_after_two_tries() -> None:
+    house = House()
+    house.wire.meddle = lambda _unit, pdu: b"" if pdu[0] == WRITE else None
+    house.order(5.0)
+    house.wire.live(30.0)
+    assert len(house.wire.writes()) == 2
+    assert house.wire.health("Inverter")[0] is LinkState.OK
+    assert "did not take the discharge limit of 5.0 kW: did not answer" in house.wire.health("Inverter")[1]
+
+
+def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
+    wire = Wire({2: solar()})
+    roof = SunSpecSolar("Solar", wire.connection, 2, wire.emit, clock_ns=wire.now_ns)
+    wire.run(roof)
+    wire.live(2.0)
+    wire.meddle = lambda _unit, pdu: exception(pdu, 4) if pdu[0] == WRITE else None
+    wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
+    wire.live(5.0)
+    assert wire.health("Solar") == (
+        LinkState.OK,
+        "did not take the order to leave: exception 4: device failure",
+    )
+    assert len(wire.writes()) == 2
+
+
+def test_what_a_model_said_that_is_gone_is_not_told_again() -> None:
+    house = House()
+    assert house.wire.since(0, InverterStatus)[-1].max_discharge_w == 10_000.0
+    house.wire.silent.add(1)
+    house.wire.live(10.0)
+    assert house.wire.health("Inverter")[0] is LinkState.LOST
+    # The car is unplugged, and the inverter restarts without what belongs to it.
+    house.unit.drop(704, 713, 714)
+    house.wire.silent.clear()
+    back_ns = house.wire.now_ns()
+    house.wire.live(10.0)
+    told = house.wire.since(back_ns, InverterStatus)
+    assert told
+    assert not house.wire.since(back_ns, CarStatus)
+    # 704's limit is gone; what 702 is set to counts.
+    assert told[-1].max_discharge_w == 7600.0
+
+
+@pytest.mark.parametrize("exponent", [-11, 11, 310, -32767])
+def test_a_scale_factor_that_none_can_be_makes_its_points_unknown_and_no_defect(exponent: int) -> None:
+    house = House()
+    house.unit.model(701).scale(115, exponent)
+    house.wire.live(2.0)
+    told = house.wire.since(house.began_ns, InverterStatus)
+    assert len(told) > 4
+    assert told[-1].frequency_hz is None
+    assert told[-1].l1_v is not None
+
+
+@pytest.mark.parametrize(
+    ("exponent", "says"), [(-10, "its register cannot hold that"), (-11, "does not scale")]
+)
+def test_a_limit_that_its_register_cannot_hold_is_not_written(exponent: int, says: str) -> None:
+    house = House()
+    house.unit.model(704).scale(54, exponent)
+    house.order(5.0)
+    house.wire.live(5.0)
+    assert not house.wire.writes()
+    assert says in house.wire.health("Inverter")[1]
+    assert len(house.wire.since(house.began_ns, InverterStatus)) > 10
+
+
+def test_a_permit_is_not_written_into_the_model_behind_one_that_is_too_short() -> None:
+    unit = solar()
+    unit.model(703).registers[1:] = [0]
+    wire = Wire({2: unit})
+    roof = SunSpecSolar("Solar", wire.connection, 2, wire.emit, clock_ns=wire.now_ns)
+    wire.run(roof)
+    wire.live(2.0)
+    wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
+    wire.live(5.0)
+    assert not wire.writes()
+    assert wire.health("Solar")[1] == "did not take the order to leave: its model 703 ends before that"
+
+
+PV, EV, BIDIRECTIONAL, UNSAID = 0, 2, 5, 0xFFFF
+
+
+@pytest.mark.parametrize(
+    ("ports", "dc_volts"),
+    [
+        (((EV, 400.0),), 400.0),
+        (((PV, 420.0), (EV, 12.0)), 12.0),
+        (((PV, 420.0), (PV, 430.0), (EV, 380.0)), 380.0),
+        (((UNSAID, 390.0),), 390.0),
+        (((UNSAID, 390.0), (UNSAID, 420.0)), None),
+        (((EV, 390.0), (EV, 400.0)), None),
+        (((PV, 420.0),), None),
+        (((BIDIRECTIONAL, 420.0),), None),
+        ((), None),
+    ],
+)
+def test_only_the_car_s_own_port_is_the_car(
+    ports: tuple[tuple[int, float], ...], dc_volts: float | None
+) -> None:
+    house = House()
+    image = house.unit.model(714)
+    frame, one = image.registers[:20], image.registers[20:]
+    image.registers = frame + [word for _ in ports for word in one]
+    image.registers[1] = len(image.registers) - 2
+    image.registers[4] = len(ports)
+    for nth, (kind, volts) in enumerate(ports):
+        image.registers[20 + 25 * nth] = kind
+        image.u16(31 + 25 * nth, volts, -1)
+        image.s16(30 + 25 * nth, 7.5, -2)
+    wire = Wire({1: house.unit})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(1.0)
+    told = wire.since(0, CarStatus)[-1]
+    assert told.dc_voltage_v == (None if dc_volts is None else pytest.approx(dc_volts))
+    assert told.dc_current_a == (None if dc_volts is None else pytest.approx(7.5))
+    assert told.soc_pct is not None
+
+
+def test_more_ports_than_the_model_has_room_for_are_unknown() -> None:
+    house = House()
+    house.unit.model(714).registers[4] = 60_000
+    house.wire.live(1.0)
+    assert house.wire.since(house.began_ns, CarStatus)[-1].dc_voltage_v is None
