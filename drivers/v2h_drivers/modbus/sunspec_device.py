@@ -89,7 +89,8 @@ class SunSpecDevice(Generic[Asked]):
         self._strangers = ""
         self._wanted: Asked | None = None
         self._tries = 0
-        self._pace = Pace(self.usual_s if period_s is None else period_s, clock_ns)
+        period_s = self.usual_s if period_s is None else period_s
+        self._pace = Pace(period_s, clock_ns, self._health.again)
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
