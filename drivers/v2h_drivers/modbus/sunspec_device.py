@@ -20,6 +20,7 @@ from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, FailureKind
 from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import (
+    BASES,
     MAX_RAW,
     NotSunSpec,
     Place,
@@ -80,6 +81,8 @@ class SunSpecDevice(Generic[Asked]):
         self._emit = emit
         self._clock_ns = clock_ns
         self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
+        self._bases: tuple[int, ...] = BASES
+        self._found = False
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
         self._polls = 0
@@ -118,11 +121,12 @@ class SunSpecDevice(Generic[Asked]):
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
         of it was used."""
         if not self._places:
-            self._places = await find_models(self._connection, self._unit)
+            self._places = await self._find()
             # What a model said that is in this map no longer is nobody's word now.
             self._registers = {}
             await self._identify()
-        wanted = self.often if self._polls % 10 else self.often + self.seldom
+        unread = any(one in self._places and one not in self._registers for one in self.seldom)
+        wanted = self.often + self.seldom if unread or self._polls % 10 == 0 else self.often
         self._polls += 1
         places = [self._places[model] for model in wanted if model in self._places]
         read = await read_models(self._connection, self._unit, places)
@@ -131,8 +135,20 @@ class SunSpecDevice(Generic[Asked]):
         self.report(self._clock_ns())
         self._health.good()
         request = self._wanted
-        if request is not None and self.ready():
+        if request is not None:
             await self._try(request)
+
+    async def _find(self) -> dict[int, Place]:
+        """The map. Some devices are silent where they have none: until one has been found, each try that is not answered
+        leaves the next to another place; one silence a poll is all that neighbours are asked to bear."""
+        try:
+            places = await find_models(self._connection, self._unit, self._bases)
+        except ModbusFailure as failure:
+            if failure.kind is FailureKind.TIMEOUT and not self._found:
+                self._bases = self._bases[1:] + self._bases[:1]
+            raise
+        self._found = True
+        return places
 
     def report(self, now_ns: int) -> None:
         """Emit readings from what was read."""
@@ -144,10 +160,6 @@ class SunSpecDevice(Generic[Asked]):
             return False
         self._wanted, self._tries = request, 0
         self._pace.hurry()
-        return True
-
-    def ready(self) -> bool:
-        """Whether enough is known of the device to carry a request out."""
         return True
 
     async def carry_out(self, request: Asked) -> None:
