@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import struct
 
 import pytest
@@ -79,6 +80,14 @@ def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) ->
     house.wire.live(5.0)
     assert not house.wire.since(house.began_ns, CarStatus)
     assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+
+
+def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:
+    house = House()
+    house.refuse(2, function=READ, times=1_000_000)
+    house.wire.live(30.0)
+    polls_s = sorted({round(at_s) for at_s, _, _ in house.wire.asked if at_s > 20.0})
+    assert max(later - earlier for earlier, later in itertools.pairwise(polls_s)) == 1
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, *ORDINARY])

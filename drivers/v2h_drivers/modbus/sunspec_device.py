@@ -99,11 +99,12 @@ class SunSpecDevice(Generic[Asked]):
         """Poll until cancelled; every failure is said, waited out and tried again."""
         while True:
             self._pace.begin()
-            refused = False
+            refused = silent = False
             try:
                 await self.poll()
             except ModbusFailure as failure:
                 refused = failure.kind is FailureKind.EXCEPTION
+                silent = failure.kind in (FailureKind.TIMEOUT, FailureKind.CLOSED)
                 if failure.code in STRANGE and self._places:
                     self._doubt()
                 self._failed(str(failure))
@@ -115,7 +116,9 @@ class SunSpecDevice(Generic[Asked]):
             state = self._health.state
             # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
             answered = state is LinkState.OK or (refused and state is not LinkState.LOST)
-            await self._pace.rest(answered=answered, lost=state is LinkState.LOST)
+            # Asked seldom, two devices with one number would look like one for long enough to be believed.
+            lost = state is LinkState.LOST and silent and self._stranger_ns is None
+            await self._pace.rest(answered=answered, lost=lost)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
