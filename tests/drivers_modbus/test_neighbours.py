@@ -9,7 +9,7 @@ import pytest
 from tests.drivers_modbus.rig import Wire, inverter, longest_gap_s, solar
 from v2h_console.site import reader
 from v2h_console.wiring import devices
-from v2h_drivers.capabilities import CarStatus, LinkState, SolarStatus
+from v2h_drivers.capabilities import CarStatus, LinkHealth, LinkState, SolarStatus
 from v2h_drivers.modbus.connection import SHARED_TIMEOUT_S, SOLE_TIMEOUT_S, serial_connection
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
@@ -42,6 +42,8 @@ def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> No
     wire.live(30.0)
     asked_s = [at_s for at_s, unit, _ in wire.asked if unit == 2]
     assert 5.0 < asked_s[-1] - asked_s[-2] < 5.0 + 2 * SHARED_TIMEOUT_S
+    # Its driver is not silent: a link is said every second, however seldom the device is asked.
+    assert longest_gap_s(wire.since(0, LinkHealth, "Solar")) < 2.0
     wire.silent.clear()
     back_ns = wire.now_ns()
     wire.live(6.0)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+import struct
+
 import pytest
 
 from tests.drivers_modbus.rig import Wire, exception, inverter, longest_gap_s, solar
+from v2h_console.twin.faces.modbus_server import answer
 from v2h_drivers.capabilities import (
     CarStatus,
     DischargeLimitRequest,
@@ -76,6 +80,14 @@ def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) ->
     house.wire.live(5.0)
     assert not house.wire.since(house.began_ns, CarStatus)
     assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+
+
+def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:
+    house = House()
+    house.refuse(2, function=READ, times=1_000_000)
+    house.wire.live(30.0)
+    polls_s = sorted({round(at_s) for at_s, _, _ in house.wire.asked if at_s > 20.0})
+    assert max(later - earlier for earlier, later in itertools.pairwise(polls_s)) == 1
 
 
 @pytest.mark.parametrize("code", [1, 2, 3, *ORDINARY])
@@ -224,3 +236,65 @@ def test_more_ports_than_the_model_has_room_for_are_unknown() -> None:
     house.unit.model(714).registers[4] = 60_000
     house.wire.live(1.0)
     assert house.wire.since(house.began_ns, CarStatus)[-1].dc_voltage_v is None
+
+
+@pytest.mark.parametrize(
+    ("lacks", "says"),
+    [(702, "does not say what it is rated for"), (704, "offers no discharge limit (no SunSpec model 704)")],
+)
+def test_a_limit_for_a_device_that_has_none_is_said_and_dropped(lacks: int, says: str) -> None:
+    unit = inverter()
+    unit.drop(lacks)
+    wire = Wire({1: unit})
+    driver = SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns)
+    wire.run(driver)
+    wire.live(1.0)
+    wire.loop.call_soon(driver.submit, DischargeLimitRequest(5000.0))
+    wire.live(2.0)
+    state, reason = wire.health("Inverter")
+    assert state is LinkState.OK
+    assert says in reason
+    assert driver._wanted is None
+    assert not wire.writes()
+
+
+def test_a_limit_whose_rating_was_missed_in_the_first_poll_is_set_all_the_same() -> None:
+    unit = inverter()
+    wire = Wire({1: unit})
+    refused = [1]
+
+    def meddle(_unit: int, pdu: bytes) -> bytes | None:
+        if pdu[0] == READ and struct.unpack(">H", pdu[3:5])[0] > 100 and refused[0]:
+            refused[0] -= 1
+            return exception(pdu, 6)
+        return None
+
+    wire.meddle = meddle
+    driver = SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns)
+    wire.run(driver)
+    wire.loop.call_soon(driver.submit, DischargeLimitRequest(5000.0))
+    wire.live(2.0)
+    assert not refused[0]
+    assert wire.since(0, InverterStatus)[-1].max_discharge_w == 5000.0
+
+
+@pytest.mark.parametrize("base", [40000, 0, 50000])
+def test_a_map_is_found_where_the_device_is_silent_elsewhere(base: int) -> None:
+    unit = inverter()
+    wire = Wire({1: unit})
+
+    def elsewhere(_unit: int, pdu: bytes) -> bytes:
+        function, address, rest = pdu[0], struct.unpack(">H", pdu[1:3])[0], pdu[3:]
+        if not base <= address < base + 9_000:
+            return b""
+        return answer(unit, struct.pack(">BH", function, address - base + 40_000) + rest)
+
+    wire.meddle = elsewhere
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(6.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+    wire.silent.add(1)
+    wire.live(60.0)
+    wire.silent.clear()
+    wire.live(7.0)
+    assert wire.health("Inverter") == (LinkState.OK, ""), "where it was, it is looked for first"

@@ -65,6 +65,10 @@ class HealthTeller:
         self._failures = LOST_AFTER
         self._say(LinkState.LOST, reason)
 
+    def again(self) -> None:
+        """Nothing was asked meanwhile: as it was said last."""
+        self._say(self._state, self._reason)
+
     def _say(self, state: LinkState, reason: str) -> None:
         now_ns = self._clock_ns()
         changed = state is not self._state or reason != self._reason

@@ -62,7 +62,7 @@ class LoadCentre:
         self._requests: deque[tuple[RelayRequest, int]] = deque(maxlen=64)
         #: circuit → what its relay was to be and did not become, and the words for it, until it does or is asked anew.
         self._astray: dict[int, tuple[bool, str]] = {}
-        self._pace = Pace(period_s, clock_ns)
+        self._pace = Pace(period_s, clock_ns, self._health.again)
 
     def submit(self, request: SlowRequest) -> bool:
         """Take a relay request for a circuit that this board has."""

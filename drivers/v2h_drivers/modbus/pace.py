@@ -12,12 +12,18 @@ LEAST_S = 0.01
 RETRY_S = 0.5
 #: One that is lost is asked more and more seldom, up to this.
 LAST_RETRY_S = 5.0
+#: In a longer pause the link goes on being said: whoever hears nothing takes the driver itself to be silent.
+SAY_EVERY_S = 1.0
 
 
 class Pace:
     """One for each polled device; all its methods from the device's own loop."""
 
-    def __init__(self, period_s: float, clock_ns: Callable[[], int]) -> None:
+    def __init__(
+        self, period_s: float, clock_ns: Callable[[], int], meanwhile: Callable[[], None] = lambda: None
+    ) -> None:
+        """``meanwhile`` is called every second of a pause before the next try, and at its end."""
+        self._meanwhile = meanwhile
         self._period_s = period_s
         self._clock_ns = clock_ns
         self._began_ns = 0
@@ -39,24 +45,29 @@ class Pace:
     async def rest(self, *, answered: bool, lost: bool = False) -> None:
         """Until the period that began with the poll is over, or somebody hurries. After a poll that failed: the pause
         before the next, which doubles while the device is ``lost``."""
-        if answered:
-            self._retry_s = RETRY_S
-            left_s = self._period_s - (self._clock_ns() - self._began_ns) / 1e9
-            rest_s = LEAST_S if self._asked else max(LEAST_S, left_s)
-        else:
-            rest_s = self._retry_s
-            if lost:
-                self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
+        if not answered:
+            await self._pause(lost=lost)
+            return
+        self._retry_s = RETRY_S
+        left_s = self._period_s - (self._clock_ns() - self._began_ns) / 1e9
         loop = asyncio.get_running_loop()
-        resting = loop.create_future()
-        if answered:
-            self._resting = resting
-        timer = loop.call_later(rest_s, _end, resting)
+        self._resting = loop.create_future()
+        timer = loop.call_later(LEAST_S if self._asked else max(LEAST_S, left_s), _end, self._resting)
         try:
-            await resting
+            await self._resting
         finally:
             timer.cancel()
             self._resting, self._asked = None, False
+
+    async def _pause(self, *, lost: bool) -> None:
+        left_s = self._retry_s
+        if lost:
+            self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
+        while left_s > 0.0:
+            await asyncio.sleep(min(SAY_EVERY_S, left_s))
+            left_s -= SAY_EVERY_S
+            self._meanwhile()
+        self._asked = False
 
 
 def _end(resting: asyncio.Future[None]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import struct
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -80,10 +81,11 @@ def _collect(group: dict[str, Any], offset: int, prefix: str, points: dict[str, 
     return offset
 
 
-async def find_models(connection: Connection, unit: int) -> dict[int, Place]:
-    """Walk the chain. Raises ModbusFailure or NotSunSpec."""
+async def find_models(connection: Connection, unit: int, bases: Sequence[int] = BASES) -> dict[int, Place]:
+    """Walk the chain that begins at one of ``bases``. Raises ModbusFailure, at the first that is not answered at all, or
+    NotSunSpec."""
     unable: ModbusFailure | None = None
-    for base in BASES:
+    for base in bases:
         try:
             marker = await connection.read_holding(unit, base, 2)
         except ModbusFailure as failure:

@@ -20,6 +20,7 @@ from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, FailureKind
 from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import (
+    BASES,
     MAX_RAW,
     NotSunSpec,
     Place,
@@ -80,6 +81,8 @@ class SunSpecDevice(Generic[Asked]):
         self._emit = emit
         self._clock_ns = clock_ns
         self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
+        self._bases: tuple[int, ...] = BASES
+        self._found = False
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
         self._polls = 0
@@ -89,17 +92,19 @@ class SunSpecDevice(Generic[Asked]):
         self._strangers = ""
         self._wanted: Asked | None = None
         self._tries = 0
-        self._pace = Pace(self.usual_s if period_s is None else period_s, clock_ns)
+        period_s = self.usual_s if period_s is None else period_s
+        self._pace = Pace(period_s, clock_ns, self._health.again)
 
     async def run(self) -> None:
         """Poll until cancelled; every failure is said, waited out and tried again."""
         while True:
             self._pace.begin()
-            refused = False
+            refused = silent = False
             try:
                 await self.poll()
             except ModbusFailure as failure:
                 refused = failure.kind is FailureKind.EXCEPTION
+                silent = failure.kind in (FailureKind.TIMEOUT, FailureKind.CLOSED)
                 if failure.code in STRANGE and self._places:
                     self._doubt()
                 self._failed(str(failure))
@@ -111,17 +116,20 @@ class SunSpecDevice(Generic[Asked]):
             state = self._health.state
             # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
             answered = state is LinkState.OK or (refused and state is not LinkState.LOST)
-            await self._pace.rest(answered=answered, lost=state is LinkState.LOST)
+            # Asked seldom, two devices with one number would look like one for long enough to be believed.
+            lost = state is LinkState.LOST and silent and self._stranger_ns is None
+            await self._pace.rest(answered=answered, lost=lost)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
         of it was used."""
         if not self._places:
-            self._places = await find_models(self._connection, self._unit)
+            self._places = await self._find()
             # What a model said that is in this map no longer is nobody's word now.
             self._registers = {}
             await self._identify()
-        wanted = self.often if self._polls % 10 else self.often + self.seldom
+        unread = any(one in self._places and one not in self._registers for one in self.seldom)
+        wanted = self.often + self.seldom if unread or self._polls % 10 == 0 else self.often
         self._polls += 1
         places = [self._places[model] for model in wanted if model in self._places]
         read = await read_models(self._connection, self._unit, places)
@@ -130,8 +138,20 @@ class SunSpecDevice(Generic[Asked]):
         self.report(self._clock_ns())
         self._health.good()
         request = self._wanted
-        if request is not None and self.ready():
+        if request is not None:
             await self._try(request)
+
+    async def _find(self) -> dict[int, Place]:
+        """The map. Some devices are silent where they have none: until one has been found, each try that is not answered
+        leaves the next to another place; one silence a poll is all that neighbours are asked to bear."""
+        try:
+            places = await find_models(self._connection, self._unit, self._bases)
+        except ModbusFailure as failure:
+            if failure.kind is FailureKind.TIMEOUT and not self._found:
+                self._bases = self._bases[1:] + self._bases[:1]
+            raise
+        self._found = True
+        return places
 
     def report(self, now_ns: int) -> None:
         """Emit readings from what was read."""
@@ -143,10 +163,6 @@ class SunSpecDevice(Generic[Asked]):
             return False
         self._wanted, self._tries = request, 0
         self._pace.hurry()
-        return True
-
-    def ready(self) -> bool:
-        """Whether enough is known of the device to carry a request out."""
         return True
 
     async def carry_out(self, request: Asked) -> None:

@@ -26,10 +26,6 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
     takes = DischargeLimitRequest
     usual_s = 0.25
 
-    def ready(self) -> bool:
-        """The limit is a share of what it is rated for."""
-        return bool(self._number(702, "WMaxRtg"))
-
     def in_words(self, request: DischargeLimitRequest) -> str:
         """Which limit."""
         return f"the discharge limit of {request.power_w / 1000:.1f} kW"
@@ -43,8 +39,14 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         """Write 704's limit, read it back, retry once; a limit that does not hold is said."""
         rated_w = self._number(702, "WMaxRtg")
         place = self._places.get(704)
-        if place is None or not rated_w:
+        if place is None:
             self._health.note("offers no discharge limit (no SunSpec model 704)")
+            return
+        if not rated_w or rated_w <= 0.0:
+            # The limit is a share of it.
+            self._health.note(
+                "cannot be given a limit: it does not say what it is rated for (SunSpec model 702)"
+            )
             return
         points = model_points(704)
         registers = (await read_models(self._connection, self._unit, [place]))[704]
