@@ -95,7 +95,7 @@ class _Incoming:
     def in_turn(self, counter: int, step: int, now_ns: int) -> bool:
         """Whether a frame so many counters ahead, more than get lost, is one of now; a step back never is.
 
-        One that is refused once too often does no harm for long: the counter comes round to where it is ahead again.
+        Should it have been the controller's all the same, its counter comes round to being ahead within 128 frames.
         """
         if step == 0:
             return False
