@@ -45,7 +45,7 @@ def test_a_heartbeat_whose_clock_goes_to_and_fro_is_no_sign_of_life() -> None:
     assert link.health(50 * 20 * MS).state is LinkState.LOST
 
 
-@pytest.mark.parametrize("silent_s", [0.02, 20.0, 40.0, 65.535, 100.0, 3_600.0])
+@pytest.mark.parametrize("silent_s", [0.02, 20.0, 40.0, 100.0, 3_600.0])
 def test_a_heartbeats_clock_goes_on_over_its_wrap_and_over_any_silence(silent_s: float) -> None:
     link = LogicControllerLink("C", "t")
     for counter, at_ms in enumerate((65_500, 65_520, 65_540, 65_560, 65_560 + round(1e3 * silent_s))):
@@ -53,3 +53,12 @@ def test_a_heartbeats_clock_goes_on_over_its_wrap_and_over_any_silence(silent_s:
         reading = link.receive(lc_frames.HB_LC, frame, at_ms * MS)
         assert isinstance(reading, ControllerHeartbeat)
         assert reading.quality is Quality.GOOD
+
+
+@pytest.mark.parametrize("period_s", [0.02, 40.0])
+def test_a_clock_that_stands_still_stays_no_sign_of_life_however_long(period_s: float) -> None:
+    link = LogicControllerLink("C", "t")
+    for nth in range(2_500):
+        frame = lc_frames.frame(lc_frames.HB_LC, lc_frames.heartbeat(77, 5, 1, 500), nth & 0xFF)
+        reading = link.receive(lc_frames.HB_LC, frame, round(nth * period_s * 1e9))
+        assert nth == 0 or reading is None or reading.quality is Quality.BAD

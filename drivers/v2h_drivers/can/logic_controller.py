@@ -95,7 +95,7 @@ class _Incoming:
     def in_turn(self, counter: int, step: int, now_ns: int) -> bool:
         """Whether a frame so many counters ahead, more than get lost, is one of now; a step back never is.
 
-        One that is refused once too often does no harm for long: the counter comes round to where it is ahead again.
+        Should it have been the controller's all the same, its counter comes round to being ahead within 128 frames.
         """
         if step == 0:
             return False
@@ -141,6 +141,7 @@ class LogicControllerLink:
         self._token_ns = 0
         self._heard_ns: int | None = None
         self._heartbeat_ns: int | None = None
+        self._beat_ns = 0
         self._lc_time_ms: int | None = None
         self._still_heartbeats = 0
         self._frozen_ns: int | None = None
@@ -235,13 +236,16 @@ class LogicControllerLink:
         return heartbeat
 
     def _goes_on(self, heartbeat: ControllerHeartbeat, now_ns: int) -> bool:
-        time_ms, last_ms, last_ns = heartbeat.lc_time_ms, self._lc_time_ms, self._heartbeat_ns
+        # Since the one before it, whether that was a sign of life or not: a clock that stands still is no silence.
+        silent_ns, self._beat_ns = now_ns - self._beat_ns, now_ns
+        time_ms, last_ms = heartbeat.lc_time_ms, self._lc_time_ms
         if time_ms is None:
             return False
-        if last_ms is None or last_ns is None or heartbeat.nonce != self._nonce:
+        if last_ms is None or heartbeat.nonce != self._nonce:
             return True
         half_ms = LC_TIME_MS // 2
-        return now_ns - last_ns > half_ms * MS or 0 < (time_ms - last_ms) % LC_TIME_MS <= half_ms
+        ahead_ms = (time_ms - last_ms) % LC_TIME_MS
+        return ahead_ms != 0 and (ahead_ms <= half_ms or silent_ns > half_ms * MS)
 
     # ------------------------------------------------------------ sending
 
