@@ -263,7 +263,9 @@ class Owner:
         if not self.lane.is_alive():
             wanted.set_exception(NoWaves("the control core has stopped"))
             return wanted
-        self._inbox.captures.append(lambda captured: _hand_over(wanted, captured))
+        self._inbox.captures.append(
+            lambda captured: _hand_over(wanted, captured), lambda: not wanted.cancelled()
+        )
         return wanted
 
     def order(self, order: Order) -> Receipt:
