@@ -9,13 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.core.houses import House
+from tests.core.houses import HEAT_PUMP, House
+from v2h_console.core import load_state
+from v2h_console.core.load_state import CircuitState
 from v2h_console.core.observation import CoreOrder, OrderKind
 from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import Mode
 from v2h_console.core.storage import LATCH
-from v2h_drivers.capabilities import Quality, StorageState
+from v2h_drivers.capabilities import Quality, RelayRequest, RelayStates, StorageState
 
 
 def ask(house: House, *orders: CoreOrder) -> None:
@@ -149,3 +151,29 @@ def test_no_order_takes_a_healthy_grid_away_for_darkness_or_for_good() -> None:
         ask(house, order(house, OrderKind.ISLAND, "island"))
         assert house.mode is Mode.TIED, what
         assert "ISLANDING_REFUSED" in house.codes(), what
+
+
+@pytest.mark.parametrize(("leg_a", "starts"), [(28.0, False), (2.0, True)])
+def test_what_a_person_switches_on_while_islanded_starts_when_there_is_room(
+    leg_a: float, starts: bool
+) -> None:
+    house = House.islanded()
+    house.plant.leg_a = (leg_a, leg_a)
+    house.run_ms(500)
+    loads = house.state.loads
+    # It stood off by its relay alone as the grid fell.
+    free = load_state.with_circuit(loads, HEAT_PUMP, CircuitState())
+    house.state = replace(house.state, loads=replace(loads, circuits=free, next_admission_ns=0))
+    switch_on = CoreOrder(OrderKind.LOAD_ON, "on", house.now_ns + NS_PER_S, "heat_pump")
+    ask(house, switch_on)
+    assert house.last is not None
+    assert RelayRequest(HEAT_PUMP, True) in house.last.commands
+    assert house.state.loads.mask >> HEAT_PUMP & 1
+    house.run_ms(200_000, tick_ms=50)
+    assert bool(house.state.loads.mask >> HEAT_PUMP & 1) is not starts
+    # On already: the order asks for nothing new.
+    on = RelayStates(house.now_ns, Quality.GOOD, "Load centre", 0b1111)
+    house.state = replace(house.state, senses=replace(house.state.senses, relays=on))
+    mask = house.state.loads.mask
+    ask(house, replace(switch_on, nonce="again", expires_at_ns=house.now_ns + NS_PER_S))
+    assert house.state.loads.mask == mask

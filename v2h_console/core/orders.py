@@ -9,12 +9,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from v2h_console.core import alarms, guards, load_holds, parallel, sense_plausibility
+from v2h_console.core import alarms, guards, load_holds, load_state, parallel, sense_plausibility
 from v2h_console.core.commands import Command
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, OrderKind
+from v2h_console.core.senses import fresh
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import RelayRequest
@@ -24,6 +25,11 @@ LONGEST_LIFE_NS = 10 * NS_PER_S
 #: More orders than these within one life are no person's. Opening is always heard.
 MOST_REMEMBERED = 256
 
+#: Two polls of the load centre and a try more: an older word does not say whether a circuit is on.
+RELAYS_LIMIT_MS = 3_000.0
+TURN = "it was switched on, and waits for room"
+
+_ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
 _CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 
 
@@ -98,7 +104,7 @@ def _carry_out(settings: Settings, taken: Taken, order: CoreOrder, now_ns: int) 
         case OrderKind.ACKNOWLEDGE:
             taken.state = alarms.acknowledge(state, order.name)
         case OrderKind.LOAD_ON | OrderKind.LOAD_OFF:
-            taken.commands.extend(_relay(settings, order))
+            _switch(settings, taken, order, now_ns)
 
 
 def _open(taken: Taken, now_ns: int) -> None:
@@ -150,8 +156,22 @@ def _reset_lockouts(taken: Taken, now_ns: int) -> None:
     taken.state = replace(state, islanding=cleared, parallel=parallel.reset(state.parallel), loads=loads)
 
 
-def _relay(settings: Settings, order: CoreOrder) -> tuple[Command, ...]:
+def _switch(settings: Settings, taken: Taken, order: CoreOrder, now_ns: int) -> None:
     for index, circuit in enumerate(settings.loads.circuits):
         if circuit.id == order.name:
-            return (RelayRequest(index, order.kind is OrderKind.LOAD_ON),)
-    return ()
+            on = order.kind is OrderKind.LOAD_ON
+            taken.commands.append(RelayRequest(index, on))
+            if on and taken.state.islanding.mode in _ISLAND_MODES:
+                _let_in_by_turn(taken, index, circuit.name, now_ns)
+            return
+
+
+def _let_in_by_turn(taken: Taken, index: int, name: str, now_ns: int) -> None:
+    """On the island nothing starts past the admission (I8): held off here, it returns when it fits."""
+    loads, relays = taken.state.loads, fresh(taken.state.senses.relays, now_ns, RELAYS_LIMIT_MS)
+    held = loads.circuits[index]
+    if held.shed or (relays is not None and relays.closed_mask >> index & 1):
+        return
+    circuits = load_state.with_circuit(loads, index, load_state.hold(held, TURN, now_ns, now_ns))
+    taken.state = replace(taken.state, loads=replace(loads, circuits=circuits))
+    _say(taken, now_ns, "LOAD_WAITS", Severity.INFO, f"{name}: starts when there is room for it.")
