@@ -6,12 +6,15 @@ from dataclasses import replace
 
 import pytest
 
-from tests.core.houses import House
-from v2h_console.core.kept_latch import kept_of
+from tests.core.houses import SETTINGS, START_NS, House
+from tests.core.inverters import THREE, car
+from v2h_console.core import soc
+from v2h_console.core.kept_latch import kept_of, take_receipts
 from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS
 from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS
-from v2h_console.core.state import FaultCause, Mode
+from v2h_console.core.soc import SocState
+from v2h_console.core.state import FaultCause, Mode, boot
 
 
 def test_an_mid_opened_by_hand_stays_open_across_a_restart_until_a_person_closes_it() -> None:
@@ -149,3 +152,25 @@ def test_numbers_begin_elsewhere_where_no_record_is_found() -> None:
     kept.receipts = [LatchReceipt(77, locked=True)]
     kept.tick()
     assert kept.state.latch.sequence == 77
+
+
+def test_what_is_doubted_of_each_car_is_doubted_of_that_car_after_a_restart() -> None:
+    three = replace(SETTINGS, parallel=THREE)
+    before = boot(three, START_NS)
+    doubt = SocState(START_NS, 60.0, 22.9, 22.9, 22.9, START_NS)
+    units = list(before.parallel.units)
+    units[0] = replace(units[0], soc=doubt)
+    units[2] = replace(units[2], soc=replace(doubt, believed_pct=40.2))
+    # The second was elected: what the core takes for its car is that one's, and nobody doubts it.
+    elected = replace(before.parallel, units=tuple(units), primary=1)
+    kept = kept_of(three, replace(before, parallel=elected))
+    assert kept.doubted_cars == (("Inverter", 22), ("Inverter 3", 40))
+    assert kept.doubted_soc_pct is None
+    receipt = LatchReceipt(7, locked=True, kept=kept)
+    after, events = take_receipts(three, boot(three, START_NS), (receipt,), START_NS)
+    assert after.car.doubted_pct == 22
+    assert after.parallel.units[1].soc.doubted_since_ns is None
+    third = after.parallel.units[2].soc
+    heard = soc.update(third, car(START_NS, "Inverter 3", 60.0), 60.0, tied=False)
+    assert heard.believed_pct == 40.0
+    assert "Inverter 3's car" in events[0].text

@@ -36,7 +36,13 @@ LOCKED = PersistLatch(
     4,
     True,
     "islanded",
-    Kept(lk_close="a pole is welded", culprits=("dryer",), doubted=("oven", "well"), roof_off=True),
+    Kept(
+        lk_close="a pole is welded",
+        culprits=("dryer",),
+        doubted=("oven", "well"),
+        roof_off=True,
+        doubted_cars=(("Inverter 2", 22),),
+    ),
 )
 CLEARED = PersistLatch(5, False, "grid requalified", Kept())
 

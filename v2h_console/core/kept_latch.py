@@ -11,12 +11,13 @@ FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a p
 
 from __future__ import annotations
 
-from v2h_console.core import car_reserve, guards, latch, solar, street_side
+from v2h_console.core import car_reserve, guards, latch, soc, solar, street_side
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_state import LoadState, remembered, with_remembered
 from v2h_console.core.observation import Kept, LatchReceipt
+from v2h_console.core.parallel import ParallelState
 from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.state import FaultCause, Mode, State
 
@@ -57,7 +58,8 @@ def take_receipts(
     if readable:
         wanted = replace(wanted, wanted_kept=kept)
     loads = with_remembered(settings, state.loads, kept.culprits, kept.doubted)
-    car = car_reserve.with_doubt(state.car, kept.doubted_soc_pct)
+    car = car_reserve.with_doubt(state.car, _primary_doubt(settings, state.parallel, kept))
+    parallel = _with_doubts(settings, state.parallel, kept)
     limit_w = kept.operator_limit_w if state.operator_limit_w is None else state.operator_limit_w
     plausibility = state.plausibility
     if kept.drift:
@@ -70,6 +72,7 @@ def take_receipts(
         latch=wanted,
         loads=loads,
         car=car,
+        parallel=parallel,
         operator_limit_w=limit_w,
         plausibility=plausibility,
     )
@@ -78,6 +81,31 @@ def take_receipts(
         # All of it was about circuits that the load table no longer has.
         return state, ()
     return state, (Event(now_ns, "LATCH_KEPT", Severity.WARNING, f"From before the start: {said}."),)
+
+
+def _primary_doubt(settings: Settings, units: ParallelState, kept: Kept) -> int | None:
+    if not settings.parallel.units:
+        return kept.doubted_soc_pct
+    return dict(kept.doubted_cars).get(settings.parallel.units[units.primary].name)
+
+
+def _with_doubts(settings: Settings, units: ParallelState, kept: Kept) -> ParallelState:
+    """Each further car's charge, as far as it was doubted."""
+    doubted = dict(kept.doubted_cars)
+    following = tuple(
+        replace(unit, soc=soc.remembered(float(doubted[one.name]))) if one.name in doubted else unit
+        for one, unit in zip(settings.parallel.units, units.units, strict=True)
+    )
+    return units if following == units.units else replace(units, units=following)
+
+
+def _doubts(settings: Settings, state: State) -> tuple[tuple[str, int], ...]:
+    found = []
+    for index, (one, unit) in enumerate(zip(settings.parallel.units, state.parallel.units, strict=True)):
+        charge = state.car.soc if index == state.parallel.primary else unit.soc
+        if charge.doubted_since_ns is not None:
+            found.append((one.name, int(charge.believed_pct)))
+    return tuple(found)
 
 
 def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
@@ -102,6 +130,10 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             else f"the discharge limit was set to {kept.operator_limit_w / 1000:.1f} kW",
             kept.drift and f"closing is held (grid sensing: {kept.drift})",
             "the roof was told to leave" if kept.roof_off else "",
+            *(
+                f"the charge of {name}'s car is doubted, and counts as {pct} % until it has settled on the grid"
+                for name, pct in kept.doubted_cars
+            ),
         )
         if text
     )
@@ -116,10 +148,11 @@ def kept_of(settings: Settings, state: State) -> Kept:
         islanding.lk_close or cause,
         islanding.operator_hold,
         *remembered(settings, state.loads),
-        state.car.doubted_pct,
+        None if settings.parallel.units else state.car.doubted_pct,
         state.operator_limit_w,
         state.plausibility.drift,
         not state.solar_permitted,
+        _doubts(settings, state),
     )
 
 

@@ -41,7 +41,8 @@ class Kept:
     the island too often and those whose switch did not follow. The last only their switch ends, the others a person.
     ``doubted_soc_pct``: what the car's charge was taken for when its report was doubted, ``None`` = it was not;
     ``operator_limit_w``: the discharge limit that a person set, ``None`` = none; ``drift``: why the grid's voltage is not to
-    be closed on, "" = nothing is known against it. ``roof_off``: the roof's inverter has been told to leave."""
+    be closed on, "" = nothing is known against it. ``roof_off``: the roof's inverter has been told to leave.
+    ``doubted_cars``: the same as ``doubted_soc_pct`` where there are several inverters, for each car by its inverter's name."""
 
     lk_form: str = ""
     lk_close: str = ""
@@ -52,6 +53,7 @@ class Kept:
     operator_limit_w: float | None = None
     drift: str = ""
     roof_off: bool = False
+    doubted_cars: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     operator_limit_w: Annotated[float, msgspec.Meta(ge=0)] | None = None
     drift: str = ""
     roof_off: bool = False
+    doubted_cars: tuple[tuple[str, Annotated[int, msgspec.Meta(ge=0, le=100)]], ...] = ()
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -66,6 +67,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
             record.operator_limit_w,
             record.drift,
             record.roof_off,
+            record.doubted_cars,
         )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
@@ -108,6 +110,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.operator_limit_w,
             kept.drift,
             kept.roof_off,
+            kept.doubted_cars,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)
