@@ -174,28 +174,6 @@ def test_what_comes_back_after_the_end_is_let_go_of(desk: Desk) -> None:
     assert desk.plugged.let_go
 
 
-def test_the_kernels_stamp_is_when_a_frame_came(desk: Desk) -> None:
-    def wall_ns() -> int:
-        return desk.now_ns + 1_700_000_000 * 1_000 * MS
-
-    stamped = LibraryBus(
-        cast(can.BusABC, desk.first),
-        "socketcan can0",
-        desk._open,
-        stamped=True,
-        clock_ns=lambda: desk.now_ns,
-        wall_ns=wall_ns,
-        pause=desk.pause,
-    )
-    came_ns = desk.now_ns
-    stamp_s = wall_ns() / 1e9
-    desk.first.waiting.append(can.Message(stamp_s, 0x100, is_extended_id=False, data=b"1"))
-    desk.pause(0.5)
-    heard = stamped.recv(0.01)
-    assert heard is not None
-    assert heard[2] == pytest.approx(came_ns, abs=1_000)
-
-
 def test_any_interface_of_the_library_is_opened_so() -> None:
     bus = open_bus("virtual", "of this test")
     other = can.Bus(interface="virtual", channel="of this test")

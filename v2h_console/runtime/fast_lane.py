@@ -43,12 +43,9 @@ from v2h_drivers.capabilities import (
 
 #: The interpreter hands the GIL over after this; the default of 5 ms alone would cost half of a hop.
 SWITCH_INTERVAL_S = 0.0005
-#: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.15 s of the
+#: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.3 s of the
 #: controller's, 5 ms of work.
 MAX_BURST = 256
-#: The same for a lane that was held up: no socket of ours holds more (2,520 frames of the loopback bus, measured), and
-#: what is left unread would be decided without.
-MAX_BACKLOG = 4096
 #: Who comes back to the bus this late was held up itself (a garbage pass, another process, a halted machine), and what
 #: the devices said meanwhile waits to be read.
 BEHIND_NS = 8 * NS_PER_MS
@@ -209,26 +206,22 @@ class FastLane(threading.Thread):
         behind = now_ns - due_ns > BEHIND_NS
         repeats = tick_ns == QUIET_TICK_NS
         send_ns = self._link.wake_at_ns()
-        for read in range(MAX_BACKLOG):
-            if read >= MAX_BURST and not behind:
-                break
+        for _ in range(MAX_BURST):
             until_ns = min(due_ns, send_ns)
             received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
                 arbitration_id, data, at_ns = received
-                reading = self._link.receive(arbitration_id, data, at_ns)
+                if at_ns - now_ns > BEHIND_NS and not behind:
+                    behind = True
+                    due_ns = min(due_ns, at_ns)
+                now_ns = at_ns
+                reading = self._link.receive(arbitration_id, data, now_ns)
                 if reading is not None:
                     readings.append(reading)
                 if behind:
                     continue
-                # Not the frame's own time: it may have waited for a lane that was put aside while it listened.
-                before_ns, now_ns = now_ns, self._clock_ns()
-                if now_ns - before_ns > BEHIND_NS or now_ns - at_ns > BEHIND_NS:
-                    behind = True
-                    due_ns = min(due_ns, at_ns)
-                    continue
                 if reading is not None and matters(reading, state):
-                    return readings, at_ns
+                    return readings, now_ns
                 if self._inbox.orders:
                     # A person waits, at most for the next frame.
                     return readings, now_ns
@@ -251,7 +244,7 @@ class FastLane(threading.Thread):
         due_ns = min(wake_ns, now_ns + tick_of(state))
         while True:
             read = len(readings)
-            for _ in range(MAX_BACKLOG):
+            for _ in range(MAX_BURST):
                 received = self._bus.recv(0.0)
                 if received is None:
                     break

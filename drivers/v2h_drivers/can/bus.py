@@ -8,7 +8,6 @@ will do (python-can's own joins on whatever route is the default, and fails with
 from __future__ import annotations
 
 import errno
-import fcntl
 import select
 import socket
 import struct
@@ -28,14 +27,6 @@ RECEIVE_BUFFER_BYTES = 1 << 20
 
 #: What is no frame of ours is passed over so often in one go.
 REFUSED_MOST = 256
-#: A frame that comes so long after the one before may have waited as long: when it came is then asked for. A bus in use
-#: is never silent for so long, and a house that is alone is listened to every 10 ms.
-WAITED_NS = 12_000_000
-#: Once one of them is found to have waited longer than this, the next is asked about, too.
-STILL_WAITING_NS = 2_000_000
-#: Asks a socket when the frame came that was read last (linux/sockios.h), on the wall clock, as two long integers.
-SIOCGSTAMPNS = 0x8907
-_TIMESPEC = struct.Struct("@ll")
 #: After a socket's error, so that one that lasts does not make the reader spin.
 FAILED_PAUSE_S = 0.002
 
@@ -55,10 +46,7 @@ class Bus(Protocol):
         """Send one frame. Raises BusError when the bus does not take it."""
 
     def recv(self, timeout_s: float) -> Frame | None:
-        """The next frame as (id, data, ``time.monotonic_ns()`` at receipt), or ``None`` after the time-out.
-
-        A frame that waited because the reader was held up bears the time at which it came, where the transport knows.
-        """
+        """The next frame as (id, data, ``time.monotonic_ns()`` at receipt), or ``None`` after the time-out."""
 
     def fileno(self) -> int:
         """For ``select``."""
@@ -82,8 +70,7 @@ def open_bus(interface: str, channel: str, port: int | None = None, bitrate: int
         bus = opener()
     except (can.CanError, OSError, ImportError, ValueError, NotImplementedError) as error:
         raise BusError(_explain(interface, channel, error)) from None
-    # Only the kernel's stamps are of the clock that they are held against; an adapter's own may drift from it.
-    return LibraryBus(bus, f"{interface} {channel}", opener, stamped=interface == "socketcan")
+    return LibraryBus(bus, f"{interface} {channel}", opener)
 
 
 def _explain(interface: str, channel: str, error: Exception) -> str:
@@ -99,14 +86,6 @@ def _explain(interface: str, channel: str, error: Exception) -> str:
         return f"{where}: not permitted; run as a member of the group that may use CAN"
     text = " ".join(str(error).split())[:160]
     return f"{where}: cannot be opened: {text}"
-
-
-def came_at_ns(now_ns: int, wall_ns: int, stamp_ns: int, before_ns: int) -> int:
-    """The monotonic time of a stamp by the wall clock; ``now_ns`` and ``wall_ns`` are both clocks as they are read now.
-
-    Frames come in order: never before the one before it, nor later than now, however the wall clock was set meanwhile.
-    """
-    return min(now_ns, max(now_ns - (wall_ns - stamp_ns), before_ns))
 
 
 class Listening:
@@ -172,12 +151,6 @@ class LoopbackMulticastBus(Listening):
         self._decode = msgspec.msgpack.Decoder(_Datagram).decode
         self._socket = self._open(group, port)
         self._socket.setblocking(False)
-        #: When the newest frame came that was read, and how long after it the next one is asked about.
-        self._came_ns = time.monotonic_ns()
-        self._waited_ns = WAITED_NS
-        self._stamp = bytearray(_TIMESPEC.size)
-        # The first question makes the system take note of each frame's time.
-        self._asked(self._came_ns)
         incoming = select.poll()
         incoming.register(self._socket, select.POLLIN)
         self._poll = incoming.poll
@@ -230,10 +203,6 @@ class LoopbackMulticastBus(Listening):
             time.sleep(min(timeout_s, FAILED_PAUSE_S))
             return None
         at_ns = time.monotonic_ns()
-        if at_ns - self._came_ns > self._waited_ns:
-            now_ns, at_ns = at_ns, self._asked(at_ns)
-            self._waited_ns = STILL_WAITING_NS if now_ns - at_ns > STILL_WAITING_NS else WAITED_NS
-        self._came_ns = at_ns
         try:
             frame = self._decode(datagram).frame()
         except msgspec.DecodeError:
@@ -242,15 +211,6 @@ class LoopbackMulticastBus(Listening):
             self.bad_datagrams += 1
             return None
         return (*frame, at_ns)
-
-    def _asked(self, now_ns: int) -> int:
-        """When the frame came that was read last. Asking costs 1.5 us and no more than that, reading every time-stamp 1.7."""
-        try:
-            fcntl.ioctl(self._socket, SIOCGSTAMPNS, self._stamp)
-        except OSError:
-            return now_ns
-        seconds, nanoseconds = _TIMESPEC.unpack(self._stamp)
-        return came_at_ns(now_ns, time.time_ns(), seconds * 1_000_000_000 + nanoseconds, self._came_ns)
 
     def fileno(self) -> int:
         """For ``select``."""

@@ -10,7 +10,7 @@ from contextlib import suppress
 
 import can
 
-from v2h_drivers.can.bus import BusError, Frame, Listening, came_at_ns
+from v2h_drivers.can.bus import BusError, Frame, Listening
 
 #: A bus that has failed, and from which nothing was heard for so long since, is gone.
 GONE_NS = 100_000_000
@@ -34,10 +34,7 @@ def in_a_thread(work: Callable[[], None]) -> None:
 
 
 class LibraryBus(Listening):
-    """``opener`` opens the bus anew; it may take its time, since ``aside`` runs it beside the reader.
-
-    ``stamped``: the library's messages bear the time at which they came, by this machine's wall clock.
-    """
+    """``opener`` opens the bus anew; it may take its time, since ``aside`` runs it beside the reader."""
 
     def __init__(
         self,
@@ -45,20 +42,15 @@ class LibraryBus(Listening):
         where: str,
         opener: Opener,
         *,
-        stamped: bool = False,
         aside: Callable[[Callable[[], None]], None] = in_a_thread,
         clock_ns: Callable[[], int] = time.monotonic_ns,
-        wall_ns: Callable[[], int] = time.time_ns,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._bus = bus
         self._where = where
         self._opener = opener
         self._aside = aside
-        self._stamped = stamped
         self._clock_ns = clock_ns
-        self._wall_ns = wall_ns
-        self._came_ns = clock_ns()
         self._pause = pause
         self._lock = threading.Lock()
         self._shut = False
@@ -107,11 +99,7 @@ class LibraryBus(Listening):
         if message.is_error_frame or message.is_extended_id or message.is_remote_frame:
             self.bad_datagrams += 1
             return None
-        at_ns = self._clock_ns()
-        if self._stamped:
-            at_ns = came_at_ns(at_ns, self._wall_ns(), int(message.timestamp * 1e9), self._came_ns)
-            self._came_ns = at_ns
-        return message.arbitration_id, bytes(message.data), at_ns
+        return message.arbitration_id, bytes(message.data), self._clock_ns()
 
     def _come_back(self, now_ns: int) -> None:
         """Let go of a bus that stays broken, and try to open it anew from time to time; never waits."""
