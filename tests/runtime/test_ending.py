@@ -9,27 +9,15 @@ from pathlib import Path
 import pytest
 
 from tests.runtime.owners import QuietBus, made, until
+from tests.storage.disks import HungDisk
 from v2h_console.runtime import audit, hand_over
 from v2h_console.runtime.audit import AuditWriter
 from v2h_console.runtime.desk import Desk
 from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, holder
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.session_server import SessionServer
-from v2h_console.storage.disk import Disk
 from v2h_console.wiring import succession
 from v2h_console.wiring.running import Running
-
-
-class HungDisk(Disk):
-    """A disk whose fsync does not come back until it is let go."""
-
-    def __init__(self) -> None:
-        self.reached, self.go = threading.Event(), threading.Event()
-
-    def sync(self, descriptor: int) -> None:
-        self.reached.set()
-        assert self.go.wait(10.0)
-        super().sync(descriptor)
 
 
 @pytest.fixture

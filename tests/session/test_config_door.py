@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.storage.disks import HungDisk
 from v2h_console.runtime.config_keeper import MOST_TEXT, ConfigKeeper, digest
 from v2h_console.runtime.desk import HELM, INSTALLER, Desk, Seat
 from v2h_console.runtime.lock import OwnerLock
@@ -20,18 +20,6 @@ from v2h_console.storage.disk import Disk
 COMM = '[controller]\n[inverter]\nhost = "10.0.9.11"\n'
 LIMITS = "floor_soc_pct = 30\n"
 Door = Callable[..., RemoteSession]
-
-
-class HungDisk(Disk):
-    """A disk whose fsync does not come back until it is let go."""
-
-    def __init__(self) -> None:
-        self.reached, self.go = threading.Event(), threading.Event()
-
-    def sync(self, descriptor: int) -> None:
-        self.reached.set()
-        assert self.go.wait(10.0)
-        super().sync(descriptor)
 
 
 @pytest.fixture

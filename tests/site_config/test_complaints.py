@@ -76,17 +76,16 @@ def test_a_value_that_is_not_allowed(kind: type[msgspec.Struct], text: str, said
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("text", "words"),
     [
-        BASE + '[[inverter]]\nhost = "b"\n',
-        "[circuit]\n[circuit]\n",
-        "twin = true\ntwin = false\n",
+        (BASE + '[[inverter]]\nhost = "b"\n', r"this stands twice: of several alike each begins with \[\["),
+        ("[circuit]\n[circuit]\n", r"this stands twice: of several alike each begins with \[\["),
+        ("twin = true\ntwin = false\n", "this key stands twice: one of them has to go"),
+        ("twin = true\ntwin = false", "this key stands twice: one of them has to go"),
     ],
 )
-def test_what_stands_twice_is_said_in_words(text: str) -> None:
-    with pytest.raises(
-        ConfigError, match=r"line \d+: this stands twice: of several alike each begins with \[\["
-    ):
+def test_what_stands_twice_is_said_in_words(text: str, words: str) -> None:
+    with pytest.raises(ConfigError, match=rf"line \d+: {words}"):
         reader.parse("site.conf", text, CommStack)
 
 

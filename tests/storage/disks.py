@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -178,3 +179,15 @@ def fails_from(disk: FakeDisk, number: int, error: int) -> None:
 def works_again(disk: FakeDisk) -> None:
     """Room was made."""
     disk.fail = lambda call, number: 0
+
+
+class HungDisk(Disk):
+    """A disk whose fsync does not come back until it is let go."""
+
+    def __init__(self) -> None:
+        self.reached, self.go = threading.Event(), threading.Event()
+
+    def sync(self, descriptor: int) -> None:
+        self.reached.set()
+        assert self.go.wait(10.0)
+        super().sync(descriptor)

@@ -138,7 +138,8 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         line_found = re.match(r"line (\d+)", at)
         # "end of document": the file stops where something was still to come.
         number = int(line_found.group(1)) if line_found else max(1, len(text.splitlines()))
-        raise ConfigError(f"{path}, line {number}: {_plain(said)}") from None
+        line = [*text.splitlines(), "", ""][number - 1]
+        raise ConfigError(f"{path}, line {number}: {_plain(said, line)}") from None
     except (ValueError, RecursionError):
         raise ConfigError(f"{path}: {NO_CONFIGURATION}") from None
     try:
@@ -149,9 +150,11 @@ def parse(path: str, text: str, kind: type[File]) -> File:
         raise ConfigError(explain(path, text, kind, data, str(error))) from None
 
 
-def _plain(said: str) -> str:
+def _plain(said: str, line: str) -> str:
     """What the parser says, in words where it is the common mistake."""
     if said.startswith(("Cannot overwrite", "Cannot declare", "Cannot mutate")):
+        if not line.lstrip().startswith("["):
+            return "this key stands twice: one of them has to go"
         return "this stands twice: of several alike each begins with [[...]], the first one too"
     return f"not valid TOML: {one_line(said)}"
 
