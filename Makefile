@@ -19,8 +19,10 @@ lint:
 	.venv/bin/mypy
 	.venv/bin/lint-imports --no-logo
 
+# What runs in real time, with processes of its own, has the machine to itself; the rest shares it.
 test: lint
-	.venv/bin/python -m pytest
+	.venv/bin/python -m pytest -m 'not live' -n auto --dist worksteal
+	.venv/bin/python -m pytest -m live
 
 clean:
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -44,6 +44,19 @@ async def test_the_first_frame_stands_before_anything_slow_starts(session: FakeS
     assert session.closed == 1
 
 
+async def test_a_poll_or_an_answer_that_comes_when_the_screens_are_down_already_does_nothing(
+    session: FakeSession, app: ConsoleApp
+) -> None:
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("j")
+    assert app.screen_stack == []
+    before = list(session.places)
+    app.session = session
+    app._poll()
+    app.tell("The order failed on its way.")
+    assert session.places == before
+
+
 async def test_a_start_that_fails_ends_with_one_plain_line() -> None:
     def start() -> Session:
         raise OSError("Port 502 is in use by another program.\nStop it, or set another.")

@@ -168,6 +168,9 @@ class ConsoleApp(App[int]):
         return self._driver if isinstance(self._driver, LineDriver) else None
 
     def _poll(self) -> None:
+        if not self.is_running:
+            # At the end the screens are taken down before the timers stop.
+            return
         if self._end_code is not None:
             self.exit(self._end_code, return_code=self._end_code)
             return
@@ -186,7 +189,7 @@ class ConsoleApp(App[int]):
         self._draw()
 
     def _draw(self) -> None:
-        if isinstance(self.screen, Frame | SmallScreen):
+        if self.is_running and isinstance(self.screen, Frame | SmallScreen):
             self.screen.draw()
 
     def on_resize(self, event: events.Resize) -> None:
