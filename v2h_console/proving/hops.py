@@ -7,14 +7,15 @@ does the hop hold; otherwise it is taken back and the time is lived through.
 
 from __future__ import annotations
 
-from v2h_console.core import thermal
+from v2h_console.core import car_reserve, thermal
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.memory import Memory
 from v2h_console.proving.modbus_lane import ModbusLane
 from v2h_console.proving.virtual import BUS_NS, MS, S, VirtualSite
+from v2h_console.proving.virtual_loop import NEVER_NS
 from v2h_console.proving.virtual_owner import POLL_NS, VirtualOwner
-from v2h_console.runtime.urgency import TICK_NS
+from v2h_console.runtime.urgency import TICK_NS, tick_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.lc_samples import SLOW_NOISE_NS
 from v2h_drivers.capabilities import Temperatures
@@ -48,8 +49,17 @@ class Hops:
         least_ns = LEAST_HOP_NS if site.modbus is None else LEAST_HOP_NS // 2
         if end_ns - now_ns < least_ns or self._noise_decides(now_ns):
             return False
-        if site.modbus is not None and not self._machines_live(site.modbus, end_ns):
-            return False
+        if site.modbus is not None:
+            if not self._machines_live(site.modbus, min(end_ns, site.owner.step_at_ns)):
+                return False
+            # Between two of their messages nothing of theirs is left to come.
+            end_ns = min(end_ns, _on_raster(max(site.owner.step_at_ns, site.modbus.next_ns() - 1)))
+            silent_ns = car_reserve.silence_ns(site.settings.car, site.state.senses)
+            if silent_ns is not None and silent_ns > now_ns:
+                # The next poll may come too late: a silence is found out to the millisecond.
+                end_ns = min(end_ns, _on_raster(silent_ns - FINE_BEFORE_NS))
+            if end_ns - now_ns < least_ns:
+                return False
         if not self._look_ahead(end_ns):
             self._hop_ns = (end_ns - now_ns) // 2
             if self._hop_ns < LEAST_HOP_NS:
@@ -88,15 +98,12 @@ class Hops:
         drawn_ns = now_ns - now_ns % SLOW_NOISE_NS + SLOW_NOISE_NS
         end_ns = min(to_ns, site.world.next_event_ns(), now_ns + self._hop_ns, drawn_ns)
         if site.owner_runs:
-            if site.modbus is not None:
-                # Machines cannot be taken back: they live on as far as the next step, before which nothing is decided.
-                end_ns = min(end_ns, max(site.owner.step_at_ns, site.modbus.next_ns() - 1))
             if _counts_charge(site.state):
                 # What is drawn is counted from poll to poll: none of them may be passed over.
                 end_ns = min(end_ns, site.owner.poll_ns + POLL_NS - TICK_NS)
             if site.owner.deadline_ns is not None:
                 end_ns = min(end_ns, site.owner.deadline_ns - FINE_BEFORE_NS)
-        return end_ns - end_ns % TICK_NS
+        return _on_raster(end_ns)
 
     def _without_owner(self, end_ns: int) -> bool:
         site = self._site
@@ -108,7 +115,8 @@ class Hops:
 
     def _machines_live(self, modbus: ModbusLane, end_ns: int) -> bool:
         """The polled devices' machines until ``end_ns``, in a house in which nothing changes; False as soon as one of
-        them is about to change something. What they tell is told when its time has come, whichever way one gets there.
+        them is about to change something. They cannot be taken back: no further than to the next step, before which
+        nothing is decided. What they tell is told when its time has come, whichever way one gets there.
         """
         site, world, now_ns = self._site, self._site.world, self._site.world.now_ns
         world.witness = site.told_ahead.append
@@ -124,8 +132,11 @@ class Hops:
         site, world, owner = self._site, self._site.world, self._site.owner
         now_ns = world.now_ns
         remembered = (Memory(owner), Memory(owner.link))
+        asked: list[tuple[int, int]] = []
         for due_ns, arbitration_id, data in site.controller.newest_before(end_ns):
+            owner.step_at_ns = NEVER_NS
             site.hear(arbitration_id, data, due_ns + BUS_NS)
+            asked.append((due_ns + BUS_NS, owner.step_at_ns))
         voice_ns = site.second_master.last_until(end_ns)
         if voice_ns is not None:
             # Like the owner's own, it counts a hop once.
@@ -154,6 +165,8 @@ class Hops:
         voice = None if voice_ns is None else (voice_ns, site.second_master.counter)
         followed = voice is not None and site.controller.follows((voice[1] - 1) & 0xFF)
         site.follow(observation, result, end_ns, passed_over=True)
+        if site.modbus is not None:
+            owner.step_at_ns = min(owner.step_at_ns, _owed_ns(asked, end_ns, tick_of(owner.state)))
         if voice is not None:
             site.second_master.spoke(voice[0])
             if followed:
@@ -168,6 +181,21 @@ class Hops:
                 if abs(level - threshold) < NOISE_REACH_PU:
                     return True
         return False
+
+
+def _on_raster(at_ns: int) -> int:
+    """The last tick of the steps' raster by ``at_ns``."""
+    return at_ns - at_ns % TICK_NS
+
+
+def _owed_ns(asked: list[tuple[int, int]], end_ns: int, tick_ns: int) -> int:
+    """When a step is still to come that a frame before ``end_ns`` asked for, which is late: what a machine says meanwhile
+    is in it. ``asked``: each frame's instant and when it is stepped on; those before the last tick are stepped on."""
+    owed_ns = NEVER_NS
+    for at_ns, step_ns in sorted(asked):
+        if at_ns > end_ns - end_ns % tick_ns:
+            owed_ns = step_ns if owed_ns <= at_ns else min(owed_ns, step_ns)
+    return owed_ns if owed_ns > end_ns else NEVER_NS
 
 
 def _heat_turns(owner: VirtualOwner) -> bool:
