@@ -87,8 +87,10 @@ def test_bytes_and_house_tell_the_same(lines: tuple[tuple[str, Params], ...]) ->
                 assert got == want, f"{key}: {name}"
 
 
-def _course(*steps: Step, seconds: float = 30.0, seed: int = 4, fixed: bool = False) -> Course:
-    start = Start(enter_service_s=15.0, soc_pct=60.0, ambient_c=20.0)
+def _course(
+    *steps: Step, seconds: float = 30.0, seed: int = 4, fixed: bool = False, boot: bool = False
+) -> Course:
+    start = Start(enter_service_s=15.0, soc_pct=60.0, ambient_c=20.0, boot=boot)
     return JudgedSite(Scenario("bytes", seconds, start, steps), seed, fixed=fixed).play()
 
 
@@ -133,6 +135,46 @@ def test_hops_change_nothing_where_bytes_travel(steps: tuple[Step, ...]) -> None
     assert _told(hopping, "modbus.tampered") or _told(hopping, "modbus.wrote")
     assert hopping.run.truths == fixed.run.truths
     assert hopping.run.events == fixed.run.events
+
+
+@pytest.mark.parametrize(
+    ("steps", "seconds", "seed", "last"),
+    [
+        (
+            (
+                Step(4.0, "grid.loss"),
+                Step(6.597153186770534, "fault.inject", {"fault": "modbus.timeout", "how": "half"}),
+            ),
+            9.0,
+            4000098,
+            "CAR_NOT_READY",
+        ),
+        (
+            (
+                Step(
+                    2.0,
+                    "fault.inject",
+                    {"fault": "modbus.garbage", "how": "function", "link": "tcp", "share_pct": 70.0},
+                ),
+                Step(2.5, "grid.loss"),
+            ),
+            5.0,
+            4000193,
+            "INVERTER_LOST",
+        ),
+    ],
+    ids=["a car that falls silent between two ticks", "a message while a late step is owed"],
+)
+def test_hops_meet_it_to_the_millisecond(
+    steps: tuple[Step, ...], seconds: float, seed: int, last: str
+) -> None:
+    hopping, fixed = (
+        _course(*steps, seconds=seconds, seed=seed, fixed=fixed, boot=True) for fixed in (False, True)
+    )
+    assert hopping.run.steps < fixed.run.steps, "nothing was passed over: the comparison proves nothing"
+    assert fixed.run.events[-1].code == last
+    assert hopping.run.events == fixed.run.events
+    assert hopping.run.truths == fixed.run.truths
 
 
 def test_an_ignored_limit_is_alarmed_asked_again_and_given_up() -> None:
