@@ -154,3 +154,24 @@ def test_legs_that_rise_one_after_the_other_are_no_lost_neutral() -> None:
     house.until(Mode.FORMING, tick_ms=1)
     house.run_ms(50)
     house.must_be(Mode.FORMING)
+
+
+def test_an_island_that_stood_for_minutes_has_stood_though_it_was_about_to_close() -> None:
+    house = House.tied()
+    house.plant.will_not_form = True
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.FORMING)
+    house.until(Mode.DARK)
+    house.plant.will_not_form = False
+    house.until(Mode.ISLANDED)
+    assert house.state.islanding.form_tries == 1
+    house.run_ms(300_000, tick_ms=50)
+    house.plant.phase_deg = 90.0
+    house.plant.grid_returns()
+    house.until(Mode.SYNCING, within_ms=8_000)
+    house.run_ms(1_000)
+    house.plant.inverter_fault = True
+    house.until(Mode.DARK)
+    assert house.state.islanding.form_tries == 1, (
+        "the failed start of minutes ago is forgotten; this one counts"
+    )

@@ -134,6 +134,24 @@ def test_an_island_with_a_low_insulation_goes_dark_and_stays_so_until_a_person_r
     assert house.state.islanding.lk_form == judge.LEAKS
 
 
+def test_a_low_insulation_under_another_lockout_still_keeps_the_gate_off_on_the_grid() -> None:
+    house = House.islanded()
+    house.plant.inverter_fault = True
+    house.run_ms(100)
+    house.plant.inverter_fault, house.plant.will_not_form = False, True
+    house.run_ms(90_000, tick_ms=20)
+    assert "starts failed" in house.state.islanding.lk_form
+    house.plant.dc_side["insulation_ohm_per_v"] = 100.0
+    house.run_ms(2_000, tick_ms=10)
+    assert house.state.islanding.lk_form == judge.LEAKS
+    house.plant.dc_side.clear()
+    house.run_ms(1_000, tick_ms=10)
+    house.plant.grid_returns()
+    house.until(Mode.TIED, within_ms=20_000)
+    house.run_ms(500)
+    assert not house.control.gate
+
+
 def test_on_the_grid_welded_contactors_take_the_gate_off_and_the_house_stays_lit() -> None:
     house = House.tied()
     house.plant.dc_side |= {"stage": CarStage.STOPPED, "commanded_closed": False}

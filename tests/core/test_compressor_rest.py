@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.core.houses import CIRCUITS, FRIDGE, SETTINGS, House
 from v2h_console.core import load_holds, load_state
 from v2h_console.core.frozen import replace
@@ -27,11 +29,13 @@ def test_a_quick_transfer_leaves_it_running() -> None:
     assert not fridge_is_held(house)
 
 
-def test_a_house_that_waited_in_the_dark_for_its_car_lets_it_rest() -> None:
+@pytest.mark.parametrize("ghost_pu", [0.0, 0.1])
+def test_a_house_that_waited_in_the_dark_for_its_car_lets_it_rest(ghost_pu: float) -> None:
     house = House.tied(COOLED)
+    house.plant.residual_pu = ghost_pu
     house.plant.dc_side = {"limit_a": 0.0}
     house.run_ms(500)
-    house.plant.grid_falls(house.now_ns)
+    house.plant.grid_falls(house.now_ns, ghost_pu)
     # Nothing could light the house, so the grid's own ride-through is served first.
     house.until(Mode.DARK, within_ms=30_000)
     house.run_ms(5_000, tick_ms=20)

@@ -17,7 +17,7 @@ from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import Mode
 from v2h_console.core.storage import LATCH
-from v2h_drivers.capabilities import Quality, RelayRequest, RelayStates, StorageState
+from v2h_drivers.capabilities import CircuitReading, Quality, RelayRequest, RelayStates, StorageState
 
 
 def ask(house: House, *orders: CoreOrder) -> None:
@@ -59,6 +59,17 @@ def test_a_flood_of_orders_is_cut_off_and_opening_still_heard() -> None:
     ask(house, order(house, OrderKind.OPEN_MID, "open"))
     assert house.mode is Mode.OPENING
     assert len(house.state.nonces) == MOST_REMEMBERED
+
+
+def test_an_opening_in_a_flood_lets_no_older_order_count_twice() -> None:
+    house = House.tied()
+    close = order(house, OrderKind.CLOSE_MID, "close", 9 * NS_PER_S)
+    ask(house, close)
+    ask(house, *(order(house, OrderKind.ACKNOWLEDGE, str(n)) for n in range(MOST_REMEMBERED - 1)))
+    ask(house, order(house, OrderKind.OPEN_MID, "open", 9 * NS_PER_S))
+    house.run_ms(3_000)
+    ask(house, close)
+    assert house.state.islanding.operator_hold
 
 
 def test_nonces_are_forgotten_with_their_orders() -> None:
@@ -177,3 +188,34 @@ def test_what_a_person_switches_on_while_islanded_starts_when_there_is_room(
     mask = house.state.loads.mask
     ask(house, replace(switch_on, nonce="again", expires_at_ns=house.now_ns + NS_PER_S))
     assert house.state.loads.mask == mask
+
+
+def _running(house: House, *, board: bool, meter_w: float | None) -> CoreOrder:
+    """The heat pump runs and nothing holds it; what its relay and its meter say; the order that switches it on."""
+    house.run_ms(500)
+    loads, senses = house.state.loads, house.state.senses
+    free = load_state.with_circuit(loads, HEAT_PUMP, CircuitState())
+    if board:
+        senses = replace(senses, relays=RelayStates(house.now_ns, Quality.GOOD, "Load centre", 0b1111))
+    if meter_w is not None:
+        meter = CircuitReading(
+            house.now_ns, Quality.GOOD, "Load centre", HEAT_PUMP, 240.0, 12.0, meter_w, 60.0
+        )
+        senses = replace(senses, circuits=(*[None] * HEAT_PUMP, meter))
+    house.state = replace(house.state, senses=senses, loads=replace(loads, circuits=free))
+    return CoreOrder(OrderKind.LOAD_ON, "on", house.now_ns + NS_PER_S, "heat_pump")
+
+
+@pytest.mark.parametrize("meter_w", [2_900.0, None])
+def test_switching_on_what_runs_stops_nothing_be_its_board_silent(meter_w: float | None) -> None:
+    house = House.islanded()
+    ask(house, _running(house, board=meter_w is None, meter_w=meter_w))
+    assert not house.state.loads.circuits[HEAT_PUMP].shed
+
+
+def test_off_and_on_within_a_poll_passes_no_admission() -> None:
+    house = House.islanded()
+    on = _running(house, board=True, meter_w=2_900.0)
+    ask(house, replace(on, kind=OrderKind.LOAD_OFF, nonce="off"))
+    ask(house, on)
+    assert house.state.loads.circuits[HEAT_PUMP].shed

@@ -81,6 +81,17 @@ def test_a_silent_unit_is_dropped_after_three_frames_and_the_capacity_falls() ->
     assert sharing.capacity_w(THREE, group.state, 7_600.0) == (15_200.0, 7_600.0)
 
 
+def test_one_garbled_word_of_a_further_car_drops_nobody() -> None:
+    group = joined()
+    held = group.state.units[1].car
+    spoilt = replace(car(group.now_ns, THREE.units[1].name), quality=Quality.BAD)
+    after, _ = parallel.sense(THREE, group.state, (spoilt,))
+    assert after.units[1].car is held
+    group.state = after
+    group.tick()
+    assert group.state.mask == 0b111
+
+
 def test_three_drops_keep_a_unit_out_until_a_person_resets_it() -> None:
     group = joined()
     for _ in range(3):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from tests.core.houses import START_NS, House, inverter_fast
 from v2h_console.core import guards, solar
 from v2h_console.core.senses import Senses
-from v2h_console.core.settings import NS_PER_MS, SolarSettings
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SolarSettings
 from v2h_console.core.soc import SocState
 from v2h_console.core.solar import SolarState
 from v2h_console.core.state import Mode
@@ -93,6 +93,17 @@ def test_a_roof_that_left_for_a_close_stays_away_until_it_is_done_or_called_off(
         )
         assert state.kept_off
     assert not follow(state, 500.0, 60.0, START_NS + 9).kept_off
+
+
+def test_a_street_that_never_comes_in_phase_keeps_no_roof_away_for_ever() -> None:
+    state = SolarState(kept_off=True, kept_off_since_ns=START_NS - solar.READMIT_NS)
+    for second in range(600):
+        at_ns = START_NS + second * NS_PER_S
+        senses = Senses(inverter=said(at_ns, 500.0))
+        state = solar.update(
+            SUN, state, senses, 60.0, lit=True, tied=False, dark=False, closing=True, now_ns=at_ns
+        )
+        assert state.kept_off == (second < 300)
 
 
 def test_an_owner_that_starts_anew_lets_in_a_roof_that_the_one_before_had_sent_away() -> None:

@@ -174,3 +174,12 @@ def test_a_house_that_goes_dark_again_before_its_buffer_is_charged_lights_as_oft
         house.until(Mode.ISLANDED, within_ms=11_000, tick_ms=20)
         house.run_ms(2_000, tick_ms=20)
         house.must_be(Mode.ISLANDED)
+
+
+def test_a_supply_between_the_two_thresholds_is_told_by_its_volts() -> None:
+    house = House.tied()
+    supply_of(house, 22.4)
+    house.run_ms(300)
+    supply_of(house, 22.7)
+    house.run_ms(300)
+    assert "22.7 V" in house.state.supply.reason

@@ -338,13 +338,29 @@ def test_an_inverter_that_goes_on_giving_after_the_end_is_said_and_begins_nothin
     site.soc_pct = 50.0
     site.look()
     site.live(6.0)
-    assert "still gives 2.9 kW" in site.state.goes_on
+    assert "went on giving 2.9 kW" in site.state.goes_on
     site.soc_pct = 80.0
     site.live(120.0)
-    assert "still gives" in site.state.refusal
+    assert "went on giving" in site.state.refusal
     site.given_w = 0.0
-    site.look()
+    site.live(10.0)
+    assert site.state.goes_on, "it gives nothing since its gate was taken: that is no proof that it obeys"
+    site.state = tariff.reset(site.state, site.now_ns)
     assert site.state.goes_on == ""
+    site.live(10.0)
+    assert site.state.goes_on == ""
+
+
+def test_a_person_s_reset_gives_an_inverter_that_goes_on_no_more_than_the_time_to_show_it() -> None:
+    site = Site.shaving()
+    site.obeys = False
+    site.soc_pct = 50.0
+    site.live(6.0)
+    site.state = tariff.reset(site.state, site.now_ns)
+    site.live(4.0)
+    assert site.state.goes_on == ""
+    site.live(2.0)
+    assert site.state.goes_on
 
 
 # ---------------------------------------------------------------- no storm

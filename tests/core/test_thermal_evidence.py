@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tests.core.houses import House
 from v2h_console.core import efficiency, heat_balance, still_sensor, thermal
 from v2h_console.core.efficiency import EfficiencyState
 from v2h_console.core.heat_balance import BalanceState
@@ -184,3 +185,19 @@ def test_a_start_gives_the_first_frame_half_a_second_and_a_bad_one_nothing(
     )
     assert state.blind is blind
     assert state.limit_w == (BLIND_LIMIT_W if blind else None)
+
+
+@pytest.mark.parametrize("word_c", [None, 200.0, -45.0, 5.0])
+def test_one_garbled_word_of_the_heatsink_takes_no_power_and_a_second_of_them_does(
+    word_c: float | None,
+) -> None:
+    house = House.islanded()
+    house.plant.heatsink_c = 30.0
+    house.run_ms(500)
+    limit_w = house.state.thermal.limit_w
+    house.plant.heatsink_c = word_c
+    house.tick()
+    assert not house.state.thermal.blind
+    assert house.state.thermal.limit_w == limit_w
+    house.run_ms(1_050)
+    assert house.state.thermal.blind

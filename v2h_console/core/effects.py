@@ -163,7 +163,8 @@ def _form_failed(view: View, state: State) -> Outcome:
 
 def _island_lost(view: View, state: State) -> Outcome:
     """The source went away: gates off, MID stays open."""
-    stood_ns = view.now_ns - view.state.islanding.since_ns
+    # By when it was lit: it may have been about to close again for a moment.
+    stood_ns = view.now_ns - (state.loads.lit_ns or view.state.islanding.since_ns)
     failure = black_start.island_lost(view.settings, state, stood_ns, view.now_ns)
     return Outcome(failure.state, (failure.event,))
 

@@ -14,7 +14,7 @@ from v2h_console.core import guards, mode_commands, overdraw, parallel, street_s
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
-from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
+from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, HOUSE_FAST_LIMIT_MS, INVERTER_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import FaultCause, IslandingState, Mode, State
 from v2h_drivers.capabilities import InverterFast, InverterMode
@@ -26,6 +26,8 @@ BOOT_DEADLINE_MS = 200
 FORMING_DEADLINE_MS = 200
 CLOSING_DEADLINE_MS = 100
 HANDBACK_DEADLINE_MS = 100
+#: Under this no motor runs, whatever ghost of voltage there is.
+UNLIT_PU = 0.5
 #: Beside the grid an inverter that had a fault rests for so long.
 FAILED_NS = 60 * NS_PER_S
 CLOSED_HOLD_MS = 10
@@ -407,6 +409,7 @@ def observe(state: State, now_ns: int) -> State:
         islanding,
         closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
         dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
+        unlit_since_ns=_unlit_since_ns(islanding, state.senses, now_ns),
         proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
         heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
         gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
@@ -419,6 +422,13 @@ def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
     if not holds:
         return None
     return since_ns if since_ns is not None else now_ns
+
+
+def _unlit_since_ns(machine: IslandingState, senses: Senses, now_ns: int) -> int | None:
+    house = fresh(senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
+    if house is None or house.l1_pu is None or house.l2_pu is None:
+        return machine.unlit_since_ns
+    return _since(machine.unlit_since_ns, max(house.l1_pu, house.l2_pu) < UNLIT_PU, now_ns)
 
 
 def _failed_ns(machine: IslandingState, inverter: InverterFast | None, now_ns: int) -> int | None:

@@ -31,6 +31,8 @@ JUDGED_NS = 500 * NS_PER_MS
 FALL_NS = 500 * NS_PER_MS
 #: A circuit's meter is polled; older than this it says nothing.
 CIRCUIT_LIMIT_MS = 10_000.0
+#: What a meter says beyond this is no stand-by.
+DRAWS_W = 20.0
 #: Drawing this much beyond its ceiling, a circuit that has one goes.
 CEILING_SHARE = 1.05
 UNSEEN = "its meter is silent, and it has a ceiling while islanded"
@@ -245,7 +247,7 @@ def draws(state: LoadState, senses: Senses, index: int, now_ns: int) -> bool:
     """Unknown counts as drawing: a silent meter must not protect a circuit from being shed."""
     meter = _meter(state, senses, index, now_ns)
     # A meter that was wired the wrong way round counts backwards.
-    return meter is None or meter.power_w is None or abs(meter.power_w) > 20.0
+    return meter is None or meter.power_w is None or abs(meter.power_w) > DRAWS_W
 
 
 def _meter(state: LoadState, senses: Senses, index: int, now_ns: int) -> CircuitReading | None:

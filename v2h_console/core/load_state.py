@@ -17,7 +17,8 @@ CULPRIT = f"overloaded the island {CULPRIT_TRIPS} times: off while islanded unti
 class CircuitState:
     """``shed``: held off by us; ``stuck``: its switch did not follow, so it counts as on; ``doubted``: nor did it the
     last time it was asked to; ``reason`` in words; ``until_ns``: earliest return, ``None`` = not by time; ``trips``:
-    overloads it was shed for in this island; ``learned_va``: what it has been seen to draw beyond the table."""
+    overloads it was shed for in this island; ``learned_va``: what it has been seen to draw beyond the table;
+    ``told_off_ns``: when a person last had its relay opened."""
 
     shed: bool = False
     stuck: bool = False
@@ -27,6 +28,7 @@ class CircuitState:
     trips: int = 0
     learned_va: float = 0.0
     doubted: bool = False
+    told_off_ns: int | None = None
 
     @property
     def culprit(self) -> bool:

@@ -6,6 +6,7 @@ forming and closing at once, while the house stays on the grid.
 
 from __future__ import annotations
 
+from v2h_console.core.car_session import DC_LOCKS
 from v2h_console.core.frozen import replace
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.settings import NS_PER_MS
@@ -43,7 +44,10 @@ def dc_side(state: State, now_ns: int) -> State:
     why, islanding = state.car.session.lock(now_ns), state.islanding
     if not why:
         return state
-    return replace(state, islanding=replace(islanding, lk_form=islanding.lk_form or why, gate_in_tied=False))
+    held = islanding.lk_form
+    # The word that keeps the gate off on the grid too, later and after a restart, stands before those that do not.
+    stands = held in DC_LOCKS or (held and held == state.parallel.second_master)
+    return replace(state, islanding=replace(islanding, lk_form=held if stands else why, gate_in_tied=False))
 
 
 def update(state: State, now_ns: int) -> State:

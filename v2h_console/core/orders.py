@@ -9,13 +9,15 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from v2h_console.core import alarms, guards, load_holds, load_state, parallel, sense_plausibility
+from v2h_console.core import alarms, guards, load_holds, load_state, parallel, sense_plausibility, tariff
 from v2h_console.core.commands import Command
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
+from v2h_console.core.load_overload import CIRCUIT_LIMIT_MS, DRAWS_W
+from v2h_console.core.load_state import CircuitState
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.observation import CoreOrder, OrderKind
-from v2h_console.core.senses import fresh
+from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_drivers.capabilities import RelayRequest
@@ -71,9 +73,11 @@ def _stale(state: State, order: CoreOrder, now_ns: int) -> str:
 
 
 def _remember(taken: Taken, order: CoreOrder) -> None:
-    """A nonce is kept for as long as its order could still count."""
-    held = taken.state.nonces[-(MOST_REMEMBERED - 1) :]
-    taken.state = replace(taken.state, nonces=(*held, (order.nonce, order.expires_at_ns)))
+    """A nonce is kept for as long as its order could still count; none that could gives way to another."""
+    nonces = taken.state.nonces
+    if len(nonces) < MOST_REMEMBERED:
+        taken.state = replace(taken.state, nonces=(*nonces, (order.nonce, order.expires_at_ns)))
+    # Else it is an opening, and said twice it opens what is open.
 
 
 def _say(taken: Taken, now_ns: int, code: str, severity: Severity, text: str) -> None:
@@ -153,7 +157,13 @@ def _reset_lockouts(taken: Taken, now_ns: int) -> None:
         _say(
             taken, now_ns, "LOAD_RESET", Severity.INFO, "Locked-out loads reset by a person: they may return."
         )
-    taken.state = replace(state, islanding=cleared, parallel=parallel.reset(state.parallel), loads=loads)
+    taken.state = replace(
+        state,
+        islanding=cleared,
+        parallel=parallel.reset(state.parallel),
+        loads=loads,
+        tariff=tariff.reset(state.tariff, now_ns),
+    )
 
 
 def _switch(settings: Settings, taken: Taken, order: CoreOrder, now_ns: int) -> None:
@@ -161,17 +171,43 @@ def _switch(settings: Settings, taken: Taken, order: CoreOrder, now_ns: int) -> 
         if circuit.id == order.name:
             on = order.kind is OrderKind.LOAD_ON
             taken.commands.append(RelayRequest(index, on))
-            if on and taken.state.islanding.mode in _ISLAND_MODES:
+            if not on:
+                _told_off(taken, index, now_ns)
+            elif taken.state.islanding.mode in _ISLAND_MODES:
                 _let_in_by_turn(taken, index, circuit.name, now_ns)
             return
 
 
+def _told_off(taken: Taken, index: int, now_ns: int) -> None:
+    loads = taken.state.loads
+    told = replace(loads.circuits[index], told_off_ns=now_ns)
+    taken.state = replace(
+        taken.state, loads=replace(loads, circuits=load_state.with_circuit(loads, index, told))
+    )
+
+
 def _let_in_by_turn(taken: Taken, index: int, name: str, now_ns: int) -> None:
     """On the island nothing starts past the admission (I8): held off here, it returns when it fits."""
-    loads, relays = taken.state.loads, fresh(taken.state.senses.relays, now_ns, RELAYS_LIMIT_MS)
+    loads = taken.state.loads
     held = loads.circuits[index]
-    if held.shed or (relays is not None and relays.closed_mask >> index & 1):
+    if held.shed or _runs(taken.state.senses, held, index, now_ns):
         return
     circuits = load_state.with_circuit(loads, index, load_state.hold(held, TURN, now_ns, now_ns))
     taken.state = replace(taken.state, loads=replace(loads, circuits=circuits))
     _say(taken, now_ns, "LOAD_WAITS", Severity.INFO, f"{name}: starts when there is room for it.")
+
+
+def _runs(senses: Senses, held: CircuitState, index: int, now_ns: int) -> bool:
+    """Whether the circuit is on already: by its relay, where that was read after a person last had it switched off, else
+    by its meter."""
+    told_off_ns = held.told_off_ns or 0
+    relays = fresh(senses.relays, now_ns, RELAYS_LIMIT_MS)
+    if relays is not None and relays.at_ns > told_off_ns:
+        return bool(relays.closed_mask >> index & 1)
+    meter = fresh(senses.circuits[index], now_ns, CIRCUIT_LIMIT_MS) if index < len(senses.circuits) else None
+    return (
+        meter is not None
+        and meter.at_ns > told_off_ns
+        and meter.power_w is not None
+        and abs(meter.power_w) > DRAWS_W
+    )

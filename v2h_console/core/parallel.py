@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.frozen import replace
-from v2h_console.core.senses import fresh
+from v2h_console.core.senses import fresh, garbled
 from v2h_console.core.settings import NS_PER_MS, ParallelSettings
 from v2h_console.core.soc import SocState
 from v2h_drivers.capabilities import (
@@ -116,7 +116,7 @@ def sense(
                         seen.append(as_primary(reading))
             case CarStatus() | InverterStatus() if reading.device in names:
                 index = names.index(reading.device)
-                if isinstance(reading, CarStatus):
+                if isinstance(reading, CarStatus) and not garbled(reading, units[index].car):
                     units[index] = replace(units[index], car=reading)
                 if index == state.primary:
                     seen.append(reading)

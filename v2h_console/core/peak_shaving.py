@@ -23,6 +23,9 @@ START_NS = wall_clock.STEADY_NS + 10 * NS_PER_S
 
 def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Event, ...]]:
     """One look, after the islanding machine has decided: a step that opens the MID asks for no power any more."""
+    if state.tariff.goes_on and state.islanding.gate_in_tied:
+        # What obeys no setpoint may still obey its gate; only a person gives it back.
+        state = replace(state, islanding=replace(state.islanding, gate_in_tied=False))
     if not settings.tariff.windows:
         return state, ()
     before = state.tariff
@@ -35,10 +38,9 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Ev
         after = replace(after, status=senses.inverter)
     if state.islanding.mode is not Mode.TIED and after.ending_since_ns is not None:
         # Beside no grid it is the house that takes what the inverter gives.
-        after = replace(after, ending_since_ns=None, goes_on="")
+        after = replace(after, ending_since_ns=None)
     state = replace(state, tariff=after)
     if after.goes_on and not before.goes_on:
-        # What obeys no setpoint may still obey its gate.
         state = replace(state, islanding=replace(state.islanding, gate_in_tied=False))
     return state, _told(before, after, now_ns)
 

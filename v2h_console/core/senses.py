@@ -135,8 +135,7 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
     for reading in readings:
         name = _FIELD_OF.get(type(reading))
         if name is not None:
-            if name in _PATIENT and not _tells(reading) and _tells(changes.get(name, getattr(senses, name))):
-                # The last good word counts until its own age ends it: one that is garbled darkens no house.
+            if name in _PATIENT and garbled(reading, changes.get(name, getattr(senses, name))):
                 continue
             changes[name] = reading
         elif isinstance(reading, SideCycle):
@@ -160,10 +159,24 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
     return replace(senses, **changes) if changes else senses  # type: ignore[arg-type]  # names come from _FIELD_OF
 
 
+def garbled(reading: object, held: object) -> bool:
+    """Whether a slow word tells nothing after one that did. That one counts until its own age ends it: a single word that
+    is garbled darkens no house."""
+    return not _tells(reading) and _tells(held)
+
+
 def _tells(reading: object) -> bool:
     if not isinstance(reading, CarStatus | Temperatures) or reading.quality is not Quality.GOOD:
         return False
-    return reading.soc_pct is not None if isinstance(reading, CarStatus) else reading.heatsink_c is not None
+    return reading.soc_pct is not None if isinstance(reading, CarStatus) else not implausible_heat(reading)
+
+
+def implausible_heat(reading: Temperatures) -> bool:
+    """A heatsink that is unknown, colder than the air around it, or beyond what a thermistor can say: a broken sensor."""
+    heatsink_c, ambient_c = reading.heatsink_c, reading.ambient_c
+    if heatsink_c is None or not -30.0 <= heatsink_c <= 130.0:
+        return True
+    return ambient_c is not None and heatsink_c < ambient_c - 10.0
 
 
 def _with_circuit(

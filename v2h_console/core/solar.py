@@ -33,6 +33,8 @@ LEAVE_NS = 5 * NS_PER_S
 PART_NS = 10 * NS_PER_S
 #: A roof that gave more than the car may ever take comes back after so long, when the house may take more than it did.
 READMIT_NS = 600 * NS_PER_S
+#: As long as the first try to get in phase with the street may take.
+CLOSING_NS = 300 * NS_PER_S
 PARTS_FIRST = "the roof is held back by frequency, and told to leave first"
 #: Volts that nothing of ours explains: from here on, for so long. Motors that run down are gone by then.
 FOREIGN_PU = 0.25
@@ -42,7 +44,7 @@ FOREIGN_NS = 500 * NS_PER_MS
 @dataclass(frozen=True, slots=True)
 class SolarState:
     """``raised_hz`` above nominal; ``kept_off``: told to leave, ``left_w``: for so many watts into the car, ``None`` = for
-    another reason. ``foreign_pu``: unexplained volts, ``None`` = none."""
+    another reason. ``foreign_pu``: unexplained volts, ``None`` = none; ``closing_since_ns``: since when a close is tried."""
 
     status: InverterStatus | None = None
     raised_hz: float = 0.0
@@ -53,6 +55,7 @@ class SolarState:
     left_w: float | None = None
     foreign_since_ns: int | None = None
     foreign_pu: float | None = None
+    closing_since_ns: int | None = None
 
     @property
     def curtailed(self) -> bool:
@@ -79,8 +82,12 @@ def update(
     """Follow surplus while ``lit``, unexplained volts while ``dark``; forget both on the grid (``tied``).
 
     ``closing``: nothing but the angle, or the roof itself, keeps the MID from closing. A roof that is held back leaves
-    then, and none comes back.
+    then, and none comes back for as long as a close is tried; a street that never comes in phase keeps it no longer.
     """
+    closing_since_ns = (state.closing_since_ns or now_ns) if closing else None
+    if closing_since_ns != state.closing_since_ns:
+        state = replace(state, closing_since_ns=closing_since_ns)
+    closing = closing and closing_since_ns is not None and now_ns - closing_since_ns < CLOSING_NS
     if dark:
         # The next start is made at the nominal frequency.
         state = replace(state, raised_hz=0.0, surplus_w=None, surplus_since_ns=None)

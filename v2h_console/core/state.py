@@ -82,6 +82,8 @@ class IslandingState:
     close_token: int = 0
     closed_since_ns: int | None = None
     dead_since_ns: int | None = None
+    #: Since when no leg of the house has had what a motor runs on, be there a ghost of voltage; unknown volts count on.
+    unlit_since_ns: int | None = None
     grid_was_dead: bool = False
     coupling: tuple[float, float] = (1.0, 1.0)
     street_lives_since_ns: int | None = None

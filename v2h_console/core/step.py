@@ -304,9 +304,9 @@ def _manage_loads(settings: Settings, state: State, now_ns: int, events: list[Ev
     dark = state.islanding.mode in _UNLIT_MODES
     start_w = discharge_limit.may_start_w(settings, state) if dark else None
     looked = load_switches.look(settings, state.loads, state.senses, start_w=start_w, now_ns=now_ns)
-    dead_ns = state.islanding.dead_since_ns
-    if dark and dead_ns is not None and now_ns - dead_ns >= STANDS_NS:
-        looked = load_holds.rest(settings, looked, dead_ns, now_ns)
+    unlit_ns = state.islanding.unlit_since_ns
+    if dark and unlit_ns is not None and now_ns - unlit_ns >= STANDS_NS:
+        looked = load_holds.rest(settings, looked, unlit_ns, now_ns)
     if looked is not state.loads:
         state = replace(state, loads=looked)
     if state.islanding.mode is Mode.TIED:
@@ -397,6 +397,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     ends += discharge_limit.deadlines_ns(state)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
+        (machine.unlit_since_ns, STANDS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
         (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
         (machine.inverter_failed_ns, islanding.FAILED_NS),

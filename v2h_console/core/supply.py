@@ -84,7 +84,7 @@ def update(
         heard=True,
         low=low,
         stop=stop,
-        reason=_words(settings, volts, minutes, failing, low, stop),
+        reason=_words(settings, volts, minutes, warn_v=warn_v, failing=failing, low=low, stop=stop),
         failing_since_ns=failing_since,
         good_since_ns=good_since,
         dark=state.dark,
@@ -106,9 +106,16 @@ def _excused(state: SupplyState, now_ns: int) -> bool:
 
 
 def _words(
-    settings: SupplySettings, volts: float, minutes: float | None, failing: bool, low: bool, stop: bool
+    settings: SupplySettings,
+    volts: float,
+    minutes: float | None,
+    *,
+    warn_v: float,
+    failing: bool,
+    low: bool,
+    stop: bool,
 ) -> str:
-    if volts < settings.warn_v or (stop and not failing):
+    if volts < warn_v or (stop and not failing):
         return f"the controller's supply is at {volts:.1f} V, it needs {settings.recovered_v:.1f} V"
     if minutes is None:
         return "how long the controller's battery lasts is unknown"

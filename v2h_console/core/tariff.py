@@ -60,8 +60,8 @@ class TariffState:
     that runs now, "" = none or unknown. ``refusal``: why nothing is given in it.
 
     ``engaged``: begun and not stopped, be the power nothing for a moment. ``ending_since_ns``: since when it has been stopped
-    and the inverter has not shown that it gives nothing any more; ``goes_on``: what it still gives, in words, once that
-    has lasted. ``spent``: the reserve was reached; ``failed``: the inverter did not follow, nothing more in this window.
+    and the inverter has not shown that it gives nothing any more; ``goes_on``: what it went on giving, in words, once that
+    has lasted, until a person resets it. ``spent``: the reserve was reached; ``failed``: the inverter did not follow, nothing more in this window.
     """
 
     clock: ClockState = ClockState()
@@ -170,11 +170,11 @@ def _ending(state: TariffState, status: InverterStatus | None, now_ns: int) -> T
     if since_ns is None or status is None or status.power_w is None or status.at_ns - since_ns < EFFECT_NS:
         return state
     if status.power_w <= CONFIRM_W:
-        return replace(state, ending_since_ns=None, goes_on="")
-    if now_ns - since_ns < CONFIRM_NS:
+        return replace(state, ending_since_ns=None)
+    if state.goes_on or now_ns - since_ns < CONFIRM_NS:
         return state
     return replace(
-        state, goes_on=f"it was ended, and the inverter still gives {status.power_w / 1000:.1f} kW"
+        state, goes_on=f"it was ended, and the inverter went on giving {status.power_w / 1000:.1f} kW"
     )
 
 
@@ -213,3 +213,8 @@ def _wanted_w(settings: TariffSettings, seen: Seen) -> float:
     if settings.most_w is not None:
         wanted_w = min(wanted_w, settings.most_w)
     return max(0.0, wanted_w // STEP_W * STEP_W)
+
+
+def reset(state: TariffState, now_ns: int) -> TariffState:
+    """A person has looked at an inverter that went on giving: it has to show anew that it gives nothing."""
+    return replace(state, goes_on="", ending_since_ns=now_ns) if state.goes_on else state

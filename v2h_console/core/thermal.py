@@ -9,7 +9,7 @@ from v2h_console.core import efficiency, heat_balance, still_sensor
 from v2h_console.core.efficiency import EfficiencyState
 from v2h_console.core.frozen import replace
 from v2h_console.core.heat_balance import BalanceState
-from v2h_console.core.senses import INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, Senses, fresh
+from v2h_console.core.senses import INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, Senses, fresh, implausible_heat
 from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
 from v2h_console.core.still_sensor import StillState
 from v2h_drivers.capabilities import InverterMode, Temperatures
@@ -70,7 +70,7 @@ def update(
 ) -> ThermalState:
     """Judge the heatsink's temperature; an unknown one counts as hot, fan on."""
     reading = fresh(senses.temperatures, now_ns, TEMPERATURES_LIMIT_MS)
-    known_c = None if reading is None or _implausible(reading) else reading.heatsink_c
+    known_c = None if reading is None or implausible_heat(reading) else reading.heatsink_c
     lost = efficiency.update(inverter, state.efficiency, senses, known_c, now_ns)
     if lost is not state.efficiency:
         state = replace(state, efficiency=lost)
@@ -164,14 +164,6 @@ def _works(senses: Senses, now_ns: int) -> bool:
         and inverter.current_a is not None
         and inverter.current_a >= WORKS_A
     )
-
-
-def _implausible(reading: Temperatures) -> bool:
-    """A heatsink colder than the air around it, or beyond what a thermistor can say, is a broken sensor."""
-    heatsink_c, ambient_c = reading.heatsink_c, reading.ambient_c
-    if heatsink_c is None or not -30.0 <= heatsink_c <= 130.0:
-        return True
-    return ambient_c is not None and heatsink_c < ambient_c - 10.0
 
 
 def allowed_w(settings: ThermalSettings, inverter: InverterSettings, heatsink_c: float) -> float:

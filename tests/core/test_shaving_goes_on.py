@@ -1,0 +1,78 @@
+"""An inverter that goes on giving after the end of peak shaving: its gate is taken, and only a person gives it back."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tests.core.houses import SETTINGS, House
+from v2h_console.core.observation import OrderKind
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, TariffSettings, TariffWindow
+from v2h_console.core.state import Mode
+from v2h_console.core.tariff import CONFIRM_NS
+from v2h_drivers.capabilities import InverterSetpoint, Quality, WallClock
+
+SHAVING = replace(SETTINGS, tariff=TariffSettings((TariffWindow(tuple(range(7)), 17 * 60, 21 * 60),)))
+WEDNESDAY = 739_945
+AT_SIX_S = 18 * 3600
+
+
+class Evening:
+    """A house that shaves; ``over`` ends the high tariff, from when on the inverter gives what it gave."""
+
+    def __init__(self) -> None:
+        self.house = House.tied(SHAVING)
+        self.house.plant.leg_a = (20.0, 20.0)
+        self.began_ns = self.house.now_ns
+        self.over = False
+        self.obeys_gate = False
+        self.live(70.0)
+        assert self.house.state.tariff.power_w > 3_000.0
+
+    def live(self, seconds: float) -> None:
+        """Ten looks a second."""
+        house, end_ns = self.house, self.house.now_ns + int(seconds * NS_PER_S)
+        while house.now_ns < end_ns:
+            house.now_ns += 100 * NS_PER_MS
+            second = AT_SIX_S + (house.now_ns - self.began_ns) // NS_PER_S + self.over * 4 * 3600
+            clock = WallClock(house.now_ns, Quality.GOOD, WEDNESDAY, second, True)
+            house.observe((*house.plant.readings(house.now_ns), clock))
+            assert house.last is not None
+            if not self.over:
+                asked = [one for one in house.last.commands if isinstance(one, InverterSetpoint)]
+                house.plant.inverter_w = asked[0].power_w
+            elif self.obeys_gate and not house.control.gate:
+                house.plant.inverter_w = 0.0
+
+
+@pytest.mark.parametrize("obeys_gate", [False, True])
+def test_the_gate_stays_off_until_a_person_resets_and_is_taken_again_from_what_goes_on(
+    obeys_gate: bool,
+) -> None:
+    evening = Evening()
+    evening.over, evening.obeys_gate = True, obeys_gate
+    evening.live(CONFIRM_NS / NS_PER_S + 0.5)
+    house = evening.house
+    assert not house.control.gate
+    evening.live(60.0)
+    assert not house.control.gate
+    assert {"PEAK_SHAVING_GOES_ON", "INVERTER_STANDS_BY"} <= {alarm.code for alarm in house.state.alarms}
+    house.tick(OrderKind.RESET_LOCKOUT)
+    assert house.state.islanding.gate_in_tied
+    evening.live(CONFIRM_NS / NS_PER_S + 1.0)
+    assert house.control.gate is obeys_gate
+
+
+def test_an_outage_gives_the_gate_to_the_island_and_not_back_to_the_grid() -> None:
+    evening = Evening()
+    evening.over = True
+    evening.live(CONFIRM_NS / NS_PER_S + 0.5)
+    house = evening.house
+    house.plant.inverter_w = 0.0
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.ISLANDED, within_ms=60_000)
+    house.plant.grid_returns()
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(500)
+    assert not house.control.gate
