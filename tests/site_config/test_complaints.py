@@ -95,7 +95,12 @@ def test_a_name_that_would_move_the_cursor_is_refused() -> None:
     assert str(raised.value).isprintable()
 
 
-HIDDEN = ("\\n", "\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff")
+HIDDEN = (
+    *("\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff"),
+    *("\\u034f", "\\u3164", "\\uffa0"),
+    # A joiner joins two letters.
+    *("\\u200c", "\\u200d\\u200da"),
+)
 
 
 @pytest.mark.parametrize("sign", HIDDEN)
@@ -119,7 +124,23 @@ def test_what_cannot_be_seen_is_no_part_of_a_name(
     assert str(raised.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"])
+@pytest.mark.parametrize(
+    "text",
+    ['site = "a\\nb"\n' + BASE, BASE + 'name = "a\\nb"\n', BASE + '[mqtt]\nhost = "h"\nusername = "a\\nb"\n'],
+)
+def test_a_name_is_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r": allowed is a text"):
+        reader.parse("site.conf", text, CommStack)
+
+
+def test_a_remark_may_be_several_lines() -> None:
+    text = BASE + '[grid]\nsource = """Utility letter\n\tof 2024\r\n"""\n'
+    assert reader.parse("site.conf", text, CommStack).grid.source == "Utility letter\n\tof 2024\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["کنترل‌گر", "क्‍ष", "ตู้", "E\u0301lm", "Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"]
+)
 def test_a_name_in_any_letters_is_one(name: str) -> None:
     assert reader.parse("site.conf", f'site = "{name}"\n{BASE}', CommStack).site == name
 
