@@ -80,10 +80,13 @@ def run(arguments: argparse.Namespace) -> int:
         json.dump(document, sys.stdout, indent=2)
         print()
     else:
-        print(
-            f"limit      {document['limit_kw']} kW of {document['rated_kw']} kW, bound by: {document['binding_limit']}"
+        limit, power = (
+            "not known" if number is None else f"{number} kW"
+            for number in (document["limit_kw"], document["power_kw"])
         )
-        print(f"mode       {document['mode']}, now {document['power_kw']} kW")
+        bound = f", bound by: {document['binding_limit']}" if document["binding_limit"] else ""
+        print(f"limit      {limit} of {document['rated_kw']} kW{bound}")
+        print(f"mode       {document['mode']}, now {power}")
         print(f"backup     {'ready' if not backup else f'not ready: {backup}'}")
     if arguments.set_mode == "grid-forming" and backup:
         print(f"inverter_tool: the house cannot be formed: {backup}", file=sys.stderr)
@@ -108,8 +111,10 @@ def watts(text: str) -> float:
 
 
 def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
-    """Whether the limit is what was wanted, or a lower one that something else binds."""
+    """Whether the limit is what was wanted, or a lower one that something else binds. What is not known is not in force."""
     inverter = snapshot.inverter
+    if inverter.set_w is None or inverter.mode == "unknown":
+        return False
     if abs(inverter.set_w - wanted_w) <= TOLERANCE_W:
         return True
     return inverter.set_w < wanted_w and inverter.binding_limit not in OWN_LIMITS
@@ -181,7 +186,7 @@ def _document(snapshot: Snapshot, backup: str) -> dict[str, Any]:
     inverter = snapshot.inverter
     power = inverter.power_w.value
     return {
-        "limit_kw": round(inverter.set_w / 1000.0, 2),
+        "limit_kw": None if inverter.set_w is None else round(inverter.set_w / 1000.0, 2),
         "rated_kw": round(inverter.rated_w / 1000.0, 2),
         "binding_limit": inverter.binding_limit,
         "mode": inverter.mode,
