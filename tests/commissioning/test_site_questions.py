@@ -10,6 +10,7 @@ import pytest
 from tests.commissioning.test_gateway import Gateway
 from v2h_console.commissioning.machine import Verdict
 from v2h_console.runtime.audit import OWNER, AuditWriter
+from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.site import reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
@@ -125,3 +126,18 @@ def test_what_no_resolver_can_be_asked_for_is_refused_with_its_line(where: str, 
     text = f'[controller]\n{first}{where} = "{value}"\n'
     with pytest.raises(ConfigError, match=r"line \d+: .*allowed is a host's name or its address"):
         reader.parse("comm_stack.conf", text, CommStack)
+
+
+def test_limits_that_are_lost_are_asked_for_as_a_start_does(gateway: Gateway) -> None:
+    limits = gateway.root / "etc/energy/limits.conf"
+    limits.write_text("max_discharge_power_kw = 5.0\n")
+    assert ConfigKeeper(gateway.root).load().complaint == ""
+    assert gateway.found()["config"].verdict is Verdict.PASS
+    limits.unlink()
+    found = gateway.found()["config"]
+    assert (found.verdict, found.found) == (
+        Verdict.FAIL,
+        f"{limits}: missing, though the last good configuration has one: put it back; where it shall be none, leave an empty file",
+    )
+    limits.write_text("")
+    assert gateway.found()["config"].verdict is Verdict.PASS

@@ -14,9 +14,9 @@ from v2h_console.commissioning import broker
 from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.core import load_admission, load_limits
 from v2h_console.core.settings import Settings
+from v2h_console.site import last_good, reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
-from v2h_console.site.reader import read_site
 from v2h_console.storage import audit_file
 
 CORES = 4
@@ -56,7 +56,9 @@ def _loads(settings: Settings, units: int) -> Iterator[Finding]:
 def _configuration(machine: Machine) -> tuple[list[Finding], CommStack | None]:
     wanted = "readable, every value in its range"
     try:
-        site = read_site(machine.root)
+        texts = reader.read_texts(machine.root)
+        last_good.check_missing(machine.root, texts)
+        site = reader.site_of(machine.root, texts)
     except ConfigError as error:
         fix = "correct the file; the line and the allowed values stand in the message"
         return [Finding("config", "Configuration", str(error), wanted, Verdict.FAIL, fix)], None
