@@ -21,15 +21,18 @@ SECOND = 1_000_000_000
 
 @pytest.mark.parametrize(
     ("text", "watts"),
-    [("7.6kW", 7_600.0), ("7,6 kw", 7_600.0), (" 7600W ", 7_600.0), ("7.600kW", 7_600.0), ("0,5KW", 500.0)],
+    [
+        *(("7.6kW", 7_600.0), ("7,6 kw", 7_600.0), (" 7600W ", 7_600.0), ("0,5KW", 500.0)),
+        *(("7.600kW", 7_600.0), ("7,600kW", 7_600.0), ("0,750kW", 750.0), ("7600.5W", 7_600.5)),
+    ],
 )
 def test_a_power_with_its_unit_is_taken(text: str, watts: float) -> None:
     assert inverter_tool.watts(text) == watts
 
 
-@pytest.mark.parametrize("text", ["7,600W", "1,000kW", "12,345 W"])
+@pytest.mark.parametrize("text", ["7,600W", "7.600W", "0.750 w", "12,345 W"])
 def test_thousands_are_no_fraction(text: str) -> None:
-    with pytest.raises(Refusal, match="could be thousands or a fraction: write it without a comma"):
+    with pytest.raises(Refusal, match="could be thousands or a fraction: write it without a comma or a dot"):
         inverter_tool.watts(text)
 
 

@@ -35,7 +35,8 @@ TOLERANCE_W = 60.0
 OWN_LIMITS = ("operator", "inverter")
 #: Digits are ASCII's: a person's eye takes others for something else.
 _POWER = re.compile(r"\s*([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*([kK]?[wW])\s*", re.ASCII)
-_THOUSANDS = re.compile(r"[0-9]+,[0-9]{3}")
+#: Nobody writes watts to the thousandth; kilowatts somebody may.
+_THOUSANDS = re.compile(r"[0-9]+[.,][0-9]{3}")
 #: A picture older than this is not of now: the owner publishes several a second.
 STALE_S = 1.0
 
@@ -95,19 +96,19 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def watts(text: str) -> float:
-    """ "7.6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
+    """ "7.6kW", "7,6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
     match = _POWER.fullmatch(text)
     if match is None:
         raise Refusal(
             f"--set-max-discharge takes a power with its unit, such as 7.6kW or 7600W, not {text[:40]!a}"
         )
-    if _THOUSANDS.fullmatch(match.group(1)):
-        # 7,600W is 7600 W to one person and 7.6 W to another.
-        raise Refusal(
-            f"--set-max-discharge: {text[:40]!r} could be thousands or a fraction: write it without a comma"
-        )
+    kilo = match.group(2).lower() == "kw"
+    if not kilo and _THOUSANDS.fullmatch(match.group(1)):
+        # 7,600W and 7.600W are 7600 W to one person and 7.6 W to another.
+        said = "could be thousands or a fraction: write it without a comma or a dot"
+        raise Refusal(f"--set-max-discharge: {text[:40]!r} {said}")
     number = float(match.group(1).replace(",", "."))
-    return number * (1000.0 if match.group(2).lower() == "kw" else 1.0)
+    return number * (1000.0 if kilo else 1.0)
 
 
 def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
