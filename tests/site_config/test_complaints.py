@@ -307,3 +307,17 @@ def test_every_key_is_found_on_its_line(file: tuple[str, dict[str, int]]) -> Non
 def test_a_key_that_is_not_there_stands_at_its_table_s_head() -> None:
     assert toml_place.line_of("[[a]]\nx = 1\n[[a]]\n", "a[1].x") == 3
     assert toml_place.line_of("x = 1\n", "y") is None
+
+
+BY_ID = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10KZP45-if00-port0"
+
+
+def test_a_line_may_be_named_as_the_system_names_it() -> None:
+    text = f'[controller]\ninterface = "slcan"\nchannel = "{BY_ID}"\n[inverter]\nhost = "h"\n[load_centre]\ntty = "{BY_ID}"\n'
+    comm = reader.parse("site.conf", text, CommStack)
+    assert comm.load_centre is not None
+    assert (comm.controller.channel, comm.load_centre.tty) == (BY_ID, BY_ID)
+    with pytest.raises(
+        ConfigError, match=r"line 7: load_centre\.tty is .*: allowed is a text in quotes, 1 to 128"
+    ):
+        reader.parse("site.conf", text.replace(f'tty = "{BY_ID}', f'tty = "{BY_ID * 3}'), CommStack)

@@ -36,6 +36,14 @@ Name = Annotated[
         description="a text in quotes, 1 to 40 characters, no control characters and none that cannot be seen",
     ),
 ]
+#: A name below /dev/serial/by-id is longer than any person's.
+Line = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(?=.*\S)[^{_HIDDEN}]{{1,128}}\Z",
+        description="a text in quotes, 1 to 128 characters, no control characters and none that cannot be seen",
+    ),
+]
 Remark = Annotated[
     str,
     Meta(
@@ -79,7 +87,7 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
     """The logic controller's CAN bus. ``udp_multicast`` carries it over loopback, ``socketcan`` is the real one."""
 
     interface: Literal["udp_multicast", "socketcan", "slcan", "pcan", "kvaser"] = "socketcan"
-    channel: Name = "can0"
+    channel: Line = "can0"
     port: Port | None = None
     name: Name = "Controller"
 
@@ -102,7 +110,7 @@ class Solar(ModbusTcp, frozen=True, forbid_unknown_fields=True):
 class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     """Relays and circuit meters on one RS-485 line: ``meters`` maps a circuit id to its meter's unit id."""
 
-    tty: Name
+    tty: Line
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     relays_unit: Unit = 1
     meters: dict[CircuitId, Unit] = {}
