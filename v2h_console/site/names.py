@@ -12,7 +12,8 @@ from v2h_console.core import alarms
 
 #: Six digits tell sixteen million names apart; a site has ten.
 DIGEST_DIGITS = 6
-#: Controls, marks without width and signs that the screens leave out.
+#: What the screens show as a space, and what they leave out: controls, marks without width and the like.
+_BLANK = {"Zs", "Zl", "Zp"}
 _UNSEEN = {"Cc", "Cf", "Cs", "Co", "Cn", "Mn", "Me"}
 #: What the resolver can be asked for: no label is empty or longer than 63, numbers alone are an IPv4 address.
 _LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
@@ -25,8 +26,8 @@ ASCII_HOST = (
 
 def seen(name: str) -> str:
     """What a screen shows of a name: two that are one here cannot be told apart. As the screens' own cleaning has it."""
-    kept = (char for char in unicodedata.normalize("NFC", name) if unicodedata.category(char) not in _UNSEEN)
-    return " ".join("".join(kept).split())
+    signs = ((char, unicodedata.category(char)) for char in unicodedata.normalize("NFC", name))
+    return "".join(" " if kind in _BLANK else char for char, kind in signs if kind not in _UNSEEN)
 
 
 def codes(names: Iterable[str]) -> tuple[tuple[str, str], ...]:

@@ -180,14 +180,14 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
     taken_names: dict[str, tuple[str, str]] = {}
     for where, name in comm.names().items():
         seen = names.seen(name)
-        if seen in taken_names or not seen:
+        if seen in taken_names or not seen.strip():
             other, its = taken_names.get(seen, (where, name))
             line = toml_place.line_of(texts.get("comm_stack.conf") or "", other)
             of = f"{other}{'' if line is None else f', line {line}'}"
             said = f"name {shown(name)} stands twice ({of})"
             if name != its:
                 said = f"{where} {shown(name)} and {other} {shown(its)} look alike ({of})"
-            if not seen:
+            if not seen.strip():
                 said = f"nothing is seen of {where} {shown(name)}"
             raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
         taken_names[seen] = where, name
