@@ -159,7 +159,7 @@ def test_an_edit_beside_limits_that_are_lost_is_told_what_keeps_it_from_a_start(
     said = house.keeper.save(
         "comm_stack.conf", COMM.replace("Elm Street 4", "Elm 5"), house.hash("comm_stack")
     )
-    assert "It is in effect once that is corrected too, from the next start on" in said
+    assert "It is in effect from the first start that finds the rest right" in said
     assert f"Still to be corrected: {house.energy}/{name}.conf: missing, though the last good" in said
     assert house.keeper.load().site.comm.site == "Elm Street 4"
     lost.rename(house.energy / f"{name}.conf")

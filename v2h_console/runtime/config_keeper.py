@@ -165,9 +165,7 @@ class ConfigKeeper:
             self._note_edit(name, text)
         stands = f"; the one before is {kept}" if kept else ""
         still = f". Still to be corrected: {left}" if left else ""
-        when = (
-            "once that is corrected too, from the next start on" if broken else "from the owner's next start"
-        )
+        when = "from the first start that finds the rest right" if broken else "from the owner's next start"
         return f"{path} is saved{stands}. It is in effect {when}{unsure}{still}"
 
     def look_again(self) -> None:
