@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -20,15 +21,18 @@ SECOND = 1_000_000_000
 
 @pytest.mark.parametrize(
     ("text", "watts"),
-    [("7.6kW", 7_600.0), ("7,6 kw", 7_600.0), (" 7600W ", 7_600.0), ("7.600kW", 7_600.0), ("0,5KW", 500.0)],
+    [
+        *(("7.6kW", 7_600.0), ("7,6 kw", 7_600.0), (" 7600W ", 7_600.0), ("0,5KW", 500.0)),
+        *(("7.600kW", 7_600.0), ("7,600kW", 7_600.0), ("0,750kW", 750.0), ("7600.5W", 7_600.5)),
+    ],
 )
 def test_a_power_with_its_unit_is_taken(text: str, watts: float) -> None:
     assert inverter_tool.watts(text) == watts
 
 
-@pytest.mark.parametrize("text", ["7,600W", "1,000kW", "12,345 W"])
+@pytest.mark.parametrize("text", ["7,600W", "7.600W", "0.750 w", "12,345 W"])
 def test_thousands_are_no_fraction(text: str) -> None:
-    with pytest.raises(Refusal, match="could be thousands or a fraction: write it without a comma"):
+    with pytest.raises(Refusal, match="could be thousands or a fraction: write it without a comma or a dot"):
         inverter_tool.watts(text)
 
 
@@ -116,3 +120,32 @@ def test_an_owner_that_hangs_is_said(
     monkeypatch.setattr(inverter_tool, "ANSWER_S", 0.01)
     assert inverter_tool.main(["--set-max-discharge", "5kW", "--json"]) == 2
     assert capsys.readouterr() == ("", said)
+
+
+class OwnerWhoseCoreStopped(HangingOwner):
+    """Answers, and knows nothing of the inverter."""
+
+    answered = 2
+
+    def watch(self) -> Snapshot:
+        inverter = msgspec.structs.replace(UNKNOWN.inverter, rated_w=10_000.0, binding_limit="")
+        return msgspec.structs.replace(ISLANDED, inverter=inverter)
+
+
+def test_a_limit_that_nobody_knows_of_is_not_in_force(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remote, "RemoteSession", OwnerWhoseCoreStopped)
+    monkeypatch.setattr(inverter_tool, "CONFIRM_S", 0.01)
+    assert inverter_tool.main(["--set-max-discharge", "5kW"]) == 1
+    assert capsys.readouterr().out.startswith(
+        "limit      not known of 10.0 kW\nmode       unknown, now not known\n"
+    )
+    assert inverter_tool.main(["--set-max-discharge", "5kW", "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["limit_kw"] is None
+
+
+def test_an_inverter_that_is_not_heard_holds_no_limit() -> None:
+    silent = msgspec.structs.replace(TIED.inverter, mode="unknown")
+    assert inverter_tool.in_force(TIED, 7_600.0)
+    assert not inverter_tool.in_force(msgspec.structs.replace(TIED, inverter=silent), 7_600.0)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import errno
 import shutil
 from pathlib import Path
 
 import pytest
 
 from tests.commissioning.test_gateway import Gateway
+from v2h_console.commissioning import gateway as gateway_questions
 from v2h_console.commissioning.machine import Verdict
 from v2h_console.runtime.audit import OWNER, AuditWriter
+from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.site import reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
+from v2h_console.storage.audit_file import AuditFile
+from v2h_console.storage.disk import Disk
 
 CIRCUIT = """
 [[circuit]]
@@ -61,8 +66,55 @@ def test_an_audit_whose_files_are_gone_fails(gateway: Gateway, emptied: bool) ->
     found = gateway.found()["audit"]
     assert found.verdict is Verdict.FAIL
     assert "holds no line" in found.found
+    assert "taken away or emptied" in found.fix
     shutil.rmtree(folder)
     assert gateway.found()["audit"].verdict is Verdict.NOTE
+
+
+class Full(Disk):
+    """Has room for names, and for no byte."""
+
+    def write(self, descriptor: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_first_line_that_a_full_disk_refused_is_not_told_as_a_theft_alone(gateway: Gateway) -> None:
+    audit = AuditFile(gateway.root / "var/lib/v2h/audit", disk=Full())
+    with pytest.raises(OSError, match="No space left"):
+        audit.append([{"what": "start"}], {})
+    found = gateway.found()["audit"]
+    assert found.verdict is Verdict.FAIL
+    assert found.fix.startswith("a full disk may have refused the first: make room and start the owner;")
+
+
+def test_the_picture_of_an_owner_that_is_neither_the_checker_nor_the_service_is_its_own(
+    gateway: Gateway,
+) -> None:
+    state, path = gateway.root / "var/lib/v2h", gateway.root / "dev/shm/energy_state"
+    path.parent.mkdir(parents=True)
+    path.write_text("{}")
+    gateway.uid += 7
+    assert gateway.found()["shm"].verdict is Verdict.FAIL
+    state.mkdir(parents=True)
+    assert gateway.found()["shm"].verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("refused", [None, PermissionError(errno.EACCES, "Permission denied")])
+def test_a_port_of_root_s_is_not_free_for_a_service_that_is_not_root(
+    gateway: Gateway, monkeypatch: pytest.MonkeyPatch, refused: OSError | None
+) -> None:
+    gateway.site(more="[http]\nport = 80")
+    gateway.listen = refused
+    found = gateway.found()["http"]
+    assert (found.verdict, found.fix) == (Verdict.FAIL, "give http.port a number from 1024 on")
+    assert "is for root alone" in found.found
+    monkeypatch.setattr(gateway_questions, "_owner_uid", lambda _machine: 0)
+    as_root = gateway.found()["http"].verdict
+    assert as_root is (Verdict.PASS if refused is None else Verdict.UNKNOWN)
+    monkeypatch.undo()
+    gateway.write("proc/sys/net/ipv4/ip_unprivileged_port_start", "80\n")
+    gateway.listen = None
+    assert gateway.found()["http"].verdict is Verdict.PASS
 
 
 def test_a_circuit_for_which_there_is_never_room_gets_a_note(gateway: Gateway) -> None:
@@ -125,3 +177,18 @@ def test_what_no_resolver_can_be_asked_for_is_refused_with_its_line(where: str, 
     text = f'[controller]\n{first}{where} = "{value}"\n'
     with pytest.raises(ConfigError, match=r"line \d+: .*allowed is a host's name or its address"):
         reader.parse("comm_stack.conf", text, CommStack)
+
+
+def test_limits_that_are_lost_are_asked_for_as_a_start_does(gateway: Gateway) -> None:
+    limits = gateway.root / "etc/energy/limits.conf"
+    limits.write_text("max_discharge_power_kw = 5.0\n")
+    assert ConfigKeeper(gateway.root).load().complaint == ""
+    assert gateway.found()["config"].verdict is Verdict.PASS
+    limits.unlink()
+    found = gateway.found()["config"]
+    assert (found.verdict, found.found) == (
+        Verdict.FAIL,
+        f"{limits}: missing, though the last good configuration has one: put it back; where it shall be none, leave an empty file",
+    )
+    limits.write_text("")
+    assert gateway.found()["config"].verdict is Verdict.PASS

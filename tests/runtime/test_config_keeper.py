@@ -15,12 +15,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.storage.disks import ERRORS, Cut, FakeDisk, fails_from, fails_once, power_goes_at, works_again
-from v2h_console.runtime import config_keeper
-from v2h_console.runtime.config_keeper import KEPT, LAST_GOOD, MOST_TEXT, ConfigKeeper, EditRefused, digest
+from v2h_console.runtime.config_keeper import KEPT, MOST_TEXT, ConfigKeeper, EditRefused, digest
 from v2h_console.runtime.desk import HELM, INSTALLER, WATCH, Desk, Seat
 from v2h_console.session.orders import SAVE_CONFIG, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.site import last_good
 from v2h_console.site.errors import ConfigError
+from v2h_console.site.last_good import LAST_GOOD
 
 COMM = 'site = "Elm Street 4"\n[controller]\n[inverter]\nhost = "10.0.9.11"\n'
 LIMITS = "max_discharge_power_kw = 5.0\nfloor_soc_pct = 30\n"
@@ -32,7 +33,7 @@ class House:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.energy, self.kept = root / "etc/energy", root / config_keeper.FOLDER
+        self.energy, self.kept = root / "etc/energy", root / last_good.FOLDER
         self.energy.mkdir(parents=True)
         for name, text in (("comm_stack", COMM), ("limits", LIMITS), ("loads", LOADS)):
             self.write(name, text)
@@ -148,6 +149,27 @@ def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> Non
     assert loaded.complaint == "", "an empty file is a person's word"
     (house.energy / f"{name}.conf").unlink()
     assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+
+
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_an_edit_beside_limits_that_are_lost_is_told_what_keeps_it_from_a_start(
+    house: House, name: str
+) -> None:
+    lost = (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
+    said = house.keeper.save(
+        "comm_stack.conf", COMM.replace("Elm Street 4", "Elm 5"), house.hash("comm_stack")
+    )
+    assert "It is in effect from the first start that finds the rest right" in said
+    assert f"Still to be corrected: {house.energy}/{name}.conf: missing, though the last good" in said
+    assert house.keeper.load().site.comm.site == "Elm Street 4"
+    lost.rename(house.energy / f"{name}.conf")
+    assert house.keeper.load().site.comm.site == "Elm 5"
+
+
+def test_limits_that_were_lost_come_back_through_an_edit(house: House) -> None:
+    (house.energy / "limits.conf").unlink()
+    assert "It is in effect from the owner's next start" in house.keeper.save("limits.conf", LIMITS, "")
+    assert house.keeper.load().complaint == ""
 
 
 def test_a_schedule_that_is_taken_away_ends_the_peak_shaving(house: House) -> None:

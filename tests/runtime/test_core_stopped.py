@@ -9,7 +9,9 @@ import msgspec
 import pytest
 
 from tests.runtime.owners import QuietBus, made, until
-from v2h_console.outlets import document
+from v2h_console.cli import inverter_tool
+from v2h_console.cli.demo import summary
+from v2h_console.outlets import document, metrics
 from v2h_console.runtime.core_stopped import STUCK_NS
 from v2h_console.session.snapshot import Snapshot, Value
 
@@ -35,6 +37,12 @@ def nothing_is_known(picture: Snapshot) -> None:
     told = document.document(picture)
     assert (told["mode"], told["mid"], told["grid"]["in_window"]) == ("unknown", "unknown", None)
     msgspec.json.encode(told)
+    assert (picture.inverter.set_w, told["inverter"]["set_w"]) == (None, None)
+    assert b"v2h_inverter_limit_watts" not in metrics.exposition(picture)
+    readings = summary(picture)["readings"]
+    assert isinstance(readings, dict)
+    assert readings["inverter"]["set_w"] is None
+    assert not any(inverter_tool.in_force(picture, wanted_w) for wanted_w in (0.0, 5_000.0))
 
 
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")

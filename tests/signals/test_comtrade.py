@@ -154,7 +154,36 @@ def test_what_was_sampled_too_slowly_for_its_harmonics_does_not_pass(
     recorder.sampled(rate_hz)
     status, out, _ = checked(recorder, capsys)
     assert status == 1
+    assert "FAIL" not in out, "nothing was found that is wrong"
     assert f"no harmonic above order {order} is in it; 6000 Hz is the least" in out
+
+
+def test_a_slow_recording_that_is_distorted_all_the_same_fails(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder.sampled(4_800)
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (1, "--")
+    clipped = np.array(recorder.rows)
+    clipped[:, 2:] = clipped[:, 2:].clip(-10_000, 10_000)
+    recorder.rows = [(n, t, a, b) for n, t, a, b in clipped.tolist()]
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (1, "FAIL")
+    thd = [row for row in json.loads(out)["rows"] if row["what"] == "THD"]
+    assert {row["verdict"] for row in thd} == {"FAIL"}
+
+
+@pytest.mark.parametrize("end", [b"\x1a", b"\x1a\r\n", b"\r\n\x1a\x1a", b"  \r\n"])
+def test_the_mark_of_an_end_is_no_row(recorder: Recorder, end: bytes) -> None:
+    recorder.write()
+    recorder.dat.write_bytes(recorder.dat.read_bytes() + end)
+    assert comtrade_file.read(recorder.cfg).whole_s == 0.5
+
+
+def test_a_factor_of_0_leaves_the_stamps_out(recorder: Recorder) -> None:
+    recorder.write()
+    recorder.cfg.write_text(recorder.cfg.read_text().removesuffix("1\n") + "0\n")
+    assert comtrade_file.read(recorder.cfg).whole_s == 0.5
 
 
 def test_a_third_of_a_volt_is_a_dead_source(recorder: Recorder, capsys: pytest.CaptureFixture[str]) -> None:

@@ -95,7 +95,12 @@ def test_a_name_that_would_move_the_cursor_is_refused() -> None:
     assert str(raised.value).isprintable()
 
 
-HIDDEN = ("\\n", "\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff")
+HIDDEN = (
+    *("\\u001b[2J", "\\u0085", "\\u202e", "\\u200b", "\\u2028", "\\u2066", "\\ufeff"),
+    *("\\u034f", "\\u3164", "\\uffa0"),
+    # A joiner joins two letters.
+    *("\\u200c", "\\u200d\\u200da"),
+)
 
 
 @pytest.mark.parametrize("sign", HIDDEN)
@@ -119,7 +124,23 @@ def test_what_cannot_be_seen_is_no_part_of_a_name(
     assert str(raised.value).isprintable()
 
 
-@pytest.mark.parametrize("name", ["Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"])
+@pytest.mark.parametrize(
+    "text",
+    ['site = "a\\nb"\n' + BASE, BASE + 'name = "a\\nb"\n', BASE + '[mqtt]\nhost = "h"\nusername = "a\\nb"\n'],
+)
+def test_a_name_is_one_line(text: str) -> None:
+    with pytest.raises(ConfigError, match=r": allowed is a text"):
+        reader.parse("site.conf", text, CommStack)
+
+
+def test_a_remark_may_be_several_lines() -> None:
+    text = BASE + '[grid]\nsource = """Utility letter\n\tof 2024\r\n"""\n'
+    assert reader.parse("site.conf", text, CommStack).grid.source == "Utility letter\n\tof 2024\n"
+
+
+@pytest.mark.parametrize(
+    "name", ["کنترل‌گر", "क्‍ष", "ตู้", "E\u0301lm", "Élm Straße 4", "東京の家", "Дом", "O'Neill & 2", "50 % – ½"]
+)
 def test_a_name_in_any_letters_is_one(name: str) -> None:
     assert reader.parse("site.conf", f'site = "{name}"\n{BASE}', CommStack).site == name
 
@@ -286,3 +307,17 @@ def test_every_key_is_found_on_its_line(file: tuple[str, dict[str, int]]) -> Non
 def test_a_key_that_is_not_there_stands_at_its_table_s_head() -> None:
     assert toml_place.line_of("[[a]]\nx = 1\n[[a]]\n", "a[1].x") == 3
     assert toml_place.line_of("x = 1\n", "y") is None
+
+
+BY_ID = "/dev/serial/by-id/usb-FTDI_FT232R_USB_UART_A10KZP45-if00-port0"
+
+
+def test_a_line_may_be_named_as_the_system_names_it() -> None:
+    text = f'[controller]\ninterface = "slcan"\nchannel = "{BY_ID}"\n[inverter]\nhost = "h"\n[load_centre]\ntty = "{BY_ID}"\n'
+    comm = reader.parse("site.conf", text, CommStack)
+    assert comm.load_centre is not None
+    assert (comm.controller.channel, comm.load_centre.tty) == (BY_ID, BY_ID)
+    with pytest.raises(
+        ConfigError, match=r"line 7: load_centre\.tty is .*: allowed is a text in quotes, 1 to 128"
+    ):
+        reader.parse("site.conf", text.replace(f'tty = "{BY_ID}', f'tty = "{BY_ID * 3}'), CommStack)

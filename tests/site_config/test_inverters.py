@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from v2h_console.site import reader
+from v2h_console.core import alarms
+from v2h_console.core.settings import NS_PER_S
+from v2h_console.core.state import boot
+from v2h_console.site import names, reader
 from v2h_console.site.errors import ConfigError
+from v2h_console.tui.inert import clean
+from v2h_drivers.capabilities import LinkHealth, LinkState
 
 HEAD = '[controller]\ninterface = "socketcan"\n'
 ONE = '[inverter]\nhost = "10.0.0.2"\n'
@@ -68,21 +74,79 @@ def test_a_roof_whose_name_is_left_out_is_no_inverter_of_the_house(tmp_path: Pat
         ),
         (ONE + 'name = "Controller"\n', "line 5: name 'Controller' stands twice (controller.name, line 1)"),
         (
-            '[[inverter]]\nhost = "a"\nname = "East-1"\n[[inverter]]\nhost = "b"\nname = "East 1"\n',
-            "line 8: inverter[1].name 'East 1' and inverter[0].name 'East-1' are one in alarms, EAST_1 (inverter[0].name, line 5)",
+            ONE + 'name = "Well\u200dhead"\n[solar]\nhost = "b"\nname = "Wellhead"\n',
+            "look alike (inverter.name, line 5)",
         ),
         (
-            ONE + '[load_centre]\ntty = "t"\nname = "INVERTER"\n',
-            "load_centre.name 'INVERTER' and inverter.name 'Inverter' are one in alarms, INVERTER",
+            ONE + 'name = "E\u0301lm"\n[solar]\nhost = "b"\nname = "\u00c9lm"\n',
+            "look alike (inverter.name, line 5)",
         ),
-        (
-            ONE + 'name = "東京"\n[solar]\nhost = "b"\nname = "大阪"\n',
-            "solar.name '大阪' and inverter.name '東京' are one in alarms, __",
-        ),
+        (ONE + 'name = "\u0301"\n', "line 5: nothing is seen of inverter.name"),
     ],
 )
-def test_no_two_devices_are_one_in_the_alarms(tmp_path: Path, text: str, words: str) -> None:
+def test_no_two_devices_look_alike(tmp_path: Path, text: str, words: str) -> None:
     with pytest.raises(ConfigError) as raised:
         site(tmp_path, text)
     assert words in str(raised.value)
     assert str(raised.value).endswith("each device needs a name of its own")
+
+
+EAST = '[[inverter]]\nhost = "a"\nname = "East-1"\n[[inverter]]\nhost = "b"\nname = "East 1"\n'
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"),
+    [
+        (MANY, {"Controller": "CONTROLLER", "Inverter": "INVERTER", "Inverter 2": "INVERTER_2"}),
+        (EAST, {"Controller": "CONTROLLER", "East-1": "EAST_1", "East 1": "EAST_1_D93BD2"}),
+        (
+            ONE + 'name = "東京"\n[solar]\nhost = "b"\nname = "大阪"\n',
+            {"Controller": "CONTROLLER", "東京": "___130016", "大阪": "___6DF977"},
+        ),
+        (
+            ONE + 'name = "é"\n[solar]\nhost = "b"\nname = "-"\n',
+            {"Controller": "CONTROLLER", "é": "__4A9955", "-": "_"},
+        ),
+        (ONE + 'name = "Ofen Süd"\n', {"Controller": "CONTROLLER", "Ofen Süd": "OFEN_S_D"}),
+    ],
+)
+def test_each_device_has_an_alarm_of_its_own(tmp_path: Path, text: str, codes: dict[str, str]) -> None:
+    settings = site(tmp_path, text).settings
+    links = tuple(
+        LinkHealth(0, name, "SunSpec", "x", LinkState.LOST, "no answer", None, 0, 0, None) for name in codes
+    )
+    state = boot(settings, 0)
+    state = replace(state, senses=replace(state.senses, links=links))
+    raised = {code for code, _, _ in alarms.standing(settings, state, 10 * NS_PER_S)}
+    lost = {f"{code}_LOST" for name, code in codes.items() if name != "Controller"}
+    assert {code for code in raised if code.endswith("_LOST")} == lost
+
+
+@pytest.mark.parametrize("name", ["Solar", "Solar 2"])
+def test_a_roof_without_a_name_makes_way_for_an_inverter_called_solar(tmp_path: Path, name: str) -> None:
+    read = site(
+        tmp_path,
+        f'[[inverter]]\nhost = "a"\nname = "Solar"\n[[inverter]]\nhost = "b"\nname = "B {name}"\n[solar]\nhost = "c"\n',
+    )
+    assert read.comm.solar is not None
+    assert read.comm.solar.name == "Solar 2"
+
+
+@pytest.mark.parametrize("host", ["wärmepumpe.lan", "münchen.example", "東京.lan", "gateway.lan", "::1"])
+def test_a_host_in_any_letters_that_the_resolver_can_be_asked_for_is_one(tmp_path: Path, host: str) -> None:
+    assert site(tmp_path, f'[inverter]\nhost = "{host}"\n').comm.inverters()[0].host == host
+
+
+@pytest.mark.parametrize(
+    "host", ["wärme pumpe", f"{'ä' * 63}.lan", "wärme..lan", "ä／b", "ä\u3000b", "wärmepumpe.lan:502"]
+)
+def test_a_host_that_it_cannot_be_asked_for_is_refused(tmp_path: Path, host: str) -> None:
+    with pytest.raises(ConfigError, match=r"line 4: inverter\.host is '.*: allowed is a host's name"):
+        site(tmp_path, f'[inverter]\nhost = "{host}"\n')
+
+
+def test_a_name_is_seen_as_the_screens_show_it() -> None:
+    signs = map(
+        chr, [*range(0x20, 0x7F), *range(0xA0, 0xD800), *range(0xE000, 0x11000), *range(0xE0000, 0xE0200)]
+    )
+    assert [one for one in signs if clean(f"a{one}b") != names.seen(f"a{one}b")] == []

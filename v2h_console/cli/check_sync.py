@@ -4,7 +4,8 @@
     check-sync --source RECORDING.cfg
 
 ``internal`` is the house's side of the MID, ``main_bus`` the street's; both are recorded through the running owner. A
-COMTRADE recording needs no owner. Exit 0 when everything passes, 1 when something fails, 2 when it could not be run.
+COMTRADE recording needs no owner. Exit 0 when everything passes, 1 when something fails or a recording is too slow for
+its harmonics, 2 when it could not be run.
 """
 
 from __future__ import annotations
@@ -70,13 +71,15 @@ def run(arguments: argparse.Namespace) -> int:
         rows, spectra = quality(own, rate_hz, limits)
     except NotAVoltage as error:
         raise Refusal(clean(f"{source}: {error}")) from None
+    # Nothing passes that was not judged whole.
+    judged = all(row.verdict is not Verdict.NOT_COMPARED for row in rows)
     rows += difference(spectra, target, rate_hz, limits) if target else [_alone(alone)]
     failed = [row for row in rows if row.verdict is Verdict.FAIL]
     if arguments.json:
         document = {
             "source": source,
             "target": None if recorded else arguments.target,
-            "verdict": "FAIL" if failed else "PASS",
+            "verdict": (Verdict.FAIL if failed else Verdict.PASS if judged else Verdict.NOT_COMPARED).value,
             "frequency_hz": round(spectra[0].frequency_hz, 4),
             "thd_pct": [round(one.thd_pct, 3) for one in spectra],
             "judged_ms": round(1000.0 * taken_s, 1),
@@ -87,7 +90,7 @@ def run(arguments: argparse.Namespace) -> int:
         print()
     else:
         _say(rows)
-    return 1 if failed else 0
+    return 1 if failed or not judged else 0
 
 
 def _alone(note: str) -> Row:

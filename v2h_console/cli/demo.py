@@ -152,7 +152,7 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "mode": snapshot.inverter.mode,
                 "power_w": snapshot.inverter.power_w.value,
                 "temperature_c": snapshot.inverter.heatsink_c.value,
-                "set_w": snapshot.inverter.set_w if snapshot.inverter.rated_w else None,
+                "set_w": snapshot.inverter.set_w,
                 "rated_w": snapshot.inverter.rated_w or None,
             },
             "car": {

@@ -35,7 +35,8 @@ TOLERANCE_W = 60.0
 OWN_LIMITS = ("operator", "inverter")
 #: Digits are ASCII's: a person's eye takes others for something else.
 _POWER = re.compile(r"\s*([0-9]{1,9}(?:[.,][0-9]{1,9})?)\s*([kK]?[wW])\s*", re.ASCII)
-_THOUSANDS = re.compile(r"[0-9]+,[0-9]{3}")
+#: Nobody writes watts to the thousandth; kilowatts somebody may.
+_THOUSANDS = re.compile(r"[0-9]+[.,][0-9]{3}")
 #: A picture older than this is not of now: the owner publishes several a second.
 STALE_S = 1.0
 
@@ -80,10 +81,13 @@ def run(arguments: argparse.Namespace) -> int:
         json.dump(document, sys.stdout, indent=2)
         print()
     else:
-        print(
-            f"limit      {document['limit_kw']} kW of {document['rated_kw']} kW, bound by: {document['binding_limit']}"
+        limit, power = (
+            "not known" if number is None else f"{number} kW"
+            for number in (document["limit_kw"], document["power_kw"])
         )
-        print(f"mode       {document['mode']}, now {document['power_kw']} kW")
+        bound = f", bound by: {document['binding_limit']}" if document["binding_limit"] else ""
+        print(f"limit      {limit} of {document['rated_kw']} kW{bound}")
+        print(f"mode       {document['mode']}, now {power}")
         print(f"backup     {'ready' if not backup else f'not ready: {backup}'}")
     if arguments.set_mode == "grid-forming" and backup:
         print(f"inverter_tool: the house cannot be formed: {backup}", file=sys.stderr)
@@ -92,24 +96,26 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def watts(text: str) -> float:
-    """ "7.6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
+    """ "7.6kW", "7,6kW" or "7600 W" as watts; a bare number could be either. Raises Refusal."""
     match = _POWER.fullmatch(text)
     if match is None:
         raise Refusal(
             f"--set-max-discharge takes a power with its unit, such as 7.6kW or 7600W, not {text[:40]!a}"
         )
-    if _THOUSANDS.fullmatch(match.group(1)):
-        # 7,600W is 7600 W to one person and 7.6 W to another.
-        raise Refusal(
-            f"--set-max-discharge: {text[:40]!r} could be thousands or a fraction: write it without a comma"
-        )
+    kilo = match.group(2).lower() == "kw"
+    if not kilo and _THOUSANDS.fullmatch(match.group(1)):
+        # 7,600W and 7.600W are 7600 W to one person and 7.6 W to another.
+        said = "could be thousands or a fraction: write it without a comma or a dot"
+        raise Refusal(f"--set-max-discharge: {text[:40]!r} {said}")
     number = float(match.group(1).replace(",", "."))
-    return number * (1000.0 if match.group(2).lower() == "kw" else 1.0)
+    return number * (1000.0 if kilo else 1.0)
 
 
 def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
-    """Whether the limit is what was wanted, or a lower one that something else binds."""
+    """Whether the limit is what was wanted, or a lower one that something else binds. What is not known is not in force."""
     inverter = snapshot.inverter
+    if inverter.set_w is None or inverter.mode == "unknown":
+        return False
     if abs(inverter.set_w - wanted_w) <= TOLERANCE_W:
         return True
     return inverter.set_w < wanted_w and inverter.binding_limit not in OWN_LIMITS
@@ -181,7 +187,7 @@ def _document(snapshot: Snapshot, backup: str) -> dict[str, Any]:
     inverter = snapshot.inverter
     power = inverter.power_w.value
     return {
-        "limit_kw": round(inverter.set_w / 1000.0, 2),
+        "limit_kw": None if inverter.set_w is None else round(inverter.set_w / 1000.0, 2),
         "rated_kw": round(inverter.rated_w / 1000.0, 2),
         "binding_limit": inverter.binding_limit,
         "mode": inverter.mode,

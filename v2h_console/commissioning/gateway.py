@@ -14,9 +14,9 @@ from v2h_console.commissioning import broker
 from v2h_console.commissioning.machine import Finding, Machine, Verdict
 from v2h_console.core import load_admission, load_limits
 from v2h_console.core.settings import Settings
+from v2h_console.site import last_good, reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
-from v2h_console.site.reader import read_site
 from v2h_console.storage import audit_file
 
 CORES = 4
@@ -26,6 +26,8 @@ MEMORY_BYTES = 1_800_000_000
 PYTHON = (3, 11)
 FREE_BYTES = 500_000_000
 RT_PRIORITY = 20
+#: Ports below are root's, where the kernel does not say otherwise.
+EVERYBODY_FROM = 1024
 
 
 def check(machine: Machine) -> list[Finding]:
@@ -56,7 +58,9 @@ def _loads(settings: Settings, units: int) -> Iterator[Finding]:
 def _configuration(machine: Machine) -> tuple[list[Finding], CommStack | None]:
     wanted = "readable, every value in its range"
     try:
-        site = read_site(machine.root)
+        texts = reader.read_texts(machine.root)
+        last_good.check_missing(machine.root, texts)
+        site = reader.site_of(machine.root, texts)
     except ConfigError as error:
         fix = "correct the file; the line and the allowed values stand in the message"
         return [Finding("config", "Configuration", str(error), wanted, Verdict.FAIL, fix)], None
@@ -142,7 +146,10 @@ def _audit(machine: Machine) -> Iterator[Finding]:
         return
     if not (report.lines or report.breaks or report.torn_bytes):
         found = f"{folder} is there and holds no line"
-        fix = "its files were taken away or emptied: find a copy from before, and who could write there"
+        fix = (
+            "a full disk may have refused the first: make room and start the owner; where it has recorded before, its files "
+            "were taken away or emptied: find a copy from before, and who could write there"
+        )
         yield Finding("audit", "Audit", found, wanted, Verdict.FAIL, fix)
         return
     if report.breaks:
@@ -188,7 +195,7 @@ def _shared_memory(machine: Machine) -> Iterator[Finding]:
     if path.is_symlink() or (path.exists() and not path.is_file()):
         yield Finding("shm", "energy_state", f"{path} is no plain file", wanted, Verdict.FAIL, "remove it")
         return
-    owners = {machine.uid, *_service_uids(machine)}
+    owners = {machine.uid, *_service_uids(machine), _owner_uid(machine)}
     if path.exists() and (uid := path.stat().st_uid) not in owners:
         found = f"{path} belongs to user {uid}: the owner does not write over it"
         yield Finding("shm", "energy_state", found, wanted, Verdict.FAIL, "remove it")
@@ -201,6 +208,14 @@ def _shared_memory(machine: Machine) -> Iterator[Finding]:
 def _service_uids(machine: Machine) -> list[int]:
     lines = [line.split(":") for line in (machine.text("etc", "passwd") or "").splitlines()]
     return [int(line[2]) for line in lines if line[0] == "v2h" and len(line) > 2 and line[2].isdecimal()]
+
+
+def _owner_uid(machine: Machine) -> int | None:
+    """Whose the state folder is; ``None`` where there is none. Whatever the service is called, only that user owns the house."""
+    try:
+        return (machine.root / "var/lib/v2h").stat().st_uid
+    except OSError:
+        return None
 
 
 def _priority(machine: Machine) -> Iterator[Finding]:
@@ -278,9 +293,25 @@ def _network_data(machine: Machine, comm: CommStack) -> Iterator[Finding]:
     if not http.enabled or not http.port:
         return
     where, wanted = f"{http.address}:{http.port}", "free, or this console"
+    said = machine.text("proc", "sys", "net", "ipv4", "ip_unprivileged_port_start") or ""
+    everybody_from = int(said) if said.strip().isdecimal() else EVERYBODY_FROM
     ours = machine.alive(http.address, http.port)
     if ours is None:
         failed = machine.listen(http.address, http.port)
+        for_root_alone = http.port < everybody_from and _owner_uid(machine) != 0
+        if for_root_alone and (failed is None or isinstance(failed, PermissionError)):
+            found = (
+                f"{where} is for root alone, and the owner is not root: nobody would be shown anything there"
+            )
+            fix = f"give http.port a number from {everybody_from} on"
+            yield Finding("http", "Network data", found, wanted, Verdict.FAIL, fix)
+            return
+        if isinstance(failed, PermissionError):
+            found = f"{where} is for root alone"
+            yield Finding(
+                "http", "Network data", found, wanted, Verdict.UNKNOWN, "check as root, as the owner is"
+            )
+            return
         if failed is None:
             yield Finding("http", "Network data", f"{where} is free", wanted, Verdict.PASS)
             return

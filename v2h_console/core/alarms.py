@@ -83,7 +83,11 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     yield from storage.standing(state.senses.storage)
     for link in state.senses.links:
         if settled and link.state is LinkState.LOST and link.device != settings.controller_device:
-            yield f"{code_of(link.device)}_LOST", Severity.WARNING, f"{link.device}: {link.reason}."
+            yield (
+                f"{_device_code(settings, link.device)}_LOST",
+                Severity.WARNING,
+                f"{link.device}: {link.reason}.",
+            )
 
 
 def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
@@ -112,7 +116,7 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
     for one, unit in zip(settings.parallel.units, state.parallel.units, strict=True):
         if unit.drops and not unit.joined:
             yield (
-                f"{code_of(one.name)}_DROPPED",
+                f"{_device_code(settings, one.name)}_DROPPED",
                 Severity.WARNING,
                 f"{one.name} left the others: {unit.reason}.",
             )
@@ -309,3 +313,7 @@ def acknowledge(state: State, code: str) -> State:
 def code_of(device: str) -> str:
     """A name as it stands in a code."""
     return "".join(char if char.isascii() and char.isalnum() else "_" for char in device.upper())
+
+
+def _device_code(settings: Settings, device: str) -> str:
+    return dict(settings.device_codes).get(device) or code_of(device)

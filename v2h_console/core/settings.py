@@ -284,3 +284,5 @@ class Settings:
     tariff: TariffSettings = TariffSettings()
     #: Names of the devices whose readings count as the inverter's and the car's.
     controller_device: str = "Controller"
+    #: Device and code, where a name's letters alone would make two devices one in the alarms.
+    device_codes: tuple[tuple[str, str], ...] = ()

@@ -108,7 +108,7 @@ def _inverter(inverter: InverterView) -> dict[str, Any]:
     return {
         "mode": inverter.mode,
         "power_w": _number(inverter.power_w, 0),
-        "set_w": _rounded(inverter.set_w, 0) if inverter.rated_w else None,
+        "set_w": _rounded(inverter.set_w, 0),
         "rated_w": inverter.rated_w or None,
         "binding_limit": inverter.binding_limit,
         "temperature_c": _number(inverter.heatsink_c, 1),

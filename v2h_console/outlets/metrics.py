@@ -91,7 +91,7 @@ def _sides(snapshot: Snapshot) -> Iterator[Metric]:
 def _single(snapshot: Snapshot) -> Iterator[Metric]:
     inverter, car, transfer = snapshot.inverter, snapshot.car, snapshot.last_transfer
     yield _of("v2h_grid_qualified_seconds", "Enter-service seconds served", snapshot.grid.qualified_s)
-    if inverter.rated_w:
+    if inverter.set_w is not None:
         yield _of("v2h_inverter_limit_watts", "Discharge limit in force", inverter.set_w)
     yield CounterMetricFamily("v2h_transfers", "Transfers since the start", value=float(snapshot.transfers))
     if transfer is not None and transfer.total_ms is not None:

@@ -8,13 +8,11 @@ the hash of what was edited, so that nobody's change is lost, and is checked as 
 from __future__ import annotations
 
 import hashlib
-import json
 import stat
 import threading
 import time
-import zlib
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass
@@ -22,16 +20,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from v2h_console.session.orders import Order, Receipt
-from v2h_console.site import broker, reader
+from v2h_console.site import broker, last_good, reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.reader import FILES, Site, Texts
 from v2h_console.storage import whole_file
 from v2h_console.storage.disk import DISK, Disk
 
-FOLDER = Path("var/lib/v2h/config")
-LAST_GOOD = "last_good.json"
-#: Without them more is allowed, and an empty one says that on purpose.
-LIMITING = ("limits.conf", "loads.conf")
 #: What a file was before an edit, of each file; the oldest goes.
 KEPT = 20
 #: A copy that the disk refused is tried again this often.
@@ -60,7 +54,7 @@ class ConfigKeeper:
 
     def __init__(self, root: Path, *, disk: Disk = DISK, wall_s: Callable[[], float] = time.time) -> None:
         self._root, self._disk, self._wall_s = root, disk, wall_s
-        self._folder = root / FOLDER
+        self._folder = root / last_good.FOLDER
         self._editing = threading.Lock()
         #: What this process kept, in its order: whatever the clock says, nothing on the disk is younger.
         self._own: deque[str] = deque(maxlen=KEPT * len(FILES))
@@ -79,13 +73,13 @@ class ConfigKeeper:
     def _load(self) -> Loaded:
         try:
             texts: Texts = reader.read_texts(self._root)
-            self._check_missing(texts)
+            last_good.check_missing(self._root, texts, self._disk)
             site = reader.site_of(self._root, texts)
         except ConfigError as error:
             # Without the file that names the devices there is no site: that is no slip of a pen.
             if not reader.is_configured(self._root):
                 raise
-            good = self._last_good()
+            good = last_good.read(self._root, self._disk)
             if good is None:
                 raise
             at, texts = good
@@ -101,17 +95,6 @@ class ConfigKeeper:
         except OSError as error:
             return Loaded(site, texts, unkept=error.strerror or str(error))
         return Loaded(site, texts)
-
-    def _check_missing(self, texts: Texts) -> None:
-        """A file of limits that is lost would leave the defaults in its place, and nobody would be told. Raises ConfigError."""
-        good = self._last_good()
-        for name in LIMITING:
-            if texts[name] is None and good is not None and good[1].get(name):
-                path = reader.config_path(self._root, name)
-                raise ConfigError(
-                    f"{path}: missing, though the last good configuration has one: put it back; "
-                    "where it shall be none, leave an empty file"
-                )
 
     def keep(
         self, loaded: Loaded, failed: Callable[[str], None], retry_s: float = RETRY_S
@@ -156,7 +139,7 @@ class ConfigKeeper:
                 raise EditRefused(
                     f"{path}: somebody else changed it meanwhile; read it again, then make the change again"
                 )
-            left = self._check(name, text)
+            broken, left = self._check(name, text)
             try:
                 content = text.encode("utf-8")
             except UnicodeEncodeError:
@@ -182,7 +165,8 @@ class ConfigKeeper:
             self._note_edit(name, text)
         stands = f"; the one before is {kept}" if kept else ""
         still = f". Still to be corrected: {left}" if left else ""
-        return f"{path} is saved{stands}. It is in effect from the owner's next start{unsure}{still}"
+        when = "from the first start that finds the rest right" if broken else "from the owner's next start"
+        return f"{path} is saved{stands}. It is in effect {when}{unsure}{still}"
 
     def look_again(self) -> None:
         """What was edited since ``load`` counts from the next start: an edit that the owner before took while this one
@@ -207,12 +191,12 @@ class ConfigKeeper:
             at = (f"{name} was edited at {when}" for name, when in self._edited.items())
             self.on_edited(f"{', '.join(at)}: counts from the owner's next start" if self._edited else "")
 
-    def _check(self, name: str, text: str) -> str:
-        """As a start would; what is wrong all the same, here or in another file. Raises EditRefused."""
+    def _check(self, name: str, text: str) -> tuple[bool, str]:
+        """As a start would; whether another file keeps a start from it, and what is wrong all the same. Raises EditRefused."""
         others, broken = self._others(name)
         if broken:
             # Two files that are broken are corrected one after the other: this one is held against what was good.
-            good = self._last_good()
+            good = last_good.read(self._root, self._disk)
             if good is None:
                 raise EditRefused(broken)
             others = good[1]
@@ -222,8 +206,9 @@ class ConfigKeeper:
             raise EditRefused(str(error)) from None
         if not broken and name == "comm_stack.conf" and site.comm.mqtt is not None:
             # No reason to refuse: a start takes it, and the files may come after it.
-            return broker.complaint(self._root, reader.config_path(self._root, name), text, site.comm.mqtt)
-        return broken
+            path = reader.config_path(self._root, name)
+            return False, broker.complaint(self._root, path, text, site.comm.mqtt)
+        return bool(broken), broken
 
     def _others(self, name: str) -> tuple[Texts, str]:
         """The files beside this one, and what is wrong in one of them by itself."""
@@ -233,6 +218,7 @@ class ConfigKeeper:
                 if other != name:
                     texts.update(reader.read_texts(self._root, (other,)))
                     reader.parse_alone(self._root, other, texts[other])
+            last_good.check_missing(self._root, {**texts, name: ""}, self._disk)
         except ConfigError as error:
             return texts, str(error)
         return texts, ""
@@ -277,25 +263,11 @@ class ConfigKeeper:
 
     def _keep(self, texts: Texts) -> None:
         """The copy that a later start falls back to; written only when it says something else than the one there."""
-        good = self._last_good()
+        good = last_good.read(self._root, self._disk)
         if good is not None and good[1] == texts:
             return
         at = self._now().isoformat(timespec="seconds")
-        body = {"at": at, "files": dict(texts)}
-        self._disk.make_folder(self._folder)
-        content = json.dumps({**body, "crc": _crc(body)}, indent=1).encode("ascii")
-        whole_file.write(self._folder / LAST_GOOD, content, disk=self._disk, mode=0o640)
-
-    def _last_good(self) -> tuple[str, Texts] | None:
-        """When, and the files of it; ``None`` where there is none that is whole."""
-        try:
-            found = json.loads(self._disk.read(self._folder / LAST_GOOD))
-            at, files = str(found["at"]), dict(found["files"])
-            whole = found["crc"] == _crc({"at": at, "files": files})
-            texts = all(text is None or isinstance(text, str) for text in files.values())
-            return (at, files) if whole and texts else None
-        except (OSError, ValueError, KeyError, TypeError):
-            return None
+        last_good.write(self._root, texts, at, self._disk)
 
 
 def digest(content: bytes | None) -> str:
@@ -306,10 +278,6 @@ def digest(content: bytes | None) -> str:
 def hashes(texts: Texts) -> dict[str, str]:
     """The hash of each file, for the audit."""
     return {name: digest(None if text is None else text.encode("utf-8")) for name, text in texts.items()}
-
-
-def _crc(body: Mapping[str, object]) -> int:
-    return zlib.crc32(json.dumps(body, sort_keys=True).encode("ascii"))
 
 
 def _one_line(text: str) -> str:

@@ -52,7 +52,7 @@ def blank(settings: Settings, last: State, text: str, around: Surroundings, sinc
             last_known=position if known else then.mid.last_known,
             last_known_wall_s=since_wall_s if known else then.mid.last_known_wall_s,
         ),
-        inverter=replace(nothing.inverter, set_w=0.0, stopped_reason=""),
+        inverter=replace(nothing.inverter, set_w=None, binding_limit="", stopped_reason=""),
         legs=(replace(nothing.legs[0], limit_a=0.0), replace(nothing.legs[1], limit_a=0.0)),
         loads=tuple(replace(load, state="unknown", hold_s=None, reason="") for load in nothing.loads),
         what_if=(),

@@ -69,12 +69,12 @@ class LegView(msgspec.Struct, frozen=True):
 
 
 class InverterView(msgspec.Struct, frozen=True):
-    """``mode``: off | standby | following | forming | fault | unknown."""
+    """``mode``: off | standby | following | forming | fault | unknown. ``set_w``: the limit in force, ``None`` = not known."""
 
     mode: str = "unknown"
     heartbeat_ok: bool = False
     power_w: Value = Value()
-    set_w: float = 0.0
+    set_w: float | None = None
     rated_w: float = 0.0
     binding_limit: str = ""
     heatsink_c: Value = Value()

@@ -46,6 +46,9 @@ def read(path: Path) -> Recording:
     try:
         cfg = comtrade.Cfg(ignore_warnings=True)
         cfg.read(text)
+        if comtrade_rows.kind(cfg) == "ASCII":
+            # Some recorders end a text as CP/M did, and go on with a line's end.
+            held = held.rstrip(b"\x1a \t\r\n")
         rate_hz = _rate_hz(path, cfg.sample_rates)
         if wrong := comtrade_rows.complaint(cfg, held, rate_hz):
             raise RecordingError(f"{data}: {wrong}")

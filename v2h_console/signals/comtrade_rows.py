@@ -25,15 +25,20 @@ STAMP_SHARE = 0.005
 STEP_PERIODS = 0.5
 
 
+def kind(cfg: Any) -> str:
+    """How the rows are written, as the header says: ASCII, or one of ``WIDTHS``."""
+    return str(cfg.ft).strip().upper()
+
+
 def complaint(cfg: Any, held: bytes, rate_hz: float) -> str:
     """What does not go with ``cfg`` (the library's), and in which row; "" = nothing. Raises ValueError for what are no rows."""
-    kind = str(cfg.ft).strip().upper()
-    if kind != "ASCII" and kind not in WIDTHS:
-        raise ValueError(f"the .dat's kind is {kind[:20]!r}")
-    size = 8 + WIDTHS.get(kind, 0) * cfg.analog_count + 2 * -(-cfg.status_count // 16)
-    if kind in WIDTHS and len(held) % size:
+    form = kind(cfg)
+    if form != "ASCII" and form not in WIDTHS:
+        raise ValueError(f"the .dat's kind is {form[:20]!r}")
+    size = 8 + WIDTHS.get(form, 0) * cfg.analog_count + 2 * -(-cfg.status_count // 16)
+    if form in WIDTHS and len(held) % size:
         return f"ends in the middle of row {len(held) // size + 1}"
-    numbers, stamps = _ascii(held) if kind == "ASCII" else _binary(held, size)
+    numbers, stamps = _ascii(held) if form == "ASCII" else _binary(held, size)
     said = cfg.sample_rates[-1][1]
     if len(numbers) != said:
         return f"holds {len(numbers)} rows, the .cfg says {said}"
@@ -44,7 +49,8 @@ def complaint(cfg: Any, held: bytes, rate_hz: float) -> str:
         return f"row {wrong[0] + 2} has number {numbers[wrong[0] + 1]:.0f}, the one before {numbers[wrong[0]]:.0f}"
     # Before 2013 a stamp was in microseconds, however the header writes its own times.
     unit_s = cfg.timemult * (cfg.time_base if str(cfg.rev_year) not in EARLY else 1e-6)
-    return _stamped(stamps * unit_s, unit_s, rate_hz)
+    # A factor of 0 tells that nobody keeps the time.
+    return _stamped(stamps * unit_s, unit_s, rate_hz) if unit_s else ""
 
 
 def _stamped(stamps_s: Column, unit_s: float, rate_hz: float) -> str:
@@ -70,7 +76,7 @@ def _stamped(stamps_s: Column, unit_s: float, rate_hz: float) -> str:
 
 def _ascii(held: bytes) -> tuple[Column, Column]:
     numbers, stamps = [], []
-    for line in held.removesuffix(b"\x1a").splitlines():
+    for line in held.splitlines():
         if line.strip():
             number, stamp, _ = line.split(b",", 2)
             numbers.append(float(int(number)))

@@ -30,7 +30,7 @@ LEGS_APART_DEG = 180.0
 
 
 class Verdict(str, Enum):
-    """A row's verdict. ``NOT_COMPARED``: there was nothing to compare with."""
+    """A row's verdict. ``NOT_COMPARED``: there was nothing to compare with, or not all of it."""
 
     PASS = "PASS"
     FAIL = "FAIL"
@@ -160,13 +160,15 @@ def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: Syn
 
 
 def _thd(leg: str, found: Spectrum, rate_hz: float, limits: SyncLimits) -> Row:
-    """What the sampling does not carry is no proof that it is not there."""
+    """What the sampling does not carry is no proof that it is not there, and none that it is."""
     row = _row("THD", leg, found.thd_pct, limits.thd_pct, "%", found.thd_pct < limits.thd_pct)
     if found.highest_order >= HIGHEST_ORDER:
         return row
     least_hz = HIGHEST_ORDER * NOMINAL_HZ / USABLE_SHARE
     note = f"sampled at {rate_hz:g} Hz: no harmonic above order {found.highest_order} is in it; {least_hz:g} Hz is the least"
-    return replace(row, verdict=Verdict.FAIL, note=note)
+    return replace(
+        row, verdict=row.verdict if row.verdict is Verdict.FAIL else Verdict.NOT_COMPARED, note=note
+    )
 
 
 def _rms(samples: Samples) -> float:

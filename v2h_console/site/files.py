@@ -10,27 +10,44 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, structs
 
+from v2h_console.site.names import ASCII_HOST
+
 #: The logic controller's command has a bit for each.
 MOST_INVERTERS = 8
+#: What the solar inverter is called where nobody says; numbered where another device has that name.
+UNNAMED_SOLAR = "Solar"
 
 Port = Annotated[int, Meta(ge=1, le=65535)]
 Unit = Annotated[int, Meta(ge=1, le=247)]
-#: Controls, and what a person does not see but a terminal obeys: directions, marks of no width, line and tag characters.
+#: Line breaks and tabs: a remark may have them.
+_BREAKS = r"\t\n\r"
+#: Controls, and what a person does not see but a terminal obeys or a name hides in: directions, marks of no width,
+#: fillers that are as blank as a space, line and tag characters.
 _HIDDEN = (
-    r"\x00-\x1f\x7f-\x9f\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
-    r"\U000e0000-\U000e007f"
+    r"\x00-\x1f\x7f-\x9f\xad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f"
+    r"\u2800\u3164\ufeff\uffa0\ufff9-\ufffb\U000e0000-\U000e007f"
 )
+#: Persian, Hindi and others write with these; between two letters alone.
+_JOINER = rf"(?<=[^{_HIDDEN}])[\u200c\u200d](?=[^{_HIDDEN}])"
 Name = Annotated[
     str,
     Meta(
-        pattern=rf"\A[^{_HIDDEN}]{{1,40}}\Z",
+        pattern=rf"\A(?=.*\S)(?:[^{_HIDDEN}]|{_JOINER}){{1,40}}\Z",
         description="a text in quotes, 1 to 40 characters, no control characters and none that cannot be seen",
+    ),
+]
+#: A name below /dev/serial/by-id is longer than any person's.
+Line = Annotated[
+    str,
+    Meta(
+        pattern=rf"\A(?=.*\S)[^{_HIDDEN}]{{1,128}}\Z",
+        description="a text in quotes, 1 to 128 characters, no control characters and none that cannot be seen",
     ),
 ]
 Remark = Annotated[
     str,
     Meta(
-        pattern=rf"\A[^{_HIDDEN}]{{0,200}}\Z",
+        pattern=rf"\A(?:[^{_HIDDEN}]|{_JOINER}|[{_BREAKS}]){{0,200}}\Z",
         description="a text in quotes, at most 200 characters, no control characters and none that cannot be seen",
     ),
 ]
@@ -41,15 +58,12 @@ UserName = Annotated[
         description="a text in quotes, at most 64 characters, no control characters and none that cannot be seen",
     ),
 ]
-#: What the resolver can be asked for: no label is empty or longer than 63, numbers alone are an IPv4 address.
-_LABEL = "[A-Za-z0-9_](?:[A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
-_OCTET = "(?:25[0-5]|2[0-4][0-9]|1[0-9][0-9]|[1-9]?[0-9])"
+#: Beyond ASCII it is checked as IDNA writes it (``names.can_be_asked_for``).
 Host = Annotated[
     str,
     Meta(
         max_length=253,
-        pattern=rf"\A(?:{_OCTET}(?:\.{_OCTET}){{3}}|(?![0-9.]+\Z){_LABEL}(?:\.{_LABEL})*\.?"
-        r"|(?=[^:]*:)[0-9A-Fa-f:.]{2,45}(?:%[A-Za-z0-9_.-]{1,15})?)\Z",
+        pattern=rf"\A(?:{ASCII_HOST}|(?=.*[^\x00-\x7f])(?:[A-Za-z0-9_.-]|[^\x00-\x7f{_HIDDEN}])+)\Z",
         description="a host's name or its address, such as gateway.lan or 192.168.1.10",
     ),
 ]
@@ -73,7 +87,7 @@ class Controller(Struct, frozen=True, forbid_unknown_fields=True):
     """The logic controller's CAN bus. ``udp_multicast`` carries it over loopback, ``socketcan`` is the real one."""
 
     interface: Literal["udp_multicast", "socketcan", "slcan", "pcan", "kvaser"] = "socketcan"
-    channel: Name = "can0"
+    channel: Line = "can0"
     port: Port | None = None
     name: Name = "Controller"
 
@@ -90,13 +104,13 @@ class ModbusTcp(Struct, frozen=True, forbid_unknown_fields=True):
 class Solar(ModbusTcp, frozen=True, forbid_unknown_fields=True):
     """The solar inverter, a SunSpec device as well."""
 
-    name: Name = "Solar"
+    name: Name = UNNAMED_SOLAR
 
 
 class LoadCentre(Struct, frozen=True, forbid_unknown_fields=True):
     """Relays and circuit meters on one RS-485 line: ``meters`` maps a circuit id to its meter's unit id."""
 
-    tty: Name
+    tty: Line
     baud: Literal[1200, 2400, 4800, 9600, 19200, 38400, 57600, 115200] = 9600
     relays_unit: Unit = 1
     meters: dict[CircuitId, Unit] = {}
@@ -193,6 +207,16 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
     mqtt: Mqtt | None = None
     twin: bool = False
 
+    def __post_init__(self) -> None:
+        """A roof whose name is left out is not called as another device is."""
+        if self.solar is None or self.solar.name != UNNAMED_SOLAR:
+            return
+        others = {name for where, name in self.names().items() if where != "solar.name"}
+        free = (f"{UNNAMED_SOLAR} {number}" for number in range(2, len(others) + 3))
+        if self.solar.name in others:
+            name = next(one for one in free if one not in others)
+            structs.force_setattr(self, "solar", structs.replace(self.solar, name=name))
+
     def inverters(self) -> tuple[ModbusTcp, ...]:
         """All of them by rank; a name left at its default is numbered from the second on."""
         if isinstance(self.inverter, ModbusTcp):
@@ -203,6 +227,17 @@ class CommStack(Struct, frozen=True, forbid_unknown_fields=True):
             else one
             for number, one in enumerate(self.inverter, 1)
         )
+
+    def hosts(self) -> dict[str, str]:
+        """Each host that is connected to or listened on, by where it stands."""
+        lists = not isinstance(self.inverter, ModbusTcp)
+        inverters = {
+            f"inverter[{nth}].host" if lists else "inverter.host": one.host
+            for nth, one in enumerate(self.inverters())
+        }
+        others = (("solar.host", self.solar), ("mqtt.host", self.mqtt))
+        named = {where: one.host for where, one in others if one is not None}
+        return inverters | named | {"http.address": self.http.address}
 
     def names(self) -> dict[str, str]:
         """Each device's name by where it stands; alarms and links go by it."""

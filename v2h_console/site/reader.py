@@ -13,7 +13,6 @@ from typing import TypeVar
 import msgspec
 
 from v2h_console import plain_file
-from v2h_console.core import alarms
 from v2h_console.core.settings import (
     CarSettings,
     Circuit,
@@ -25,8 +24,8 @@ from v2h_console.core.settings import (
     Settings,
     UnitSettings,
 )
-from v2h_console.site import grid_profile, schedule, toml_place
-from v2h_console.site.complaints import explain, one_line, shown
+from v2h_console.site import grid_profile, names, schedule, toml_place
+from v2h_console.site.complaints import allowed_at, explain, one_line, shown
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack, LimitsFile, LoadsFile, ModbusTcp
 from v2h_console.site.schedule import ScheduleFile
@@ -69,9 +68,9 @@ def read_site(root: Path) -> Site:
     return site_of(root, read_texts(root))
 
 
-def read_texts(root: Path, names: Iterable[str] = FILES) -> dict[str, str | None]:
+def read_texts(root: Path, wanted: Iterable[str] = FILES) -> dict[str, str | None]:
     """What the files say. Raises ConfigError for one that cannot be read as text."""
-    return {name: _text(config_path(root, name)) for name in names}
+    return {name: _text(config_path(root, name)) for name in wanted}
 
 
 def site_of(root: Path, texts: Texts) -> Site:
@@ -174,18 +173,24 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
         # Either may have been left at its default.
         key = "max_discharge_power_kw" if most_kw != LimitsFile().max_discharge_power_kw else "rated_power_kw"
         raise wrong("limits.conf", key, said)
+    for where, host in comm.hosts().items():
+        if not names.can_be_asked_for(host):
+            said = f"{where} is {shown(host)}: {allowed_at(CommStack, where)}"
+            raise wrong("comm_stack.conf", where, said)
     taken_names: dict[str, tuple[str, str]] = {}
     for where, name in comm.names().items():
-        code = alarms.code_of(name)
-        if code in taken_names:
-            other, its = taken_names[code]
+        seen = names.seen(name)
+        if seen in taken_names or not seen.strip():
+            other, its = taken_names.get(seen, (where, name))
             line = toml_place.line_of(texts.get("comm_stack.conf") or "", other)
             of = f"{other}{'' if line is None else f', line {line}'}"
             said = f"name {shown(name)} stands twice ({of})"
             if name != its:
-                said = f"{where} {shown(name)} and {other} {shown(its)} are one in alarms, {code[:40]} ({of})"
+                said = f"{where} {shown(name)} and {other} {shown(its)} look alike ({of})"
+            if not seen.strip():
+                said = f"nothing is seen of {where} {shown(name)}"
             raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
-        taken_names[code] = where, name
+        taken_names[seen] = where, name
     lists = not isinstance(comm.inverter, ModbusTcp)
     places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
     if (nth := _second(places)) is not None:
@@ -257,4 +262,5 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
         ),
         parallel=_parallel(comm.inverters(), limits.rated_power_kw * 1000.0),
         controller_device=comm.controller.name,
+        device_codes=names.codes(comm.names().values()),
     )

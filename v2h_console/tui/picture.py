@@ -154,7 +154,7 @@ def aged(snapshot: Snapshot, stale_ms: float, *, gone: bool = False) -> Snapshot
             fan_on=None,
             stopped_reason="",
             binding_limit="",
-            set_w=0.0,
+            set_w=None,
             rated_w=0.0,
         )
         shown_car = replace(shown_car, runtime_s=None, planned_s=None, limit_w=None, discharging=False)

@@ -80,8 +80,7 @@ def _power(row: Row, inverter: InverterView) -> None:
     """Now, set and rated: an installer compares all three."""
     now = inverter.power_w
     row.right(_VALUE + 4, kilowatts(now.value) if known(now) else "--", "value")
-    # A rating of 0 means that the owner has not told any limit yet.
-    limit = kilowatts(inverter.set_w) if inverter.rated_w > 0 or inverter.set_w > 0 else "--"
+    limit = "--" if inverter.set_w is None else kilowatts(inverter.set_w)
     rest = f" / {limit} kW"
     row.at(_VALUE + 4, rest)
     column = _VALUE + 4 + len(rest) + 1
