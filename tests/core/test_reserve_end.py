@@ -119,6 +119,15 @@ def test_a_motor_s_start_between_two_polls_is_no_load() -> None:
     assert state.mean_w == pytest.approx(500 + 8_500 * 0.095, rel=0.01)
 
 
+def test_a_car_that_says_volts_and_amps_alone_has_a_runtime_and_its_rungs() -> None:
+    # 24 kWh at 3.8 kW: 0.9 % above the floor last three minutes.
+    polls = [message(at, 20.9, 3_800.0, dc_power_w=None) for at in range(8)]
+    state = seen(CarState(), *polls)
+    assert state.mean_w == pytest.approx(3_800.0)
+    assert state.runtime_s == pytest.approx(205.0, abs=1.0)
+    assert state.shed_from == 2
+
+
 def test_with_fifteen_minutes_left_late_circuits_go_then_soon_ones_then_it_stops_and_waits_for_charge() -> (
     None
 ):

@@ -231,7 +231,7 @@ def _mean_w(state: CarState, car: CarStatus, polls: int) -> float:
 
     A young island is averaged over its own polls: what the car gave on the grid is no part of its load.
     """
-    watts, before_w = car.dc_power_w, state.mean_w
+    watts, before_w = pack.power_w(car), state.mean_w
     if watts is None:
         return before_w or 0.0
     if before_w is None or state.judged_at_ns is None:

@@ -89,6 +89,14 @@ def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
     return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_ohm, slope)
 
 
+def power_w(car: CarStatus) -> float | None:
+    """What the pack gives, negative into it: as said, else by volts and amps; ``None`` = nobody says."""
+    if car.dc_power_w is not None:
+        return car.dc_power_w
+    volts, amps = car.dc_voltage_v, car.dc_current_a
+    return None if volts is None or amps is None else volts * amps
+
+
 def soh_pct(car: CarStatus) -> float | None:
     """How the pack has aged, as far as it can be believed."""
     said_pct = car.soh_pct

@@ -83,12 +83,14 @@ def update(
     if state.at_ns is None or at_ns - state.at_ns > GAP_NS:
         return _believed(at_ns, reported_pct, reported_pct)
     elapsed_s = (at_ns - state.at_ns) / 1e9
-    discharging = car.dc_power_w is not None and car.dc_power_w > DISCHARGING_W
+    power_w = pack.power_w(car)
+    discharging = power_w is not None and power_w > DISCHARGING_W
     leapt = abs(reported_pct - state.reported_pct) > max(ROUNDING_PCT, MOST_PCT_PER_S * elapsed_s)
     rose = discharging and reported_pct - state.lowest_pct > ROUNDING_PCT
     lowest_pct = min(state.lowest_pct, reported_pct) if discharging else reported_pct
     since_ns = state.doubted_since_ns
-    drawn_wh = _drawn_wh(car, elapsed_s)
+    # Negative into the pack; nothing where nobody says what it gives.
+    drawn_wh = 0.0 if power_w is None else power_w * elapsed_s / 3600.0
     drawn_pct = 100.0 * drawn_wh / _most_wh(car)
     aside_pct = None if state.set_aside_pct is None else max(0.0, state.set_aside_pct - drawn_pct)
     if leapt and aside_pct is not None and abs(reported_pct - aside_pct) <= ROUNDING_PCT:
@@ -180,15 +182,6 @@ def _taken(state: SocState, car: CarStatus, drawn_wh: float) -> tuple[float, flo
             return net_wh, taken_pct * net_wh / state.doubt_wh
         taken_pct, drawn_wh = 0.0, net_wh
     return net_wh, taken_pct + _cautious_pct(car, drawn_wh)
-
-
-def _drawn_wh(car: CarStatus, elapsed_s: float) -> float:
-    """Watt hours that left the pack, negative into it; 0 where nobody says what it gives."""
-    power_w = car.dc_power_w
-    if power_w is None:
-        volts, amps = car.dc_voltage_v, car.dc_current_a
-        power_w = 0.0 if volts is None or amps is None else volts * amps
-    return power_w * elapsed_s / 3600.0
 
 
 def _most_wh(car: CarStatus) -> float:
