@@ -20,8 +20,6 @@ BLEND = 0.3
 #: From so many steps on the figure is worth a warning.
 STEPS_TO_TRUST = 3
 WARN_OHM = 0.30
-#: A resistance that has changed by more than this share makes another resting voltage of the same pack.
-OTHER_SHARE = 0.1
 #: The resting voltage's slope needs this much discharge to be seen.
 SLOPE_SPAN_PCT = 2.0
 #: Share of its rating that a pack is believed to hold when it does not say how it has aged, and below which no pack that
@@ -35,7 +33,7 @@ SMALLEST_WH, LARGEST_WH = 16_000.0, 150_000.0
 @dataclass(frozen=True, slots=True)
 class PackState:
     """``resistance_ohm``: running figure, ``None`` before the first step. ``slope_v_per_pct``: resting voltage lost a
-    per cent of charge."""
+    per cent of charge, since the anchor: that charge with the volts and amps that went with it."""
 
     at_ns: int | None = None
     volts_v: float = 0.0
@@ -44,7 +42,7 @@ class PackState:
     steps: int = 0
     anchor_pct: float | None = None
     anchor_v: float = 0.0
-    anchor_ohm: float = 0.0
+    anchor_a: float = 0.0
     slope_v_per_pct: float | None = None
 
     @property
@@ -69,24 +67,16 @@ def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
         if LEAST_OHM <= seen_ohm <= MOST_OHM:
             ohm = seen_ohm if ohm is None else ohm + BLEND * (seen_ohm - ohm)
             steps += 1
-    anchor_pct, anchor_v, slope = state.anchor_pct, state.anchor_v, state.slope_v_per_pct
-    rest_v = volts + amps * (ohm or 0.0)
-    # A house whose loads cycle has a step every few minutes: once the figure stands, a step alone moves no anchor.
-    another = steps != state.steps and (
-        state.steps < STEPS_TO_TRUST
-        or state.resistance_ohm is None
-        or ohm is None
-        or abs(ohm - state.anchor_ohm) > OTHER_SHARE * state.anchor_ohm
-    )
-    anchor_ohm = state.anchor_ohm
-    if anchor_pct is None or soc_pct > anchor_pct or another:
-        anchor_ohm = ohm or 0.0
-        anchor_pct, anchor_v = soc_pct, rest_v
+    anchor_pct, anchor_v, anchor_a = state.anchor_pct, state.anchor_v, state.anchor_a
+    slope = state.slope_v_per_pct
+    if anchor_pct is None or soc_pct > anchor_pct:
+        anchor_pct, anchor_v, anchor_a = soc_pct, volts, amps
     elif anchor_pct - soc_pct >= SLOPE_SPAN_PCT:
-        seen = (anchor_v - rest_v) / (anchor_pct - soc_pct)
+        # Both at rest by today's resistance: it moves with each noisy step, and what it was then is no better known.
+        seen = (anchor_v - volts + (anchor_a - amps) * (ohm or 0.0)) / (anchor_pct - soc_pct)
         slope = seen if seen > 0.0 else None
-        anchor_pct, anchor_v = soc_pct, rest_v
-    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_ohm, slope)
+        anchor_pct, anchor_v, anchor_a = soc_pct, volts, amps
+    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_a, slope)
 
 
 def power_w(car: CarStatus) -> float | None:
