@@ -249,6 +249,15 @@ def test_a_pack_that_no_longer_says_how_large_it_is_keeps_its_rung() -> None:
     assert after.shed_from == state.shed_from
 
 
+def test_one_that_has_time_again_is_let_off_its_rung_though_it_no_longer_says_how_large_it_is() -> None:
+    state = seen(CarState(), *(message(at, 21.4, 9_000.0) for at in range(12)))
+    assert state.shed_from == 2
+    least = [message(at, 21.4, 300.0, capacity_wh=None) for at in range(12, 120)]
+    state = seen(state, *least, *(message(at, 60.0, -3_000.0, capacity_wh=None) for at in range(200, 300)))
+    assert state.rung.rung == 0
+    assert state.shed_from == 0
+
+
 def test_an_age_that_no_pack_has_is_no_age() -> None:
     assert seen(CarState(), *(message(at, 62.0, 3_000.0, soh_pct=0.0) for at in range(12))).refusal == ""
 

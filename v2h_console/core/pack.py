@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_drivers.capabilities import CarStatus
 
 #: A smaller step of current is lost in the rounding of volts.
@@ -33,7 +34,8 @@ SMALLEST_WH, LARGEST_WH = 16_000.0, 150_000.0
 @dataclass(frozen=True, slots=True)
 class PackState:
     """``resistance_ohm``: running figure, ``None`` before the first step. ``slope_v_per_pct``: resting voltage lost a
-    per cent of charge, since the anchor: that charge with the volts and amps that went with it."""
+    per cent of charge, since the anchor: that charge with the volts and amps that went with it. ``said_wh``: `capacity_wh` when it
+    was last said; a pack does not change its size between two messages."""
 
     at_ns: int | None = None
     volts_v: float = 0.0
@@ -44,6 +46,7 @@ class PackState:
     anchor_v: float = 0.0
     anchor_a: float = 0.0
     slope_v_per_pct: float | None = None
+    said_wh: float | None = None
 
     @property
     def high(self) -> bool:
@@ -56,10 +59,15 @@ class PackState:
 
 
 def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
-    """Take one message; without volts and amps, or twice the same, nothing changes."""
+    """Take one message; without volts and amps only how large it is counts, twice the same changes nothing."""
     volts, amps = car.dc_voltage_v, car.dc_current_a
-    if car.at_ns == state.at_ns or volts is None or amps is None:
+    if car.at_ns == state.at_ns:
         return state
+    said_wh = capacity_wh(car)
+    if said_wh is None:
+        said_wh = state.said_wh
+    if volts is None or amps is None:
+        return replace(state, said_wh=said_wh)
     ohm, steps = state.resistance_ohm, state.steps
     change_a = amps - state.current_a
     if state.at_ns is not None and car.at_ns - state.at_ns <= STEP_NS and abs(change_a) >= STEP_A:
@@ -76,7 +84,7 @@ def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
         seen = (anchor_v - volts + (anchor_a - amps) * (ohm or 0.0)) / (anchor_pct - soc_pct)
         slope = seen if seen > 0.0 else None
         anchor_pct, anchor_v, anchor_a = soc_pct, volts, amps
-    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_a, slope)
+    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_a, slope, said_wh)
 
 
 def power_w(car: CarStatus) -> float | None:
