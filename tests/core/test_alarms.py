@@ -43,6 +43,24 @@ def test_a_car_that_drove_away_empty_is_not_in_the_house() -> None:
     assert "No backup" in standing["CAR_NOT_READY"]
 
 
+def test_gaps_of_the_cars_link_raise_and_clear_nothing_about_its_charge() -> None:
+    house = House.tied()
+    house.plant.soc_pct = 21.8
+    house.run_ms(45_000, tick_ms=50)
+    assert house.codes().count("SOC_SHED") == 1
+    for _ in range(3):
+        house.plant.silent = frozenset({CarStatus})
+        house.run_ms(2_000, tick_ms=50)
+        assert {"SOC_SHED", "CAR_NOT_READY"} <= {alarm.code for alarm in house.state.alarms}
+        house.plant.silent = frozenset()
+        house.run_ms(1_000, tick_ms=50)
+    assert house.codes().count("SOC_SHED") == 1
+    assert "SOC_SHED_CLEARED" not in house.codes()
+    house.plant.soc_pct = 23.2
+    house.run_ms(1_000, tick_ms=50)
+    assert house.codes().count("SOC_SHED_CLEARED") == 1
+
+
 @pytest.mark.parametrize(
     ("mode", "words"),
     [(Mode.TIED, "a backup would carry"), (Mode.ISLANDED, "only must-run circuits stay on")],

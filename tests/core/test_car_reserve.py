@@ -176,6 +176,12 @@ def test_a_charge_that_creeps_up_while_it_discharges_is_doubted() -> None:
     assert state.known_soc_pct < 42.0
 
 
+def test_it_is_doubted_too_where_the_car_says_volts_and_amps_alone() -> None:
+    state = judged(*(replace(message(at, 40.0 + 0.35 * at), dc_power_w=None) for at in range(6)))
+    assert state.soc.doubted_since_ns is not None
+    assert (state.known_soc_pct or 100.0) < 40.0
+
+
 def test_whole_per_cents_are_no_leap() -> None:
     assert judged(message(0, 40.0), message(0.3, 39.0)).soc.doubted_since_ns is None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import random
+
 import pytest
 
 from tests.core.houses import FRIDGE, HEAT_PUMP, LIGHTS, SETTINGS, House, car_session, changed
@@ -119,6 +121,15 @@ def test_a_motor_s_start_between_two_polls_is_no_load() -> None:
     assert state.mean_w == pytest.approx(500 + 8_500 * 0.095, rel=0.01)
 
 
+def test_a_car_that_says_volts_and_amps_alone_has_a_runtime_and_its_rungs() -> None:
+    # 24 kWh at 3.8 kW: 0.9 % above the floor last three minutes.
+    polls = [message(at, 20.9, 3_800.0, dc_power_w=None) for at in range(8)]
+    state = seen(CarState(), *polls)
+    assert state.mean_w == pytest.approx(3_800.0)
+    assert state.runtime_s == pytest.approx(205.0, abs=1.0)
+    assert state.shed_from == 2
+
+
 def test_with_fifteen_minutes_left_late_circuits_go_then_soon_ones_then_it_stops_and_waits_for_charge() -> (
     None
 ):
@@ -195,26 +206,31 @@ def test_a_young_island_is_judged_by_its_own_load_not_by_what_the_car_gave_on_th
 
 
 @pytest.mark.parametrize(
-    ("period_s", "on_s", "base_w", "more_w"), [(1_200, 600, 1_500.0, 3_000.0), (1_200, 120, 2_800.0, 1_700.0)]
+    ("ohm", "noise_v", "said_to_v"), [(0.15, 0.0, 0.1), (0.05, 0.1, 0.1), (0.1, 0.2, 0.1), (0.1, 0.0, 0.5)]
+)
+@pytest.mark.parametrize(
+    ("period_s", "on_s", "base_w", "more_w"),
+    [(1_200, 600, 1_500.0, 3_000.0), (1_200, 120, 2_800.0, 1_700.0), (300, 150, 300.0, 3_000.0)],
 )
 def test_a_house_whose_loads_cycle_stops_in_order_before_the_packs_volts_end_it(
-    period_s: int, on_s: int, base_w: float, more_w: float
+    period_s: int, on_s: int, base_w: float, more_w: float, ohm: float, noise_v: float, said_to_v: float
 ) -> None:
-    state, soc_pct = CarState(), 60.0
+    state, soc_pct, dice = CarState(), 60.0, random.Random(1)
     for at_s in range(1, 8 * 3_600):
         watts = base_w + (more_w if at_s % period_s < on_s else 0.0)
-        # 352 V at rest at 38 %, 1.2 V a per cent, 0.15 ohm.
+        # 352 V at rest at 38 %, 1.2 V a per cent.
         rest_v = 352.0 + 1.2 * (soc_pct - 38.0)
         amps = watts / rest_v
-        volts = rest_v - 0.15 * amps
+        volts = rest_v - ohm * amps
         soc_pct -= 100.0 * watts / 3_600.0 / 60_000.0
         assert volts >= 349.5, f"a hard end at {soc_pct:.1f} %"
+        seen_v = volts + dice.gauss(0.0, noise_v)
         one = message(
             at_s,
             round(soc_pct, 1),
             watts,
             capacity_wh=60_000.0,
-            dc_voltage_v=round(volts, 1),
+            dc_voltage_v=round(seen_v / said_to_v) * said_to_v,
             dc_current_a=round(amps, 1),
         )
         state = seen(state, one)
@@ -231,6 +247,15 @@ def test_a_pack_that_no_longer_says_how_large_it_is_keeps_its_rung() -> None:
     after = seen(state, message(8, 20.9, 3_000.0, capacity_wh=None))
     assert after.rung == state.rung
     assert after.shed_from == state.shed_from
+
+
+def test_one_that_has_time_again_is_let_off_its_rung_though_it_no_longer_says_how_large_it_is() -> None:
+    state = seen(CarState(), *(message(at, 21.4, 9_000.0) for at in range(12)))
+    assert state.shed_from == 2
+    least = [message(at, 21.4, 300.0, capacity_wh=None) for at in range(12, 120)]
+    state = seen(state, *least, *(message(at, 60.0, -3_000.0, capacity_wh=None) for at in range(200, 300)))
+    assert state.rung.rung == 0
+    assert state.shed_from == 0
 
 
 def test_an_age_that_no_pack_has_is_no_age() -> None:

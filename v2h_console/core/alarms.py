@@ -29,6 +29,8 @@ DERATED_BY_W = 200.0
 #: A grid that was too high is so until it is this much below the limit.
 HIGH_CLEARS_PU = 0.002
 
+#: What is said of the car's charge: one of them at a time.
+CHARGE_CODES = ("SOC_STOP", "SOC_SHED", "SOC_LOW")
 #: What comes at the end of the runtime.
 _END = {
     "charge": "the floor",
@@ -194,6 +196,10 @@ def _car(settings: Settings, state: State, settled: bool) -> Iterator[Condition]
             f"{text[:-1]}: {kept}.",
         )
     if not heard:
+        # A gap of the link is neither a charge nor a lower one; with the plug out the car is no longer there.
+        for alarm in state.alarms:
+            if alarm.code in CHARGE_CODES and not car.unplugged:
+                yield alarm.code, alarm.severity, alarm.text
         return
     if car.below_stop:
         yield (

@@ -189,7 +189,7 @@ def _judge(
     polls = min(state.lit_polls + 1, MANY_POLLS) if use.lit else 0
     mean_w = _mean_w(state, car, polls)
     end = reserve_end.find(settings, car, behind, trend, soc_pct, mean_w, use.held_w)
-    rung = _rung(state.rung, end, car) if use.lit else Rung()
+    rung = reserve_end.climb(state.rung, end, car.at_ns) if use.lit else Rung()
     ended_pct = state.ended_pct
     if rung.rung == RUNG_STOP:
         ended_pct = soc_pct
@@ -221,17 +221,12 @@ def _judge(
     )
 
 
-def _rung(held: Rung, end: reserve_end.End, car: CarStatus) -> Rung:
-    """The rung that the time left asks for; while nobody knows how large the pack is, the one that was held."""
-    return held if pack.capacity_wh(car) is None else reserve_end.climb(held, end, car.at_ns)
-
-
 def _mean_w(state: CarState, car: CarStatus, polls: int) -> float:
     """What the house draws from the car, starts smoothed away; an unknown power changes nothing.
 
     A young island is averaged over its own polls: what the car gave on the grid is no part of its load.
     """
-    watts, before_w = car.dc_power_w, state.mean_w
+    watts, before_w = pack.power_w(car), state.mean_w
     if watts is None:
         return before_w or 0.0
     if before_w is None or state.judged_at_ns is None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from v2h_console.core.frozen import replace
 from v2h_drivers.capabilities import CarStatus
 
 #: A smaller step of current is lost in the rounding of volts.
@@ -20,8 +21,6 @@ BLEND = 0.3
 #: From so many steps on the figure is worth a warning.
 STEPS_TO_TRUST = 3
 WARN_OHM = 0.30
-#: A resistance that has changed by more than this share makes another resting voltage of the same pack.
-OTHER_SHARE = 0.1
 #: The resting voltage's slope needs this much discharge to be seen.
 SLOPE_SPAN_PCT = 2.0
 #: Share of its rating that a pack is believed to hold when it does not say how it has aged, and below which no pack that
@@ -35,7 +34,8 @@ SMALLEST_WH, LARGEST_WH = 16_000.0, 150_000.0
 @dataclass(frozen=True, slots=True)
 class PackState:
     """``resistance_ohm``: running figure, ``None`` before the first step. ``slope_v_per_pct``: resting voltage lost a
-    per cent of charge."""
+    per cent of charge, since the anchor: that charge with the volts and amps that went with it. ``said_wh``: `capacity_wh` when it
+    was last said; a pack does not change its size between two messages."""
 
     at_ns: int | None = None
     volts_v: float = 0.0
@@ -44,8 +44,9 @@ class PackState:
     steps: int = 0
     anchor_pct: float | None = None
     anchor_v: float = 0.0
-    anchor_ohm: float = 0.0
+    anchor_a: float = 0.0
     slope_v_per_pct: float | None = None
+    said_wh: float | None = None
 
     @property
     def high(self) -> bool:
@@ -58,10 +59,15 @@ class PackState:
 
 
 def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
-    """Take one message; without volts and amps, or twice the same, nothing changes."""
+    """Take one message; without volts and amps only how large it is counts, twice the same changes nothing."""
     volts, amps = car.dc_voltage_v, car.dc_current_a
-    if car.at_ns == state.at_ns or volts is None or amps is None:
+    if car.at_ns == state.at_ns:
         return state
+    said_wh = capacity_wh(car)
+    if said_wh is None:
+        said_wh = state.said_wh
+    if volts is None or amps is None:
+        return replace(state, said_wh=said_wh)
     ohm, steps = state.resistance_ohm, state.steps
     change_a = amps - state.current_a
     if state.at_ns is not None and car.at_ns - state.at_ns <= STEP_NS and abs(change_a) >= STEP_A:
@@ -69,24 +75,24 @@ def update(state: PackState, car: CarStatus, soc_pct: float) -> PackState:
         if LEAST_OHM <= seen_ohm <= MOST_OHM:
             ohm = seen_ohm if ohm is None else ohm + BLEND * (seen_ohm - ohm)
             steps += 1
-    anchor_pct, anchor_v, slope = state.anchor_pct, state.anchor_v, state.slope_v_per_pct
-    rest_v = volts + amps * (ohm or 0.0)
-    # A house whose loads cycle has a step every few minutes: once the figure stands, a step alone moves no anchor.
-    another = steps != state.steps and (
-        state.steps < STEPS_TO_TRUST
-        or state.resistance_ohm is None
-        or ohm is None
-        or abs(ohm - state.anchor_ohm) > OTHER_SHARE * state.anchor_ohm
-    )
-    anchor_ohm = state.anchor_ohm
-    if anchor_pct is None or soc_pct > anchor_pct or another:
-        anchor_ohm = ohm or 0.0
-        anchor_pct, anchor_v = soc_pct, rest_v
+    anchor_pct, anchor_v, anchor_a = state.anchor_pct, state.anchor_v, state.anchor_a
+    slope = state.slope_v_per_pct
+    if anchor_pct is None or soc_pct > anchor_pct:
+        anchor_pct, anchor_v, anchor_a = soc_pct, volts, amps
     elif anchor_pct - soc_pct >= SLOPE_SPAN_PCT:
-        seen = (anchor_v - rest_v) / (anchor_pct - soc_pct)
+        # Both at rest by today's resistance: it moves with each noisy step, and what it was then is no better known.
+        seen = (anchor_v - volts + (anchor_a - amps) * (ohm or 0.0)) / (anchor_pct - soc_pct)
         slope = seen if seen > 0.0 else None
-        anchor_pct, anchor_v = soc_pct, rest_v
-    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_ohm, slope)
+        anchor_pct, anchor_v, anchor_a = soc_pct, volts, amps
+    return PackState(car.at_ns, volts, amps, ohm, steps, anchor_pct, anchor_v, anchor_a, slope, said_wh)
+
+
+def power_w(car: CarStatus) -> float | None:
+    """What the pack gives, negative into it: as said, else by volts and amps; ``None`` = nobody says."""
+    if car.dc_power_w is not None:
+        return car.dc_power_w
+    volts, amps = car.dc_voltage_v, car.dc_current_a
+    return None if volts is None or amps is None else volts * amps
 
 
 def soh_pct(car: CarStatus) -> float | None:

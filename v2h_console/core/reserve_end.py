@@ -77,6 +77,8 @@ def find(
     """The earliest end at ``mean_w``, and at that with ``held_w`` of circuits that wait on top."""
     capacity_wh = pack.capacity_wh(car)
     if capacity_wh is None:
+        capacity_wh = behind.said_wh
+    if capacity_wh is None:
         return End()
     wh_per_pct = capacity_wh / 100.0
     now = _least(settings, car, behind, trend, soc_pct, 0.0)

@@ -37,10 +37,11 @@ DISCHARGING_W = 150.0
 
 @dataclass(frozen=True, slots=True)
 class SocState:
-    """``believed_pct``: what the reserve is judged by; ``counted_pct``: what it would be by what was drawn alone.
+    """``believed_pct``: what the reserve is judged by; ``counted_pct``: what it would be by what was drawn alone, below 0 too.
     ``lowest_pct``: lowest report of this discharge. ``doubted_since_ns``: when the report last leapt, while it is doubted;
     ``lower_since_ns``: since when it lies below the count; ``rests_since_ns``: since when the grid has been there and
-    nothing drawn from the car; ``agreed_pct``: the report when it last fell as what was drawn, ``drawn_pct``: since then.
+    nothing drawn from the car; ``agreed_pct``: the report when it last fell as what was drawn, ``drawn_pct``: since then,
+    less what went back. ``doubt_wh``: the same since the doubt began, ``taken_pct``: what the count takes off for it.
     ``set_aside_pct``: the count that a lower report has outlasted, counted on: a report that comes back to it was right."""
 
     at_ns: int | None = None
@@ -54,6 +55,8 @@ class SocState:
     agreed_pct: float = 0.0
     drawn_pct: float = 0.0
     set_aside_pct: float | None = None
+    doubt_wh: float = 0.0
+    taken_pct: float = 0.0
 
 
 def remembered(doubted_pct: float) -> SocState:
@@ -80,33 +83,43 @@ def update(
     if state.at_ns is None or at_ns - state.at_ns > GAP_NS:
         return _believed(at_ns, reported_pct, reported_pct)
     elapsed_s = (at_ns - state.at_ns) / 1e9
-    discharging = car.dc_power_w is not None and car.dc_power_w > DISCHARGING_W
+    power_w = pack.power_w(car)
+    discharging = power_w is not None and power_w > DISCHARGING_W
     leapt = abs(reported_pct - state.reported_pct) > max(ROUNDING_PCT, MOST_PCT_PER_S * elapsed_s)
     rose = discharging and reported_pct - state.lowest_pct > ROUNDING_PCT
     lowest_pct = min(state.lowest_pct, reported_pct) if discharging else reported_pct
     since_ns = state.doubted_since_ns
-    drawn_pct = _drawn_pct(car, elapsed_s)
+    # Negative into the pack; nothing where nobody says what it gives.
+    drawn_wh = 0.0 if power_w is None else power_w * elapsed_s / 3600.0
+    drawn_pct = 100.0 * drawn_wh / _most_wh(car)
     aside_pct = None if state.set_aside_pct is None else max(0.0, state.set_aside_pct - drawn_pct)
     if leapt and aside_pct is not None and abs(reported_pct - aside_pct) <= ROUNDING_PCT:
         # What stood for so long was the error: in the dark nothing else would ever end the doubt.
         return _believed(at_ns, reported_pct, reported_pct)
     agreed_pct, since_agreed_pct = _compared(state, reported_pct, drawn_pct)
-    lags = since_agreed_pct - (agreed_pct - reported_pct) >= LAGS_PCT + 0.1 * since_agreed_pct
+    ought_pct = COUNT_MARGIN * since_agreed_pct
+    lags = ought_pct - (agreed_pct - reported_pct) >= LAGS_PCT + 0.1 * ought_pct
     if leapt or ((rose or lags) and since_ns is None):
         since_ns = at_ns
     if since_ns is None:
         believed = _believed(at_ns, reported_pct, lowest_pct)
         return replace(believed, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct, set_aside_pct=aside_pct)
-    counted_pct = max(0.0, state.counted_pct - _cautious_pct(car, drawn_pct))
+    doubt_wh, taken_pct = _taken(state, car, drawn_wh)
+    count_pct = state.counted_pct - (taken_pct - state.taken_pct)
+    counted_pct = max(0.0, count_pct)
     if state.doubted_since_ns is not None and abs(reported_pct - counted_pct) <= ROUNDING_PCT:
         # It may have been the leap that was the error, or both: what was drawn is held against it all the same.
         back = _believed(at_ns, reported_pct, reported_pct)
         return replace(back, agreed_pct=agreed_pct, drawn_pct=since_agreed_pct)
     # What has been believed so far is counted from where it began: a creeping rise, a report that lags.
     if rose:
-        counted_pct = min(counted_pct, max(0.0, state.lowest_pct - drawn_pct))
+        count_pct = min(count_pct, state.lowest_pct - drawn_pct)
     if lags and state.doubted_since_ns is None:
-        counted_pct = min(counted_pct, max(0.0, agreed_pct - _cautious_pct(car, since_agreed_pct)))
+        since_wh = since_agreed_pct / 100.0 * _most_wh(car)
+        since_taken_pct = _cautious_pct(car, since_wh)
+        if agreed_pct - since_taken_pct < count_pct:
+            count_pct, doubt_wh, taken_pct = agreed_pct - since_taken_pct, since_wh, since_taken_pct
+    counted_pct = max(0.0, count_pct)
     higher = reported_pct > counted_pct
     rests_since_ns = None
     if tied and not discharging:
@@ -126,7 +139,7 @@ def update(
         at_ns=at_ns,
         reported_pct=reported_pct,
         believed_pct=reported_pct if stands else counted_pct,
-        counted_pct=counted_pct,
+        counted_pct=count_pct,
         # What is doubted lowers nothing that a later report is held against.
         lowest_pct=state.lowest_pct,
         doubted_since_ns=since_ns,
@@ -135,6 +148,8 @@ def update(
         agreed_pct=agreed_pct,
         drawn_pct=since_agreed_pct,
         set_aside_pct=aside_pct,
+        doubt_wh=doubt_wh,
+        taken_pct=taken_pct,
     )
 
 
@@ -145,7 +160,8 @@ def _compared(state: SocState, reported_pct: float, drawn_pct: float) -> tuple[f
         return state.agreed_pct, since_pct
     if since_pct <= 0.0:
         return reported_pct, 0.0
-    if since_pct >= COMPARED_PCT and since_pct - (state.agreed_pct - reported_pct) < AGREES_PCT:
+    ought_pct = COUNT_MARGIN * since_pct
+    if ought_pct >= COMPARED_PCT and ought_pct - (state.agreed_pct - reported_pct) < AGREES_PCT:
         return reported_pct, 0.0
     return state.agreed_pct, since_pct
 
@@ -154,32 +170,35 @@ def _believed(at_ns: int, pct: float, lowest_pct: float) -> SocState:
     return SocState(at_ns, pct, pct, pct, lowest_pct, agreed_pct=pct)
 
 
-def _drawn_pct(car: CarStatus, elapsed_s: float) -> float:
-    """Per cent of the pack that left it at the least; 0 where nobody says what it gives.
+def _taken(state: SocState, car: CarStatus, drawn_wh: float) -> tuple[float, float]:
+    """Net watt hours since the doubt began, and the per cents that the count takes off for them.
 
-    A pack that does not say how large it is, or how it has aged, is taken for a large and a new one: that doubts no
-    honest report.
+    What goes back gives back its share of what was taken for it: a house that gives and takes by turns leaves the count
+    where it was. Taken off at the one rate and given back at the other, each turn would lower it.
     """
-    power_w = car.dc_power_w
-    if power_w is None:
-        volts, amps = car.dc_voltage_v, car.dc_current_a
-        power_w = 0.0 if volts is None or amps is None else volts * amps
-    drawn_pct = 100.0 * power_w * elapsed_s / 3600.0 / _most_wh(car)
-    return drawn_pct * COUNT_MARGIN if drawn_pct > 0.0 else drawn_pct
+    net_wh, taken_pct = state.doubt_wh + drawn_wh, state.taken_pct
+    if state.doubt_wh * drawn_wh < 0.0:
+        if state.doubt_wh * net_wh > 0.0:
+            return net_wh, taken_pct * net_wh / state.doubt_wh
+        taken_pct, drawn_wh = 0.0, net_wh
+    return net_wh, taken_pct + _cautious_pct(car, drawn_wh)
 
 
 def _most_wh(car: CarStatus) -> float:
+    """A pack that does not say how large it is, or how it has aged, is held against as a large and a new one: that doubts
+    no honest report."""
     rated_wh, aged_pct = car.capacity_wh, pack.soh_pct(car)
     if rated_wh is None or rated_wh <= 0.0:
         rated_wh = pack.LARGEST_WH
     return rated_wh if aged_pct is None else rated_wh * aged_pct / 100.0
 
 
-def _cautious_pct(car: CarStatus, drawn_pct: float) -> float:
-    """What is taken off a doubted charge for it: as from a small or an aged pack, where the car does not say."""
-    if drawn_pct <= 0.0:
-        return drawn_pct
+def _cautious_pct(car: CarStatus, drawn_wh: float) -> float:
+    """What is taken off a doubted charge for it: as from a small or an aged pack, where the car does not say, and given
+    back as into a large and new one."""
+    if drawn_wh <= 0.0:
+        return 100.0 * drawn_wh / _most_wh(car)
     least_wh = pack.capacity_wh(car)
     if least_wh is None:
         least_wh = pack.SMALLEST_WH
-    return drawn_pct * _most_wh(car) / least_wh
+    return 100.0 * COUNT_MARGIN * drawn_wh / least_wh
