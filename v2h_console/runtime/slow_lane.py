@@ -30,6 +30,7 @@ class SlowLane(threading.Thread):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._devices: Sequence[SlowDevice] = ()
         self._ended: asyncio.Event | None = None
+        self._stopped = False
         self.ready = threading.Event()
         self.refused_requests = 0
         #: Guards what is asked for before the loop is there.
@@ -50,8 +51,10 @@ class SlowLane(threading.Thread):
             loop.call_soon_threadsafe(self._dispatch, request)
 
     def stop(self) -> None:
-        """End every task and the loop."""
-        loop, ended = self._loop, self._ended
+        """End every task and the loop; one that still begins ends before its first poll."""
+        with self._lock:
+            self._stopped = True
+            loop, ended = self._loop, self._ended
         if loop is not None and ended is not None and not loop.is_closed():
             loop.call_soon_threadsafe(ended.set)
 
@@ -63,6 +66,9 @@ class SlowLane(threading.Thread):
         self._ended = asyncio.Event()
         self._devices = self._build()
         with self._lock:
+            # Their libraries take a while to load: whoever has been told to end meanwhile is no second master on the wire.
+            if self._stopped:
+                return
             self._loop = asyncio.get_running_loop()
         # Nobody adds to them any more, and what comes from now on waits its turn behind them.
         while self._early:
