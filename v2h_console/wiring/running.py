@@ -100,8 +100,17 @@ class Running:
     def _end_attendance(self) -> None:
         if self.attendance is None or self.keeper is None:
             return
-        self.owner.say("OWNER_ENDED", "info", "The owner ended orderly.")
-        self.attendance.end()
+        if self.defect:
+            # No orderly end: the next owner finds it unended, with what the core said last.
+            self.owner.snapshot()
+        else:
+            how = (
+                "The owner ended: another owner goes on."
+                if self.owner.lane.handed_over
+                else "The owner ended orderly."
+            )
+            self.owner.say("OWNER_ENDED", "info", how)
+            self.attendance.end()
         self.keeper.stop()
         self.keeper.join(2.0)
 
