@@ -65,6 +65,23 @@ def test_a_key_that_is_stuck_opens_and_is_heard_at_a_persons_pace(owner: Owner, 
     session.close()
 
 
+def test_an_opening_that_comes_again_behind_a_fresh_one_takes_nothing_from_it(
+    owner: Owner, tmp_path: Path
+) -> None:
+    session = RemoteSession(tmp_path)
+    for nth in range(int(AT_ONCE)):
+        assert session.ask(Order(f"o{nth}", "operator.open_mid")).result(5.0).accepted
+    # The pace is used up: what comes now is folded, and due together.
+    older, fresh = (Order(nonce, "operator.open_mid") for nonce in ("older", "fresh"))
+    answers = [session.ask(order) for order in (older, fresh, Order("o0", "operator.open_mid"))]
+    receipts = [answer.result(5.0) for answer in answers]
+    assert [receipt.accepted for receipt in receipts] == [True, True, False]
+    assert receipts[2].reason == "this order was given already"
+    assert [receipt.nonce for receipt in receipts] == ["older", "fresh", "o0"]
+    assert "fresh" in [order.nonce for order in owner.orders]
+    session.close()
+
+
 def test_a_flood_of_other_orders_is_refused_and_an_opening_goes_through_it(
     owner: Owner, tmp_path: Path
 ) -> None:

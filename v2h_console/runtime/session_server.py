@@ -208,9 +208,15 @@ class SessionServer(threading.Thread):
         due = client.openings.due(time.monotonic())
         if not due:
             return
-        receipt = self._desk.order(seat, due[-1].order, due[-1].given_ns)
-        for message in due:
-            self._send(client, wire.Answer(msgspec.structs.replace(receipt, nonce=message.order.nonce)))
+        # The youngest that is one: an older press that is sent again behind it must not refuse it.
+        own: dict[int, Receipt] = {}
+        for nth in reversed(range(len(due))):
+            own[nth] = self._desk.order(seat, due[nth].order, due[nth].given_ns)
+            if own[nth].accepted:
+                break
+        for nth, message in enumerate(due):
+            receipt = own.get(nth) or msgspec.structs.replace(own[min(own)], nonce=message.order.nonce)
+            self._send(client, wire.Answer(receipt))
 
     def _begin(self, client: _Client, message: wire.Ask) -> None:
         """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
