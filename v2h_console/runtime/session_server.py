@@ -220,10 +220,13 @@ class SessionServer(threading.Thread):
 
     def _begin(self, client: _Client, message: wire.Ask) -> None:
         """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
+        if client.seat is None:
+            return
         if any(who is client for who, _ in self._unanswered):
-            reason = "one change at a time"
-            self._send(client, wire.Answer(Receipt(message.order.nonce, accepted=False, reason=reason)))
-        elif client.seat is not None:
+            receipt = Receipt(message.order.nonce, accepted=False, reason="one change at a time")
+            self._desk.answered(client.seat, message.order, receipt)
+            self._send(client, wire.Answer(receipt))
+        else:
             begin = self._desk.edit if message.order.do == SAVE_CONFIG else self._desk.hand_over
             self._unanswered.append((client, begin(client.seat, message.order, message.given_ns)))
 
