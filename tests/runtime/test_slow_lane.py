@@ -41,6 +41,9 @@ class Limited:
         self.taken.append(request)
         return True
 
+    def busy(self) -> bool:
+        return bool(self.taken)
+
     def ended(self, words: str) -> None:
         """Nobody asks."""
 

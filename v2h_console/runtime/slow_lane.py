@@ -36,6 +36,8 @@ class SlowLane(threading.Thread):
         #: Guards what is asked for before the loop is there.
         self._lock = threading.Lock()
         self._early: deque[SlowRequest] = deque()
+        #: Handed to the loop, not yet to a device.
+        self._on_the_way = 0
 
     def submit(self, request: SlowRequest) -> None:
         """From any thread: hand the request to the first device that takes it, as soon as there are devices."""
@@ -47,8 +49,18 @@ class SlowLane(threading.Thread):
                 else:
                     self.refused_requests += 1
                 return
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._dispatch, request)
+            if loop.is_closed():
+                return
+            self._on_the_way += 1
+        loop.call_soon_threadsafe(self._arrive, request)
+
+    def busy(self) -> bool:
+        """From any thread: whether something was asked for that would be lost with this lane."""
+        if not self.is_alive():
+            return False
+        with self._lock:
+            on_the_way = self._early or self._on_the_way
+        return bool(on_the_way) or any(device.busy() for device in self._devices)
 
     def stop(self) -> None:
         """End every task and the loop; one that still begins ends before its first poll."""
@@ -89,6 +101,11 @@ class SlowLane(threading.Thread):
             except Exception as error:  # noqa: BLE001  (a defect in one device must not end the others; it is shown)
                 device.ended(f"its driver failed: {_inert(error)}")
             await asyncio.sleep(RESTART_S)
+
+    def _arrive(self, request: SlowRequest) -> None:
+        self._dispatch(request)
+        with self._lock:
+            self._on_the_way -= 1
 
     def _dispatch(self, request: SlowRequest) -> None:
         if not any(device.submit(request) for device in self._devices):
