@@ -609,5 +609,8 @@ class SlowDevice(Protocol):
     def submit(self, request: SlowRequest) -> bool:
         """Queue a request; ``False`` when it is not this device's or the link is down."""
 
+    def busy(self) -> bool:
+        """From any thread: whether a request waits that nobody gives again, should the polling end now."""
+
     def ended(self, words: str) -> None:
         """Its task ended by a defect, to be started again: say that the link is lost, with these words."""

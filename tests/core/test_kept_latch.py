@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
 from tests.core.houses import SETTINGS, START_NS, House
 from tests.core.inverters import THREE, car
 from v2h_console.core import soc
+from v2h_console.core.commands import PersistLatch
 from v2h_console.core.kept_latch import kept_of, take_receipts
 from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS
 from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.soc import SocState
 from v2h_console.core.state import FaultCause, Mode, boot
+from v2h_console.runtime.latch_file import read_latch, write_latch
 
 
 def test_an_mid_opened_by_hand_stays_open_across_a_restart_until_a_person_closes_it() -> None:
@@ -174,3 +177,21 @@ def test_what_is_doubted_of_each_car_is_doubted_of_that_car_after_a_restart() ->
     heard = soc.update(third, car(START_NS, "Inverter 3", 60.0), 60.0, tied=False)
     assert heard.believed_pct == 40.0
     assert "Inverter 3's car" in events[0].text
+
+
+@pytest.mark.parametrize("several", [False, True])
+def test_a_count_that_ran_past_the_top_makes_no_record_that_reads_as_damaged(
+    tmp_path: Path, several: bool
+) -> None:
+    """A garbled size of the pack, ten seconds of silence while it charges, and a report that leaps."""
+    tiny = replace(car(START_NS, "Inverter", 100.0), capacity_wh=2_000.0, dc_power_w=-12_000.0)
+    later = replace(tiny, at_ns=START_NS + 9_900_000_000)
+    doubt = soc.update(soc.update(SocState(), tiny, 100.0, tied=False), later, 60.0, tied=False)
+    assert doubt.believed_pct > 101.0
+    settings = replace(SETTINGS, parallel=THREE) if several else SETTINGS
+    state = boot(settings, START_NS)
+    state = replace(state, car=replace(state.car, soc=doubt))
+    kept = kept_of(settings, state)
+    assert 100 in (kept.doubted_soc_pct, *dict(kept.doubted_cars).values())
+    write_latch(tmp_path / "latch", PersistLatch(7, True, "tied", kept))
+    assert read_latch(tmp_path / "latch") == LatchReceipt(7, locked=True, kept=kept)

@@ -162,3 +162,21 @@ def test_on_a_line_that_babbles_an_order_is_dropped_and_the_line_told_within_sec
     assert not line.wire.writes()
     assert not any(line.board.coils)
     assert line.said() == "relay 3 was not closed: the line is not quiet"
+
+
+def test_it_is_busy_from_an_order_until_its_relay_has_been_read_back_or_given_up() -> None:
+    line = Line()
+    assert not line.driver.busy()
+    line.driver.submit(RelayRequest(2, True))
+    busy = []
+    for _ in range(2_000):
+        busy.append(line.driver.busy())
+        line.wire.live(0.001)
+    assert busy[0]
+    assert line.board.coils[2]
+    assert busy.index(False) == sum(busy), "once, without a gap"
+    assert not line.driver.busy()
+    line.babble(seconds=3.0)
+    line.driver.submit(RelayRequest(2, False))
+    line.wire.live(20.0)
+    assert not line.driver.busy()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.relays import Relays
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
+from v2h_drivers.capabilities import SlowDevice
 
 
 class QuietBus:
@@ -59,6 +60,7 @@ def made(
     *,
     incidents: bool = False,
     relays: Relays | None = None,
+    slow: Sequence[SlowDevice] = (),
 ) -> Owner:
     """It has taken that house up, and does not run yet."""
     settings, state = on_the_grid()
@@ -66,7 +68,7 @@ def made(
         settings,
         bus,
         LogicControllerLink("Controller", "nowhere"),
-        lambda emit: [],
+        lambda emit: slow,
         folder / "mid_latch.json",
         incidents=folder / "incidents" if incidents else None,
         relays=relays,

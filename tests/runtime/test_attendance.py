@@ -396,3 +396,46 @@ def test_a_disk_that_fails_is_said_and_does_not_end_the_writer(tmp_path: Path, k
     writer.stop()
     writer.join(5.0)
     assert read_ledger(path) == Ledger()
+
+
+def test_what_the_owner_before_wrote_last_comes_before_what_this_one_has_heard() -> None:
+    old = Days()
+    gone, looks_on = seat("gone"), seat("tech")
+    for person in (gone, looks_on):
+        old.book.arrive(person)
+    old.happens("FIRST")
+    old.passes(2)
+    read_early = old.book.ledger()
+    old.book.here(looks_on, "3")
+    old.happens("GRID_LOST", "warning", "Grid lost.")
+    old.book.leave(gone, "left")
+    old.happens("OWNER_ENDED")
+    old.book.end()
+
+    new = Days(read_early, old.at_s + 5)
+    back = seat("new")
+    assert new.book.arrive(back) is None
+    new.happens("HERE", "warning", "Grid lost.")
+    new.passes(5)
+    new.book.leave(back, "left")
+    assert not new.book.before_ended
+    new.book.follow(old.book.ledger())
+    assert new.book.before_ended
+    assert [event.code for event in new.book.ledger().events] == ["FIRST", "GRID_LOST", "OWNER_ENDED", "HERE"]
+    assert [event.sequence for event in new.book.ledger().events] == [1, 2, 3, 4]
+    new.passes(60)
+    new.happens("LATER")
+    assert missed(new.book.arrive(seat("gone", 2))) == ["OWNER_ENDED", "HERE", "LATER"]
+    assert missed(new.book.arrive(seat("new", 2))) == ["LATER"]
+    assert new.book.ledger().count == 5
+
+
+def test_a_ledger_that_nobody_wrote_on_changes_nothing() -> None:
+    old = Days()
+    old.book.arrive(seat("tech"))
+    old.happens("GRID_LOST", "warning", "Grid lost.")
+    new = Days(old.book.ledger(), 1020.0)
+    before = new.book.ledger()
+    for again in (old.book.ledger(), None):
+        new.book.follow(again)
+        assert new.book.ledger() == before

@@ -17,6 +17,7 @@ from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, hol
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.wiring import succession
+from v2h_console.wiring.records import Records
 from v2h_console.wiring.running import Running
 
 
@@ -30,7 +31,8 @@ def running(tmp_path: Path, disk: HungDisk) -> Iterator[Running]:
     """An owner in a dark house, whose audit is on a disk that hangs."""
     owner = made(tmp_path, QuietBus())
     owner.audit = AuditWriter(tmp_path / audit.FOLDER, disk=disk)
-    lock, records = OwnerLock(tmp_path), RecordsLock(tmp_path)
+    lock, records = OwnerLock(tmp_path), Records(tmp_path, lambda: None)
+    records.begin()
     desk = Desk(owner.snapshot, owner.order)
     server = SessionServer(lock.folder, desk, has_trainer=False)
     log = LogWriter(tmp_path, lambda failure: None)

@@ -2,25 +2,54 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.runtime.owners import QuietBus, made, until
+from tests.runtime.test_relays import hears
 from v2h_console.core.observation import Observation
 from v2h_console.core.state import State
 from v2h_console.core.step import Step
 from v2h_console.runtime import hand_over
 from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.relays import Relays
 from v2h_console.session.orders import Order, Receipt
+from v2h_drivers.capabilities import LinkState, RelayRequest, SlowRequest
+
+
+class Switch:
+    """A relay board whose line is slow: what it takes is done once the test says so."""
+
+    name = "Load centre"
+
+    def __init__(self) -> None:
+        self.asked: deque[SlowRequest] = deque()
+
+    async def run(self) -> None:
+        await asyncio.Event().wait()
+
+    def submit(self, request: SlowRequest) -> bool:
+        if isinstance(request, RelayRequest):
+            self.asked.append(request)
+        return True
+
+    def busy(self) -> bool:
+        return bool(self.asked)
+
+    def ended(self, words: str) -> None:
+        """It does not."""
 
 
 @pytest.fixture
 def owner(tmp_path: Path) -> Iterator[Owner]:
     """Its house is dark and stays so: the controller is silent."""
-    made_owner = made(tmp_path, QuietBus())
+    made_owner = made(tmp_path, QuietBus(), relays=Relays(Switch.name, 4), slow=[Switch()])
+    made_owner.start_polling()
     made_owner.start_core()
     until(lambda: not hand_over.refusal(made_owner.lane.published))
     yield made_owner
@@ -70,3 +99,30 @@ def test_an_order_that_comes_once_the_core_is_given_away_is_refused_in_words(
     assert not answers[0].accepted
     assert "another owner has the house" in answers[0].reason
     assert not owner._inbox.orders
+
+
+@pytest.mark.parametrize("done", [True, False])
+def test_a_circuit_that_is_being_switched_is_switched_before_the_house_changes_hands(
+    owner: Owner, tmp_path: Path, done: bool
+) -> None:
+    assert owner._slow.ready.wait(5.0)
+    switch = owner._slow._devices[0]
+    assert isinstance(switch, Switch)
+    hears(owner, LinkState.OK)
+    circuit = owner._settings.loads.circuits[0].id
+    assert owner.order(Order("o", "operator.load_off", {"load": circuit})).accepted
+    answers: list[str] = []
+    asks = threading.Thread(
+        target=lambda: answers.append(owner.hand_over(tmp_path, hand_over.shape(owner._settings)))
+    )
+    asks.start()
+    until(lambda: bool(switch.asked))
+    steps = owner.lane.lateness.ticks
+    until(lambda: owner.lane.lateness.ticks > steps + 3)
+    assert not owner.lane.handed_over
+    if done:
+        switch.asked.clear()
+    asks.join(5.0)
+    assert answers == ["" if done else "a circuit is being switched"]
+    assert owner.lane.handed_over is done
+    switch.asked.clear()

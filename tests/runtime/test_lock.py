@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
-from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, holder
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, holder
 from v2h_console.wiring import building, succession
 from v2h_console.wiring.running import OwnerRuns, StartFailed
 
@@ -53,3 +54,16 @@ def test_an_heir_that_finds_somebody_else_in_possession_gives_up_at_once(
     assert holder(tmp_path) == str(os.getpid())
     stranger.release()
     heir.release()
+
+
+@pytest.mark.parametrize("left", [None, 0o644])
+def test_nobody_else_can_lock_what_an_owner_waits_for(tmp_path: Path, left: int | None) -> None:
+    folder = tmp_path / "run/v2h"
+    if left is not None:
+        folder.mkdir(parents=True)
+        for name in ("heir.lock", "records.lock"):
+            (folder / name).touch(left)
+    OwnerLock(tmp_path).release()
+    RecordsLock(tmp_path).release()
+    modes = {name: stat.S_IMODE((folder / name).stat().st_mode) for name in ("heir.lock", "records.lock")}
+    assert modes == {"heir.lock": 0o600, "records.lock": 0o600}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 from v2h_console.proving.virtual_loop import VirtualLoop
 from v2h_console.runtime.slow_lane import MOST_EARLY, RESTART_S, SlowLane
 from v2h_drivers.capabilities import (
@@ -39,6 +41,9 @@ class Limited:
         self.taken.append(request)
         return True
 
+    def busy(self) -> bool:
+        return bool(self.taken)
+
     def ended(self, words: str) -> None:
         """Nobody asks."""
 
@@ -54,6 +59,28 @@ def test_what_is_asked_for_before_the_lane_is_there_reaches_its_device_in_order(
     lane.stop()
     lane.join(10.0)
     assert lane.refused_requests == 0
+
+
+def test_one_that_is_told_to_end_while_it_begins_polls_nobody() -> None:
+    begins, goes_on, polled = threading.Event(), threading.Event(), threading.Event()
+
+    class Polled(Limited):
+        async def run(self) -> None:
+            polled.set()
+
+    def build() -> list[Limited]:
+        begins.set()
+        assert goes_on.wait(10.0)
+        return [Polled()]
+
+    lane = SlowLane(build)
+    lane.start()
+    assert begins.wait(10.0)
+    lane.stop()
+    goes_on.set()
+    lane.join(10.0)
+    assert not lane.is_alive()
+    assert not polled.is_set()
 
 
 def test_more_than_that_is_refused_and_counted_as_what_no_device_takes() -> None:

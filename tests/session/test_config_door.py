@@ -11,6 +11,7 @@ from tests.storage.disks import HungDisk
 from v2h_console.runtime.config_keeper import MOST_TEXT, ConfigKeeper, digest
 from v2h_console.runtime.desk import HELM, INSTALLER, Desk, Seat
 from v2h_console.runtime.lock import OwnerLock
+from v2h_console.runtime.pace import AT_ONCE
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session.orders import SAVE_CONFIG, Order, Receipt
 from v2h_console.session.remote import RemoteSession
@@ -20,6 +21,8 @@ from v2h_console.storage.disk import Disk
 COMM = '[controller]\n[inverter]\nhost = "10.0.9.11"\n'
 LIMITS = "floor_soc_pct = 30\n"
 Door = Callable[..., RemoteSession]
+#: What the audit hears.
+audited: list[tuple[Order, Receipt]] = []
 
 
 @pytest.fixture
@@ -29,6 +32,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
     (tmp_path / "etc/energy/comm_stack.conf").write_text(COMM)
     (tmp_path / "etc/energy/limits.conf").write_text(LIMITS)
     opened: list[SessionServer] = []
+    audited.clear()
     roles: list[str] = []
     lock = OwnerLock(tmp_path)
 
@@ -36,6 +40,7 @@ def door(tmp_path: Path) -> Iterator[Door]:
         roles.append(role)
         if not opened:
             desk = Desk(Snapshot, lambda order: Receipt(order.nonce, accepted=True))
+            desk.on_answer = lambda seat, order, receipt: audited.append((order, receipt))
             desk.on_edit = ConfigKeeper(tmp_path, disk=disk or Disk()).edit
             server = SessionServer(
                 lock.folder, desk, has_trainer=False, identify=lambda line: Seat("tech", roles[-1])
@@ -99,8 +104,22 @@ def test_an_opening_does_not_wait_for_the_disk_of_an_edit(door: Door, tmp_path: 
     saved = editor.ask(edit("1", "floor_soc_pct = 40\n"))
     assert disk.reached.wait(5.0)
     assert door(HELM).ask(Order("2", "operator.open_mid")).result(5.0).accepted
-    assert editor.ask(edit("3", "floor_soc_pct = 50\n")).result(5.0).reason == "one change at a time"
+    second = editor.ask(edit("3", "floor_soc_pct = 50\n")).result(5.0)
+    assert second.reason == "one change at a time"
+    assert [receipt for order, receipt in audited if order.nonce == "3"] == [second]
     assert not saved.done()
     disk.go.set()
     assert saved.result(5.0).accepted
     assert (tmp_path / "etc/energy/limits.conf").read_text() == "floor_soc_pct = 40\n"
+
+
+def test_a_file_s_text_stands_in_no_audit_however_its_edit_is_refused(door: Door) -> None:
+    session = door()
+    for nth in range(int(AT_ONCE)):
+        session.ask(Order(f"a{nth}", "operator.acknowledge"))
+    refused = [session.ask(edit(f"e{nth}", '[mqtt]\nusername = "secret"\n')) for nth in range(5)]
+    assert any("too many orders" in answer.result(5.0).reason for answer in refused)
+    edits = [order for order, _ in audited if order.do == SAVE_CONFIG]
+    assert "e4" in [order.nonce for order in edits]
+    assert all(str(order.params["text"]).startswith("sha256 ") for order in edits)
+    assert "secret" not in str(audited)

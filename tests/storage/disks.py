@@ -93,6 +93,13 @@ class FakeDisk(Disk):
         self._call("size")
         return len(self._open[descriptor].data)
 
+    def identity(self, descriptor: int) -> tuple[int, int]:
+        return 0, id(self._open[descriptor])
+
+    def ends_a_line(self, descriptor: int, size: int) -> bool:
+        data = self._open[descriptor].data
+        return not size or bytes(data[size - 1 : size]) == b"\n"
+
     def is_at(self, descriptor: int, path: Path) -> bool:
         return self.files.get(path) is self._open[descriptor]
 

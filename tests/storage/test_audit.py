@@ -306,3 +306,15 @@ def test_the_thread_writes_what_waits_before_it_ends(tmp_path: Path) -> None:
     report = audit_file.verify(tmp_path / "audit")
     assert (report.lines, report.breaks) == (2 * BATCH + 3, ())
     assert (tmp_path / "audit" / FIRST.name).stat().st_mode & 0o777 == 0o640
+
+
+def test_an_audit_that_somebody_saves_anew_without_its_last_line_end_goes_on_whole(tmp_path: Path) -> None:
+    file = AuditFile(tmp_path)
+    file.append([entry(0), entry(1)], OWN)
+    path = next(tmp_path.glob("audit-*"))
+    saved = tmp_path / "saved"
+    saved.write_bytes(path.read_bytes().removesuffix(b"\n"))
+    saved.replace(path)
+    file.append([entry(2)], OWN)
+    report = audit_file.verify(tmp_path)
+    assert (report.lines, report.breaks) == (3, ())

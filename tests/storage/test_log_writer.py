@@ -72,8 +72,40 @@ def test_a_disk_that_answers_nothing_holds_up_nobody_and_what_it_cost_is_told() 
     assert sum("CODE_" in line for line in found) == log_writer.MOST_WAITING + 1
 
 
+def test_a_disk_that_hangs_at_the_first_call_holds_up_no_start() -> None:
+    class HungDisk(FakeDisk):
+        def make_folder(self, folder: Path) -> None:
+            asked.append(threading.current_thread())
+            assert goes_on.wait(20)
+            super().make_folder(folder)
+
+    asked, goes_on, disk = list[threading.Thread](), threading.Event(), HungDisk()
+
+    def start() -> None:
+        log = LogWriter(ROOT, unheard, disk=disk)
+        log.start()
+        log.took(event(1))
+        log.stop()
+        started.append(log)
+
+    started: list[LogWriter] = []
+    serves = threading.Thread(target=start)
+    serves.start()
+    serves.join(5.0)
+    hung = serves.is_alive()
+    goes_on.set()
+    serves.join(5.0)
+    started[0].join(5.0)
+    assert not hung
+    assert asked == [started[0]]
+    assert "CODE_1" in lines(disk, INIT)[0]
+
+
 def test_a_folder_that_cannot_be_made_is_told_at_once() -> None:
     disk, said = FakeDisk(), list[str]()
     fails_from(disk, 0, errno.EROFS)
-    LogWriter(ROOT, said.append, disk=disk)
+    log = LogWriter(ROOT, said.append, disk=disk)
+    log.start()
+    log.stop()
+    log.join(20)
     assert set(said) == {"EROFS"}

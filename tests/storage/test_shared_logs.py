@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.storage.disks import FakeDisk
+from tests.storage.disks import FakeDisk, Inode
 from v2h_console.runtime import logs
 from v2h_console.runtime.logs import EventLog
 from v2h_console.storage.line_file import LineFile
@@ -97,3 +97,31 @@ def test_a_file_that_became_shorter_is_not_filled_with_zeros() -> None:
     with pytest.raises(OSError, match="EIO"):
         file.append(b"two\n", sync=False)
     assert bytes(disk.files[path].data) == b""
+
+
+def test_a_file_put_in_the_place_of_a_torn_one_keeps_all_that_is_in_it() -> None:
+    path = Path("/house/log")
+    disk = FakeDisk({path: b"one\n"})
+    file = LineFile(path, disk=disk)
+    disk.fail = lambda call, _: errno.EIO if call in ("write", "cut") else 0
+    with pytest.raises(OSError, match="EIO"):
+        file.append(b"two\n", sync=False)
+    # Somebody saves another one under its name, while nothing of this process has it open.
+    disk.files[path] = Inode(b"what an editor has saved\n")
+    disk.fail = lambda call, _: 0
+    file.append(b"three\n", sync=False)
+    assert bytes(disk.files[path].data) == b"what an editor has saved\nthree\n"
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_file_that_ends_within_a_line_gets_its_end_first(tmp_path: Path, runs: bool) -> None:
+    path, saved = tmp_path / "log", tmp_path / "saved"
+    file = LineFile(path)
+    if runs:
+        file.append(b"one\n", sync=False)
+    saved.write_bytes(b"one, as an editor saved it")
+    saved.replace(path)
+    file.append(b"two\n", sync=True)
+    file.append(b"three\n", sync=False)
+    assert path.read_bytes() == b"one, as an editor saved it\ntwo\nthree\n"
+    assert file.size == path.stat().st_size

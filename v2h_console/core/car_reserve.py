@@ -99,7 +99,7 @@ class CarState:
     @property
     def doubted_pct(self) -> int | None:
         """Whole per cents that a doubted charge is taken for; ``None`` = it is not doubted."""
-        return None if self.soc.doubted_since_ns is None else int(self.soc.believed_pct)
+        return self.soc.doubted_pct
 
     @property
     def fullest_pct(self) -> float | None:

@@ -103,8 +103,8 @@ def _doubts(settings: Settings, state: State) -> tuple[tuple[str, int], ...]:
     found = []
     for index, (one, unit) in enumerate(zip(settings.parallel.units, state.parallel.units, strict=True)):
         charge = state.car.soc if index == state.parallel.primary else unit.soc
-        if charge.doubted_since_ns is not None:
-            found.append((one.name, int(charge.believed_pct)))
+        if charge.doubted_pct is not None:
+            found.append((one.name, charge.doubted_pct))
     return tuple(found)
 
 

@@ -58,6 +58,14 @@ class SocState:
     doubt_wh: float = 0.0
     taken_pct: float = 0.0
 
+    @property
+    def doubted_pct(self) -> int | None:
+        """Whole per cents that a doubted charge is taken for; ``None`` = it is not doubted.
+
+        A count beside a pack of a garbled size runs past the top: no record that is read again has more than 100 %.
+        """
+        return None if self.doubted_since_ns is None else min(100, int(self.believed_pct))
+
 
 def remembered(doubted_pct: float) -> SocState:
     """Nothing heard yet, and a doubt from before the start: more than this is not believed."""

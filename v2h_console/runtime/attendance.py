@@ -91,7 +91,39 @@ class Attendance:
         self._signs: dict[Sitter, int] = {}
         self._counted: dict[str, float] = {}
         self._ended = False
-        self._before_ended = kept.ended
+        #: Whether the owner before ended orderly, as far as its ledger says.
+        self.before_ended = kept.ended
+
+    def follow(self, before: Ledger | None) -> None:
+        """``before`` again, now that its owner has written the last of it: that comes before everything heard here."""
+        if before is None:
+            return
+        with self._lock:
+            self.before_ended = before.ended
+            more = before.count - self._count_at_start
+            if more < 0:
+                return
+            grown = {name: before.tally.get(name, 0) - self._tally_at_start[name] for name in KINDS}
+
+            def after(mark: Mark) -> Mark:
+                tally = {name: mark.tally.get(name, 0) + grown[name] for name in KINDS}
+                return msgspec.structs.replace(mark, count=mark.count + more, tally=tally)
+
+            own = [event for event in self._events if event.sequence > self._count_at_start]
+            moved = (msgspec.structs.replace(event, sequence=event.sequence + more) for event in own)
+            self._events = deque((*before.events, *moved), maxlen=EVENTS_KEPT)
+            self._count, self._count_at_start = self._count + more, before.count
+            self._tally = {name: self._tally[name] + grown[name] for name in KINDS}
+            self._tally_at_start = {name: self._tally_at_start[name] + grown[name] for name in KINDS}
+            # A mark that was made here is younger than any of that owner's; one that was only read here is older.
+            self._present = {
+                seat: after(mark) if mark.at_ns >= 0 else mark for seat, mark in self._present.items()
+            }
+            here = {person: after(mark) for person, mark in self._marks.items() if mark.at_ns >= 0}
+            there = {person: msgspec.structs.replace(mark, at_ns=-1) for person, mark in before.marks.items()}
+            self._marks = {**there, **here}
+            while len(self._marks) > PEOPLE_KEPT:
+                self._marks.pop(next(iter(self._marks)))
 
     def took(self, event: EventView) -> None:
         """Something happened; numbered anew, because the owner's own numbers begin again with each owner."""
@@ -209,7 +241,7 @@ class Attendance:
         told = most_telling(missed, EVENTS_TOLD)
         # That the owner then ended is told beside other things; alone it is what this person did or will see.
         news = until - before.count - sum(event.code == "OWNER_ENDED" for event in missed)
-        killed = started and not self._before_ended
+        killed = started and not self.before_ended
         return Absence(
             since_wall_s=before.wall_s,
             away_s=away_s,

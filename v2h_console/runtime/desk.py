@@ -184,10 +184,12 @@ class Desk:
         if receipt.accepted:
             file = str(order.params.get("file", ""))
             self._say("CONFIGURATION_SAVED", "info", f"{seat.name} changed {file}, from the next start on.")
-        self.answered(seat, msgspec.structs.replace(order, params=_without_text(order)), receipt)
+        self.answered(seat, order, receipt)
 
     def answered(self, seat: Seat, order: Order, receipt: Receipt) -> None:
-        """Whoever keeps account of orders hears of it."""
+        """Whoever keeps account of orders hears of it; of a file's text, which may hold a password, the hash alone."""
+        if order.do == SAVE_CONFIG:
+            order = msgspec.structs.replace(order, params=_without_text(order))
         if self.on_answer is not None:
             self.on_answer(seat, order, receipt)
 

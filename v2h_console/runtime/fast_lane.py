@@ -80,6 +80,7 @@ class FastLane(threading.Thread):
         slow_request: Callable[[SlowRequest], None],
         persist: Callable[[PersistLatch], None],
         recorded: Callable[[State, Observation, int, Step], None] | None = None,
+        slow_busy: Callable[[], bool] = lambda: False,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -88,7 +89,7 @@ class FastLane(threading.Thread):
         self._bus = bus
         self._link = link
         self._inbox = inbox
-        self._slow_request = slow_request
+        self._slow_request, self._slow_busy = slow_request, slow_busy
         self._persist = persist
         self._recorded = recorded
         self._clock_ns = clock_ns
@@ -176,9 +177,12 @@ class FastLane(threading.Thread):
             self.garbage.run_if_due(done_ns, quiet)
 
     def _given_away(self, yielding: Yielding, state: State) -> bool:
-        """Whether another owner has the core's memory from here on; not while an order waits for the next step."""
+        """Whether another owner has the core's memory from here on; not while an order waits for the next step, or one
+        that is in no memory of the core's for its relay."""
         with self._inbox.gate:
-            if not self._inbox.orders:
+            if self._slow_busy():
+                yielding.put_off("a circuit is being switched")
+            elif not self._inbox.orders:
                 self.handed_over = yielding.offer(state, self._last_words)
         return self.handed_over
 

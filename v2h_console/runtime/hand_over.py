@@ -128,6 +128,12 @@ class Yielding:
                 self._answered.set()
         return not why
 
+    def put_off(self, why: str) -> None:
+        """For the lane, after a step that may not be its last one."""
+        with self._lock:
+            if not self._withdrawn:
+                self._why = why
+
     def wait(self, patience_s: float = PATIENCE_S) -> str:
         """For whoever asks: why not, or "" once the lane has ended."""
         self._answered.wait(patience_s)

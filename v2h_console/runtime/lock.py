@@ -6,6 +6,7 @@ import fcntl
 import os
 import pwd
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from v2h_console.session import place
@@ -53,7 +54,7 @@ class OwnerLock:
 
     def __init__(self, root: Path, heir: HeirLock | None = None) -> None:
         self.folder = _folder(root)
-        looked = None if heir is not None else _open(self.folder / place.HEIR)
+        looked = None if heir is not None else _open_own(self.folder / place.HEIR)
         try:
             # Kept until the owner's lock is had: else an heir could ask, and be given the house, in between.
             if looked is not None and not _flock(looked, fcntl.LOCK_SH):
@@ -114,12 +115,21 @@ def _folder(root: Path) -> Path:
     return folder
 
 
-def _open(path: Path) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+def _open(path: Path, mode: int = 0o644) -> int:
+    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
+
+
+def _open_own(path: Path) -> int:
+    """For this user alone: whoever can read a file can lock it, and would keep the house without an owner."""
+    handle = _open(path, 0o600)
+    # An earlier version made it readable.
+    with suppress(PermissionError):
+        os.fchmod(handle, 0o600)
+    return handle
 
 
 def _waited_for(path: Path, patience_s: float, held: str) -> int:
-    handle = _open(path)
+    handle = _open_own(path)
     gives_up_at = time.monotonic() + patience_s
     while not _flock(handle, fcntl.LOCK_EX):
         if time.monotonic() >= gives_up_at:

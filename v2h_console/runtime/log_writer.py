@@ -27,8 +27,7 @@ class LogWriter(threading.Thread):
 
     def __init__(self, root: Path, failed: Callable[[str], None], *, disk: Disk = DISK) -> None:
         super().__init__(name="log", daemon=True)
-        self._log = EventLog(root, disk=disk, failed=failed)
-        failed(self._log.failure)
+        self._root, self._failed, self._disk = root, failed, disk
         self._changed = threading.Condition()
         self._waiting: deque[_Line] = deque()
         self._lost = 0
@@ -50,23 +49,26 @@ class LogWriter(threading.Thread):
 
     def run(self) -> None:
         """The thread's life."""
+        # Opened here: a disk that hangs keeps nobody's door shut.
+        log = EventLog(self._root, disk=self._disk, failed=self._failed)
+        self._failed(log.failure)
         while True:
             with self._changed:
-                patience_s = RETRY_S if self._log.failure else None
+                patience_s = RETRY_S if log.failure else None
                 self._changed.wait_for(lambda: self._ending or self._waiting, patience_s)
                 lines, lost, ending = list(self._waiting), self._lost, self._ending
                 self._waiting.clear()
                 self._lost = 0
-            self._log.lost_lines += lost
+            log.lost_lines += lost
             for line in lines:
                 if isinstance(line, EventView):
-                    self._log.take([line])
+                    log.take([line])
                 else:
-                    self._log.say(*line)
+                    log.say(*line)
             if not lines:
-                self._log.take(())
+                log.take(())
             if ending:
-                self._log.close()
+                log.close()
                 return
 
     def _queue(self, line: _Line) -> None:

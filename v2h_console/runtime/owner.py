@@ -100,6 +100,7 @@ class Owner:
             link,
             self._inbox,
             slow_request=self._slow.submit,
+            slow_busy=self._slow.busy,
             persist=self._latch.submit,
             recorded=self._recorded,
         )

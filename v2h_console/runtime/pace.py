@@ -26,6 +26,10 @@ class Pace:
         self._left -= 1.0
         return True
 
+    def in_s(self, now_s: float) -> float:
+        """How long until one more is in time."""
+        return max(0.0, (1.0 - self._left) / ORDERS_A_SECOND - (now_s - self._at_s))
+
 
 class Openings:
     """A console's orders to open the MID: every one is heard, those in quick succession as one."""
@@ -43,6 +47,10 @@ class Openings:
             # The newest speaks for all: it is the one that is still young enough.
             self._folded.pop(0)
         self._folded.append(message)
+
+    def due_in_s(self, now_s: float) -> float:
+        """How long until ``due`` gives those that wait."""
+        return self._pace.in_s(now_s)
 
     def due(self, now_s: float) -> tuple[Ask, ...]:
         """Those that came, once one may be given for all of them: the last."""

@@ -82,13 +82,14 @@ class SessionServer(threading.Thread):
         self._door.setblocking(False)
         self._select.register(self._door, selectors.EVENT_READ)
         self._door_open, self._knocks, self._minded_s = True, _MOST_KNOCKS, time.monotonic()
+        #: Pictures are for eyes: what orders wake this thread for in between builds none.
+        self._shows_at_s = self._minded_s
 
     def run(self) -> None:
         """Serve until stopped."""
         while not self._ending.is_set():
             self._mind_the_door()
-            wakes_soon = not self._door_open or any(client.openings for client in self._clients)
-            for key, mask in self._select.select(_KNOCK_S if wakes_soon else _PERIOD_S):
+            for key, mask in self._select.select(self._patience_s(time.monotonic())):
                 if key.data is None:
                     self._knocks -= 1.0
                     self._accept()
@@ -103,16 +104,29 @@ class SessionServer(threading.Thread):
             for client in tuple(self._clients):
                 if client.seat is not None:
                     self._open(client, client.seat)
+            now_s = time.monotonic()
+            shows = now_s >= self._shows_at_s
+            if shows:
+                self._shows_at_s = now_s + _PERIOD_S
             for client in tuple(self._clients):
-                if client.seat is None and time.monotonic() - client.came_at_s > _HELLO_S:
+                if client.seat is None and now_s - client.came_at_s > _HELLO_S:
                     self._drop(client)
-                self._show(client)
+                if shows or client.sent is None:
+                    self._show(client)
         self._answer()
         for client in tuple(self._clients):
             self._drop(client, "ended")
         self._select.close()
         self._door.close()
         (self._folder / place.SOCKET).unlink(missing_ok=True)
+
+    def _patience_s(self, now_s: float) -> float:
+        """Until the next picture or the next opening is due: a key that is held down wakes nobody in between."""
+        waits = [self._shows_at_s - now_s]
+        waits += (client.openings.due_in_s(now_s) for client in self._clients if client.openings)
+        if not self._door_open:
+            waits.append(_KNOCK_S)
+        return max(0.0, min(waits))
 
     def _mind_the_door(self) -> None:
         """So many knocks a second and no more: a flood of connections took the processor from the polled devices, and
@@ -194,16 +208,25 @@ class SessionServer(threading.Thread):
         due = client.openings.due(time.monotonic())
         if not due:
             return
-        receipt = self._desk.order(seat, due[-1].order, due[-1].given_ns)
-        for message in due:
-            self._send(client, wire.Answer(msgspec.structs.replace(receipt, nonce=message.order.nonce)))
+        # The youngest that is one: an older press that is sent again behind it must not refuse it.
+        own: dict[int, Receipt] = {}
+        for nth in reversed(range(len(due))):
+            own[nth] = self._desk.order(seat, due[nth].order, due[nth].given_ns)
+            if own[nth].accepted:
+                break
+        for nth, message in enumerate(due):
+            receipt = own.get(nth) or msgspec.structs.replace(own[min(own)], nonce=message.order.nonce)
+            self._send(client, wire.Answer(receipt))
 
     def _begin(self, client: _Client, message: wire.Ask) -> None:
         """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
+        if client.seat is None:
+            return
         if any(who is client for who, _ in self._unanswered):
-            reason = "one change at a time"
-            self._send(client, wire.Answer(Receipt(message.order.nonce, accepted=False, reason=reason)))
-        elif client.seat is not None:
+            receipt = Receipt(message.order.nonce, accepted=False, reason="one change at a time")
+            self._desk.answered(client.seat, message.order, receipt)
+            self._send(client, wire.Answer(receipt))
+        else:
             begin = self._desk.edit if message.order.do == SAVE_CONFIG else self._desk.hand_over
             self._unanswered.append((client, begin(client.seat, message.order, message.given_ns)))
 

@@ -30,11 +30,14 @@ class SlowLane(threading.Thread):
         self._loop: asyncio.AbstractEventLoop | None = None
         self._devices: Sequence[SlowDevice] = ()
         self._ended: asyncio.Event | None = None
+        self._stopped = False
         self.ready = threading.Event()
         self.refused_requests = 0
         #: Guards what is asked for before the loop is there.
         self._lock = threading.Lock()
         self._early: deque[SlowRequest] = deque()
+        #: Handed to the loop, not yet to a device.
+        self._on_the_way = 0
 
     def submit(self, request: SlowRequest) -> None:
         """From any thread: hand the request to the first device that takes it, as soon as there are devices."""
@@ -46,12 +49,24 @@ class SlowLane(threading.Thread):
                 else:
                     self.refused_requests += 1
                 return
-        if not loop.is_closed():
-            loop.call_soon_threadsafe(self._dispatch, request)
+            if loop.is_closed():
+                return
+            self._on_the_way += 1
+        loop.call_soon_threadsafe(self._arrive, request)
+
+    def busy(self) -> bool:
+        """From any thread: whether something was asked for that would be lost with this lane."""
+        if not self.is_alive():
+            return False
+        with self._lock:
+            on_the_way = self._early or self._on_the_way
+        return bool(on_the_way) or any(device.busy() for device in self._devices)
 
     def stop(self) -> None:
-        """End every task and the loop."""
-        loop, ended = self._loop, self._ended
+        """End every task and the loop; one that still begins ends before its first poll."""
+        with self._lock:
+            self._stopped = True
+            loop, ended = self._loop, self._ended
         if loop is not None and ended is not None and not loop.is_closed():
             loop.call_soon_threadsafe(ended.set)
 
@@ -63,6 +78,9 @@ class SlowLane(threading.Thread):
         self._ended = asyncio.Event()
         self._devices = self._build()
         with self._lock:
+            # Their libraries take a while to load: whoever has been told to end meanwhile is no second master on the wire.
+            if self._stopped:
+                return
             self._loop = asyncio.get_running_loop()
         # Nobody adds to them any more, and what comes from now on waits its turn behind them.
         while self._early:
@@ -83,6 +101,11 @@ class SlowLane(threading.Thread):
             except Exception as error:  # noqa: BLE001  (a defect in one device must not end the others; it is shown)
                 device.ended(f"its driver failed: {_inert(error)}")
             await asyncio.sleep(RESTART_S)
+
+    def _arrive(self, request: SlowRequest) -> None:
+        self._dispatch(request)
+        with self._lock:
+            self._on_the_way -= 1
 
     def _dispatch(self, request: SlowRequest) -> None:
         if not any(device.submit(request) for device in self._devices):

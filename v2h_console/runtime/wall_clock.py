@@ -55,6 +55,10 @@ class WallClockSource:
         """It takes none."""
         return False
 
+    def busy(self) -> bool:
+        """Never."""
+        return False
+
     def ended(self, _words: str) -> None:
         """There is no link to say it of: that no reading comes is what tells."""
 

@@ -6,7 +6,7 @@ import os
 from pathlib import Path
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-_APPEND = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
+_APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Disk:
@@ -39,6 +39,15 @@ class Disk:
     def size(self, descriptor: int) -> int:
         """Bytes in the open file."""
         return os.fstat(descriptor).st_size
+
+    def identity(self, descriptor: int) -> tuple[int, int]:
+        """Which file the open one is, whatever its name."""
+        found = os.fstat(descriptor)
+        return found.st_dev, found.st_ino
+
+    def ends_a_line(self, descriptor: int, size: int) -> bool:
+        """Whether what is written behind ``size`` bytes of the open file begins a line."""
+        return not size or os.pread(descriptor, 1, size - 1) == b"\n"
 
     def is_at(self, descriptor: int, path: Path) -> bool:
         """Whether the open file is the one of that name."""

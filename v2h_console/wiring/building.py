@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from v2h_console.runtime import audit
 from v2h_console.runtime.audit import AuditWriter
-from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, root_refusal
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, root_refusal
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
 from v2h_console.runtime.relays import Relays
@@ -44,11 +44,6 @@ def lock(root: Path, heir: HeirLock | None = None) -> OwnerLock:
 def heir_lock(root: Path) -> HeirLock:
     """One taker below a root, for whom the owner's lock is kept. Raises OwnerRuns, StartFailed."""
     return _had(root, lambda: HeirLock(root))
-
-
-def records_lock(root: Path) -> RecordsLock:
-    """One writer of what is kept below a root; waited for. Raises OwnerRuns, StartFailed."""
-    return _had(root, lambda: RecordsLock(root))
 
 
 def _had(root: Path, take: Callable[[], Lock]) -> Lock:

@@ -104,5 +104,9 @@ class Lines:
         """Nothing is asked of it."""
         return False
 
+    def busy(self) -> bool:
+        """Never."""
+        return False
+
     def ended(self, _words: str) -> None:
         """It has no link of its own to say it of."""

@@ -12,13 +12,14 @@ from v2h_console.runtime import audit, peers
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
-from v2h_console.runtime.lock import OwnerLock, RecordsLock
+from v2h_console.runtime.lock import OwnerLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
 from v2h_console.session.local import LocalSession
 from v2h_console.session.orders import Order
 from v2h_console.twin.launch import TwinProcess
+from v2h_console.wiring.records import Records
 
 
 class StartFailed(Exception):
@@ -37,7 +38,7 @@ class Running:
     desk: Desk
     server: SessionServer
     lock: OwnerLock
-    records: RecordsLock
+    records: Records
     log: LogWriter
     twin: TwinProcess | None = None
     outlets: Outlets | None = None
@@ -83,10 +84,13 @@ class Running:
             # The next owner has a lit house and nobody polls: it waits for no disk of this one's.
             self.lock.release()
         self.owner.end_records()
-        self._end_audit()
-        self._end_attendance()
-        self._end_log()
+        if self.records.end(2.0):
+            self._end_audit()
+            self._end_attendance()
+            self._end_log()
         if self.outlets is not None:
+            # Once more: they may have begun since.
+            self.outlets.stop()
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
@@ -96,8 +100,17 @@ class Running:
     def _end_attendance(self) -> None:
         if self.attendance is None or self.keeper is None:
             return
-        self.owner.say("OWNER_ENDED", "info", "The owner ended orderly.")
-        self.attendance.end()
+        if self.defect:
+            # No orderly end: the next owner finds it unended, with what the core said last.
+            self.owner.snapshot()
+        else:
+            how = (
+                "The owner ended: another owner goes on."
+                if self.owner.lane.handed_over
+                else "The owner ended orderly."
+            )
+            self.owner.say("OWNER_ENDED", "info", how)
+            self.attendance.end()
         self.keeper.stop()
         self.keeper.join(2.0)
 

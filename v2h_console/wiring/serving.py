@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from concurrent.futures import Future
 from pathlib import Path
 
 from v2h_console.core.storage import CONFIGURATION, EDITED
@@ -16,11 +17,12 @@ from v2h_console.runtime.lock import OwnerLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.session_server import SessionServer
+from v2h_console.session.orders import Order, Receipt
 from v2h_console.session.snapshot import EventView
 from v2h_console.twin.launch import TwinProcess
-from v2h_console.wiring import building
 from v2h_console.wiring.building import STATE_FOLDER
 from v2h_console.wiring.outlets import start_outlets
+from v2h_console.wiring.records import Records
 from v2h_console.wiring.running import Running, StartFailed
 
 
@@ -32,26 +34,14 @@ def serve(
     lock: OwnerLock,
     twin: TwinProcess | None = None,
 ) -> Running:
-    """Open the door for other consoles, once the owner before has written its last line. Raises StartFailed."""
-
-    def give_up() -> None:
-        owner.stop()
-        if twin is not None:
-            twin.stop()
-        lock.release()
-
-    try:
-        records = building.records_lock(root)
-    except StartFailed:
-        give_up()
-        raise
+    """Open the door for other consoles. What is kept waits for the last line of the owner before. Raises StartFailed."""
     log = LogWriter(root, lambda failure: owner.report_storage("log", failure))
-    attendance, keeper = _attend(root, owner, log)
+    path = root / STATE_FOLDER / attendance_file.FILE
+    attendance, keeper = _attend(path, owner, log)
     desk = Desk(owner.snapshot, owner.order, say=owner.say, attendance=attendance)
-    desk.on_edit = config.edit
+    desk.on_edit = _not_yet
     config.on_edited = lambda said: owner.report_storage(EDITED, said)
     owner.report_storage(CONFIGURATION, loaded.complaint)
-    config.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
     comm = loaded.site.comm
     writer = owner.audit
     if writer is not None:
@@ -65,22 +55,38 @@ def serve(
     try:
         server = SessionServer(lock.folder, desk, has_trainer=twin is not None, waves=owner.waves)
     except OSError as error:
-        give_up()
-        records.release()
+        owner.stop()
+        if twin is not None:
+            twin.stop()
+        lock.release()
         raise StartFailed(f"{lock.folder}: no socket can be made there: {error.strerror or error}") from None
+
+    def begin() -> None:
+        """All that writes what the owner before may have been writing until now."""
+        attendance.follow(attendance_file.read_ledger(path))
+        _tell_start(owner, attendance.before_ended)
+        keeper.start()
+        # From here on the file says that an owner runs: after a power failure the next one finds it unended.
+        keeper.changed(True)
+        log.start()
+        if writer is not None:
+            writer.start()
+        config.keep(loaded, lambda failure: owner.report_storage("copy of the configuration", failure))
+        desk.on_edit = config.edit
+        if not loaded.complaint:
+            config.look_again()
+        running.outlets = start_outlets(root, comm, owner)
+
+    records = Records(root, begin, lambda failure: owner.report_storage("records", failure))
+    running = Running(owner, desk, server, lock, records, log, twin, None, keeper, attendance)
+    records.begin()
     server.start()
-    log.start()
-    if writer is not None:
-        writer.start()
-    outlets = start_outlets(root, comm, owner)
-    return Running(owner, desk, server, lock, records, log, twin, outlets, keeper, attendance)
+    return running
 
 
-def _attend(root: Path, owner: Owner, log: LogWriter) -> tuple[Attendance, LedgerWriter]:
+def _attend(path: Path, owner: Owner, log: LogWriter) -> tuple[Attendance, LedgerWriter]:
     """What people have not seen, taken up from the owner before this one; each event goes there and into the log."""
-    path = root / STATE_FOLDER / attendance_file.FILE
-    before = attendance_file.read_ledger(path)
-    attendance = Attendance(before)
+    attendance = Attendance(attendance_file.read_ledger(path))
     keeper = LedgerWriter(
         path, attendance.ledger, failed=lambda failure: owner.report_storage("attendance", failure)
     )
@@ -90,11 +96,19 @@ def _attend(root: Path, owner: Owner, log: LogWriter) -> tuple[Attendance, Ledge
         log.took(event)
 
     attendance.on_change, owner.on_event = keeper.changed, heard
-    keeper.start()
-    if before is None or before.ended:
+    return attendance, keeper
+
+
+def _tell_start(owner: Owner, before_ended: bool) -> None:
+    if before_ended:
         owner.say("OWNER_STARTED", "info", f"The owner started (process {os.getpid()}).")
     else:
         owner.say("OWNER_STARTED", "warning", "The owner started; the one before it did not end orderly.")
-    # From here on the file says that an owner runs: after a power failure the next one finds it unended.
-    keeper.changed(True)
-    return attendance, keeper
+
+
+def _not_yet(order: Order) -> Future[Receipt]:
+    """An edit, while the owner before may still be at its own last one."""
+    answer: Future[Receipt] = Future()
+    reason = "the owner before still writes its records: save it again in a moment"
+    answer.set_result(Receipt(order.nonce, accepted=False, reason=reason))
+    return answer

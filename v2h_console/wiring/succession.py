@@ -58,10 +58,7 @@ def take_over(root: Path) -> Running:
     finally:
         heir.release()
     owner.start_polling()
-    running = serve(root, config, loaded, owner, lock)
-    if not loaded.complaint:
-        config.look_again()
-    return running
+    return serve(root, config, loaded, owner, lock)
 
 
 def _owner_before(root: Path) -> str:

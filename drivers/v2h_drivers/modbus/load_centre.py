@@ -60,6 +60,7 @@ class LoadCentre:
         self._health = HealthTeller(name, PROTOCOL, connection, relays_unit, emit, clock_ns)
         #: Each with when it came.
         self._requests: deque[tuple[RelayRequest, int]] = deque(maxlen=64)
+        self._switching = False
         #: circuit → what its relay was to be and did not become, and the words for it, until it does or is asked anew.
         self._astray: dict[int, tuple[bool, str]] = {}
         self._pace = Pace(period_s, clock_ns, self._health.again)
@@ -73,6 +74,11 @@ class LoadCentre:
         self._requests.append((request, self._clock_ns()))
         self._pace.hurry()
         return True
+
+    def busy(self) -> bool:
+        """Whether a relay is still to be switched: the core asks once."""
+        # In this order: what is taken from the queue is being switched before that.
+        return bool(self._requests) or self._switching
 
     async def run(self) -> None:
         """Poll until cancelled."""
@@ -142,6 +148,13 @@ class LoadCentre:
         )
 
     async def _switch(self) -> None:
+        self._switching = bool(self._requests)
+        try:
+            await self._switch_all()
+        finally:
+            self._switching = False
+
+    async def _switch_all(self) -> None:
         while self._requests:
             request, came_ns = self._requests.popleft()
             self._astray.pop(request.circuit, None)

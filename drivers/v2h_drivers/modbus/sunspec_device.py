@@ -202,6 +202,10 @@ class SunSpecDevice(Generic[Asked]):
                 raise WriteRefused(str(failure)) from None
             raise
 
+    def busy(self) -> bool:
+        """The core sees what does not hold, and asks again: nothing is lost."""
+        return False
+
     def ended(self, words: str) -> None:
         """Its task ended by a defect."""
         self._health.lost(words)
