@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from v2h_console.twin.faces import lc_frames
-from v2h_drivers.can.logic_controller import FROZEN_REPEATS, LOST_MOST, LogicControllerLink
+from v2h_drivers.can.logic_controller import (
+    FROZEN_REPEATS,
+    HEARTBEAT_LATE_NS,
+    LOST_MOST,
+    LogicControllerLink,
+)
 from v2h_drivers.capabilities import ControllerHeartbeat, LinkState, Quality, Reading, Sync
 
 MS = 1_000_000
@@ -141,12 +146,40 @@ def test_the_first_frames_ever_leave_nothing_open_for_an_old_one() -> None:
 def test_a_controller_that_starts_anew_is_known_by_its_first_heartbeat(ear: Ear) -> None:
     for nth in range(200, 220):
         ear.heartbeat(7, nth, 20 * nth)
-    assert ear.hear(1) is None, "nobody has said yet that it starts anew"
+    ear.now_ns += HEARTBEAT_LATE_NS
+    assert ear.hear(1, after_ns=0) is None, "nobody has said yet that it starts anew"
     again = ear.heartbeat(8, 1, 3)
     assert isinstance(again, ControllerHeartbeat)
     assert (again.quality, again.nonce) == (Quality.GOOD, 8)
     assert isinstance(ear.hear(2), Sync)
     assert ear.link.nonce_changes == 1
+
+
+@pytest.mark.parametrize("counter", [33, 200, 221])
+def test_a_recorded_heartbeat_of_an_earlier_start_opens_nothing_while_the_present_one_lives(
+    ear: Ear, counter: int
+) -> None:
+    for nth in range(200, 220):
+        ear.heartbeat(7, nth, 20 * nth)
+        ear.now_ns += 20 * MS
+    assert ear.heartbeat(5, counter, 900) is None
+    assert ear.hear(40) is None, "recorded then, too"
+    alive = ear.heartbeat(7, 220, 4_400)
+    assert isinstance(alive, ControllerHeartbeat)
+    assert (alive.quality, alive.nonce, ear.link.nonce_changes) == (Quality.GOOD, 7, 0)
+
+
+def test_the_quickest_restart_is_believed_after_two_more_heartbeats(ear: Ear) -> None:
+    for nth in range(200, 220):
+        ear.now_ns += 20 * MS
+        ear.heartbeat(7, nth, 20 * nth)
+    answers = []
+    for nth in range(4):
+        ear.now_ns += 20 * MS
+        answers.append(ear.heartbeat(8, 1 + nth, 3 + 20 * nth))
+    assert answers[:2] == [None, None]
+    assert all(isinstance(answer, ControllerHeartbeat) and answer.nonce == 8 for answer in answers[2:])
+    assert isinstance(ear.hear(2), Sync)
 
 
 def test_an_old_heartbeat_of_the_same_controller_is_no_sign_of_life(ear: Ear) -> None:

@@ -196,10 +196,14 @@ class LogicControllerLink:
             self.statistics.bad_crc += 1
             return None
         counter, last, step = data[COUNTER_BYTE], incoming.counter, 1
+        another = incoming.name == "HB_LC" and self._of_another(incoming, data, now_ns)
+        if another and self._heartbeat_ns is not None and now_ns - self._heartbeat_ns < HEARTBEAT_LATE_NS:
+            # The one that is known still lives.
+            return self._refused(incoming, counter, now_ns)
         if last is not None:
             step = (counter - last) & 0xFF
             if not 0 < step <= LOST_MOST and not incoming.in_turn(counter, step, now_ns):
-                if not self._restarts(incoming, data, now_ns):
+                if not another:
                     return self._refused(incoming, counter, now_ns)
                 incoming.counter, step = None, 1
             self.statistics.lost += step - 1
@@ -211,9 +215,9 @@ class LogicControllerLink:
             return self._heartbeat(reading, now_ns)
         return reading
 
-    def _restarts(self, incoming: _Incoming, data: bytes, now_ns: int) -> bool:
-        """Whether it is the first heartbeat of a controller that has started anew: its counters begin anew, too."""
-        if incoming.name != "HB_LC" or self._nonce is None:
+    def _of_another(self, incoming: _Incoming, data: bytes, now_ns: int) -> bool:
+        """Whether it is a heartbeat of a controller that has started anew since: its counters begin anew, too."""
+        if self._nonce is None:
             return False
         reading = incoming.build(data, now_ns)
         return (
