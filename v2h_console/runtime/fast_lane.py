@@ -46,6 +46,8 @@ SWITCH_INTERVAL_S = 0.0005
 #: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.3 s of the
 #: controller's, 5 ms of work.
 MAX_BURST = 256
+#: By a lane that was held up: more than any bus keeps for it, 40 ms of work.
+MAX_BACKLOG = 2_048
 #: Who comes back to the bus this late was held up itself (a garbage pass, another process, a halted machine), and what
 #: the devices said meanwhile waits to be read.
 BEHIND_NS = 8 * NS_PER_MS
@@ -206,7 +208,9 @@ class FastLane(threading.Thread):
         behind = now_ns - due_ns > BEHIND_NS
         repeats = tick_ns == QUIET_TICK_NS
         send_ns = self._link.wake_at_ns()
-        for _ in range(MAX_BURST):
+        read = 0
+        while read < (MAX_BACKLOG if behind else MAX_BURST):
+            read += 1
             until_ns = min(due_ns, send_ns)
             received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
@@ -235,16 +239,16 @@ class FastLane(threading.Thread):
             if send_ns <= now_ns:
                 # Something that the link does not say without being asked anew.
                 return readings, send_ns
-        return readings, self._clock_ns()
+        return readings, min(due_ns, self._clock_ns())
 
     def _gather_in_turns(self, state: State, wake_ns: int, turn_ns: int) -> tuple[list[Reading], int]:
         """The same where what comes may wait for its turn: then all of it is read, and nothing is decided on a part."""
         readings: list[Reading] = []
         now_ns = self._clock_ns()
-        due_ns = min(wake_ns, now_ns + tick_of(state))
+        due_ns = turns_ns = min(wake_ns, now_ns + tick_of(state))
         while True:
             read = len(readings)
-            for _ in range(MAX_BURST):
+            for _ in range(MAX_BACKLOG if now_ns - turns_ns > BEHIND_NS else MAX_BURST):
                 received = self._bus.recv(0.0)
                 if received is None:
                     break
@@ -263,7 +267,9 @@ class FastLane(threading.Thread):
                 if send_ns <= now_ns:
                     # Something that the link does not say without being asked anew.
                     return readings, send_ns
-            self._pause((min(due_ns, send_ns, now_ns - now_ns % turn_ns + turn_ns) - now_ns) / 1e9)
+            turns_ns = min(due_ns, send_ns, now_ns - now_ns % turn_ns + turn_ns)
+            self._pause((turns_ns - now_ns) / 1e9)
+            now_ns = self._clock_ns()
 
     def _capture(self, now_ns: int) -> None:
         """One window of waveforms at a time, for whoever asked first."""
