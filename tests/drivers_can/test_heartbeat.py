@@ -89,6 +89,20 @@ def test_after_our_own_standstill_the_second_beat_of_now_is_a_sign_of_life(away_
     assert link.health((back_ms + 400) * MS).state is LinkState.OK
 
 
+@pytest.mark.parametrize("away_s", [5, 34, 40, 60, 66, 3_600])
+def test_once_it_is_told_of_a_halt_that_our_clock_has_missed_it_believes_the_next_beat(away_s: int) -> None:
+    link = LogicControllerLink("C", "t")
+    for at_ms in range(0, 1_000, 20):
+        assert good(beat(link, at_ms, at_ms, at_ms))
+    away_ms = 1_000 * away_s + 1_340
+    for at_ms in range(1_000, 1_200, 20):
+        beat(link, away_ms + at_ms, at_ms, away_ms + at_ms)
+    link.halted(away_ms * MS)
+    for at_ms in range(1_200, 1_500, 20):
+        assert good(beat(link, away_ms + at_ms, at_ms, away_ms + at_ms))
+    assert link.health(1_500 * MS).state is LinkState.OK
+
+
 def test_a_clock_that_was_not_known_for_long_counts_again_as_soon_as_it_is_known() -> None:
     link = LogicControllerLink("C", "t")
     for at_ms in range(0, 42_000, 20):

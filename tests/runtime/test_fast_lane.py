@@ -15,6 +15,7 @@ from v2h_console.core.step import Step
 from v2h_console.proving.course import JudgedSite
 from v2h_console.proving.virtual import VirtualSite
 from v2h_console.runtime.fast_lane import FastLane, Inbox
+from v2h_console.runtime.halts import Halts
 from v2h_console.runtime.urgency import TURN_NS, turn_of
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -157,6 +158,14 @@ def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30, after: int = 20
     lane.take_up(state)
     lane.run()
     return HeldUp(lane, bus, steps, unread)
+
+
+def test_a_halt_of_the_whole_machine_is_told_to_the_link(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(Halts, "newly_ns", lambda _halts: 34 * NS_PER_S if not told else 0)
+    monkeypatch.setattr(LogicControllerLink, "halted", lambda _link, for_ns: told.append(for_ns))
+    run(said, 0)
+    assert told == [34 * NS_PER_S]
 
 
 def test_what_waits_on_the_bus_is_read_before_the_first_decision(said: Said) -> None:

@@ -23,6 +23,7 @@ from v2h_console.core.state import State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.runtime.captures import Captures
 from v2h_console.runtime.garbage import GarbagePlan
+from v2h_console.runtime.halts import Halts
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
 from v2h_console.runtime.precedence import real_time
@@ -84,8 +85,10 @@ class FastLane(threading.Thread):
         recorded: Callable[[State, Observation, int, Step], None] | None = None,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         pause: Callable[[float], None] = time.sleep,
+        halts: Halts | None = None,
     ) -> None:
         super().__init__(name="fast-lane", daemon=True)
+        self._halts = Halts() if halts is None else halts
         self._settings = settings
         self._bus = bus
         self._link = link
@@ -146,6 +149,9 @@ class FastLane(threading.Thread):
             readings.extend(_drain(self._inbox.readings))
             if now_ns >= self._health_at_ns:
                 self._health_at_ns = now_ns + HEALTH_EVERY_NS
+                halted_ns = self._halts.newly_ns()
+                if halted_ns:
+                    self._link.halted(halted_ns)
                 readings.append(self._link.health(now_ns))
             self._sequence += 1
             observation = Observation(

@@ -56,6 +56,11 @@ class ControllerClock:
             self.agreed_ns, self.agreed_ms, self.apart_ns = now_ns, time_ms, None
         return True
 
+    def halted(self, for_ns: int) -> None:
+        """Ours did not go on for so long."""
+        self.beat_ns -= for_ns
+        self.agreed_ns -= for_ns
+
     def _agrees(self, time_ms: int, now_ns: int) -> bool:
         must_ms = self.agreed_ms + (now_ns - self.agreed_ns) // MS
         return (time_ms - must_ms + AGREES_MS) % LC_TIME_MS <= 2 * AGREES_MS

@@ -277,6 +277,12 @@ class LogicControllerLink:
         self._clock.begin(heartbeat.lc_time_ms, now_ns)
         return True
 
+    def halted(self, for_ns: int) -> None:
+        """It is a silence of ours, as if our clock had gone on."""
+        for incoming in self._incoming.values():
+            incoming.heard_ns -= for_ns
+        self._clock.halted(for_ns)
+
     # ------------------------------------------------------------ sending
 
     def request(self, request: FastRequest, now_ns: int) -> None:
