@@ -586,6 +586,9 @@ class FastDevice(Protocol):
     def hurry(self, now_ns: int) -> None:
         """The command is due now, whatever its period: the device's patience begins anew with it."""
 
+    def halted(self, for_ns: int) -> None:
+        """So long nobody was listened to, though the clock did not go on: this whole machine was halted."""
+
     def counters(self) -> dict[str, int]:
         """The counter of each frame that was sent last, by name: what a next owner goes on from."""
 

@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from v2h_console.twin.faces import lc_frames
-from v2h_drivers.can.logic_controller import FROZEN_REPEATS, LOST_MOST, LogicControllerLink
+from v2h_drivers.can.logic_controller import (
+    FROZEN_REPEATS,
+    HEARTBEAT_LATE_NS,
+    LOST_MOST,
+    LogicControllerLink,
+)
 from v2h_drivers.capabilities import ControllerHeartbeat, LinkState, Quality, Reading, Sync
 
 MS = 1_000_000
@@ -99,15 +104,82 @@ def test_of_a_healthy_controllers_frames_every_one_that_arrives_is_heard(
     assert ear.link.statistics.good == sent
 
 
+#: What the bus keeps while nobody reads, and how long the reader takes for each of its frames.
+KEPT = 17
+READ_NS = 20_000
+
+
+@pytest.mark.parametrize("away", range(KEPT + 1, 700, 7))
+def test_after_our_own_standstill_the_oldest_frames_come_first_and_then_the_leap_is_believed(
+    ear: Ear, away: int
+) -> None:
+    ear.hear(100, after_ns=away * PERIOD_NS)
+    for nth in range(1, KEPT):
+        assert isinstance(ear.hear(100 + nth, after_ns=READ_NS), Sync)
+    answers = [ear.hear((99 + away + nth) & 0xFF) for nth in range(1, 20)]
+    assert all(isinstance(answer, Sync) and answer.quality is Quality.GOOD for answer in answers[1:])
+
+
+def test_a_controller_that_was_silent_and_counts_on_leaves_nothing_open_for_an_old_frame(ear: Ear) -> None:
+    ear.hear(100, after_ns=300 * PERIOD_NS)
+    for counter in range(101, 104):
+        assert isinstance(ear.hear(counter), Sync)
+    assert [ear.hear(counter) for counter in (40, 41)] == [None, None]
+    assert isinstance(ear.hear(104), Sync)
+
+
+@pytest.mark.parametrize("silent", [15, 240, 300, 600])
+def test_five_frames_said_in_turn_after_a_silence_pass_once_at_most(ear: Ear, silent: int) -> None:
+    ear.now_ns += silent * PERIOD_NS
+    answers = [ear.hear(95 + nth % 5) for nth in range(1_000)]
+    assert not any(answer is not None and answer.quality is Quality.GOOD for answer in answers[5:])
+
+
+def test_the_first_frames_ever_leave_nothing_open_for_an_old_one() -> None:
+    ear = Ear(heard=0)
+    ear.now_ns = 3_600_000 * MS
+    for counter in (100, 101):
+        assert isinstance(ear.hear(counter, after_ns=READ_NS), Sync)
+    assert [ear.hear(counter, after_ns=READ_NS) for counter in (40, 41)] == [None, None]
+
+
 def test_a_controller_that_starts_anew_is_known_by_its_first_heartbeat(ear: Ear) -> None:
     for nth in range(200, 220):
         ear.heartbeat(7, nth, 20 * nth)
-    assert ear.hear(1) is None, "nobody has said yet that it starts anew"
+    ear.now_ns += HEARTBEAT_LATE_NS
+    assert ear.hear(1, after_ns=0) is None, "nobody has said yet that it starts anew"
     again = ear.heartbeat(8, 1, 3)
     assert isinstance(again, ControllerHeartbeat)
     assert (again.quality, again.nonce) == (Quality.GOOD, 8)
     assert isinstance(ear.hear(2), Sync)
     assert ear.link.nonce_changes == 1
+
+
+@pytest.mark.parametrize("counter", [33, 200, 221])
+def test_a_recorded_heartbeat_of_an_earlier_start_opens_nothing_while_the_present_one_lives(
+    ear: Ear, counter: int
+) -> None:
+    for nth in range(200, 220):
+        ear.heartbeat(7, nth, 20 * nth)
+        ear.now_ns += 20 * MS
+    assert ear.heartbeat(5, counter, 900) is None
+    assert ear.hear(40) is None, "recorded then, too"
+    alive = ear.heartbeat(7, 220, 4_400)
+    assert isinstance(alive, ControllerHeartbeat)
+    assert (alive.quality, alive.nonce, ear.link.nonce_changes) == (Quality.GOOD, 7, 0)
+
+
+def test_the_quickest_restart_is_believed_after_two_more_heartbeats(ear: Ear) -> None:
+    for nth in range(200, 220):
+        ear.now_ns += 20 * MS
+        ear.heartbeat(7, nth, 20 * nth)
+    answers = []
+    for nth in range(4):
+        ear.now_ns += 20 * MS
+        answers.append(ear.heartbeat(8, 1 + nth, 3 + 20 * nth))
+    assert answers[:2] == [None, None]
+    assert all(isinstance(answer, ControllerHeartbeat) and answer.nonce == 8 for answer in answers[2:])
+    assert isinstance(ear.hear(2), Sync)
 
 
 def test_an_old_heartbeat_of_the_same_controller_is_no_sign_of_life(ear: Ear) -> None:

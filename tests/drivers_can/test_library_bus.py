@@ -22,6 +22,8 @@ class Adapter:
     def __init__(self, site: Desk) -> None:
         self._site = site
         self.pulled = False
+        self.mute = False
+        self.broken: Exception | None = None
         self.looks = 0
         self.let_go = False
         self.waiting: deque[can.Message | Exception] = deque()
@@ -39,7 +41,7 @@ class Adapter:
         return None
 
     def send(self, message: can.Message, timeout: float) -> None:
-        if self.pulled:
+        if self.pulled or self.mute:
             raise can.CanOperationError("Could not write to serial device")
 
     def fileno(self) -> int:
@@ -47,6 +49,8 @@ class Adapter:
 
     def shutdown(self) -> None:
         self.let_go = True
+        if self.broken is not None:
+            raise self.broken
 
 
 class Desk:
@@ -161,6 +165,58 @@ def test_a_bus_that_failed_once_and_is_silent_since_is_opened_anew(desk: Desk) -
     desk.plugged = Adapter(desk)
     desk.plugged.waiting.append(FRAME)
     assert len(desk.listen(0.5)) == 1
+
+
+def commands(desk: Desk, for_s: float) -> int:
+    """A frame each 20 ms, as the controller is told; how many of them were not taken."""
+    refused = 0
+    for _ in range(round(for_s / 0.02)):
+        desk.listen(0.02)
+        try:
+            desk.bus.send(0x010, bytes(8))
+        except BusError:
+            refused += 1
+    return refused
+
+
+def test_an_adapter_that_is_only_silent_and_takes_no_frame_is_opened_anew(desk: Desk) -> None:
+    desk.first.mute = True
+    assert commands(desk, 3.0) == 150
+    assert desk.first.let_go
+    assert 2 <= len(desk.tries_ns) <= 6
+    desk.plugged = Adapter(desk)
+    desk.plugged.waiting.append(FRAME)
+    assert commands(desk, 3.0) < 150
+    assert desk.bus.recv(0.005) is None
+    assert not desk.plugged.let_go
+
+
+def test_a_bus_that_takes_no_frame_while_it_is_heard_is_kept(desk: Desk) -> None:
+    desk.first.mute = True
+    for _ in range(50):
+        desk.first.waiting.append(FRAME)
+        assert commands(desk, 0.02) == 1
+    assert desk.tries_ns == []
+
+
+def test_a_silent_bus_that_refuses_one_frame_and_takes_the_next_is_kept(desk: Desk) -> None:
+    for _ in range(50):
+        desk.first.mute = True
+        commands(desk, 0.06)
+        desk.first.mute = False
+        commands(desk, 0.02)
+    assert desk.tries_ns == []
+
+
+@pytest.mark.parametrize("kind", [AttributeError, TypeError, can.CanError])
+def test_a_bus_that_cannot_even_be_ended_keeps_no_other_from_being_opened(
+    desk: Desk, kind: type[Exception]
+) -> None:
+    desk.first.pulled, desk.first.broken = True, kind("it has no port any more")
+    desk.plugged = Adapter(desk)
+    desk.plugged.waiting.append(FRAME)
+    assert len(desk.listen(0.5)) == 1
+    assert desk.first.let_go
 
 
 def test_what_comes_back_after_the_end_is_let_go_of(desk: Desk) -> None:

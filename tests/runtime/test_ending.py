@@ -75,3 +75,20 @@ def test_an_owner_that_hands_nothing_over_keeps_its_lock_until_all_is_written(
     ends.join(10.0)
     RecordsLock(tmp_path, patience_s=0.0).release()
     OwnerLock(tmp_path).release()
+
+
+def test_a_writer_that_its_disk_still_keeps_when_all_else_has_ended_keeps_the_records_from_the_next(
+    running: Running, disk: HungDisk, tmp_path: Path
+) -> None:
+    audit_writer = running.owner.audit
+    assert audit_writer is not None
+    audit_writer.submit(audit.OWNER, "note", {})
+    assert disk.reached.wait(5.0)
+    # As if it had been waited for.
+    audit_writer.join = lambda timeout=None: None  # type: ignore[method-assign]
+    running.stop()
+    assert audit_writer.is_alive()
+    with pytest.raises(Held, match="still writes its records"):
+        RecordsLock(tmp_path, patience_s=0.0)
+    OwnerLock(tmp_path).release()
+    running.records.release()

@@ -15,7 +15,8 @@ from v2h_console.core.step import Step
 from v2h_console.proving.course import JudgedSite
 from v2h_console.proving.virtual import VirtualSite
 from v2h_console.runtime.fast_lane import FastLane, Inbox
-from v2h_console.runtime.urgency import TURN_NS
+from v2h_console.runtime.halts import Halts
+from v2h_console.runtime.urgency import TURN_NS, turn_of
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.capabilities import SlowRequest
@@ -126,8 +127,8 @@ def said_alone() -> Said:
     return heard
 
 
-def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
-    """The lane over the frames; after its 20th step it is held up."""
+def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30, after: int = 20) -> HeldUp:
+    """The lane over the frames; after so many steps it is held up."""
     settings, state, frames, from_ns = said
     bus = RecordedBus(deque(frames), from_ns)
     steps: list[tuple[int, Observation, Step]] = []
@@ -137,7 +138,7 @@ def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
         if bus.frames and bus.frames[0][0] <= now_ns:
             unread.append(len(steps))
         steps.append((now_ns, observation, result))
-        if len(steps) == 20:
+        if len(steps) == after:
             bus.now_ns += held_up_ns
         if len(steps) == steps_at_most:
             lane.stop()
@@ -159,6 +160,14 @@ def run(said: Said, held_up_ns: int, *, steps_at_most: int = 30) -> HeldUp:
     return HeldUp(lane, bus, steps, unread)
 
 
+def test_a_halt_of_the_whole_machine_is_told_to_the_link(said: Said, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[int] = []
+    monkeypatch.setattr(Halts, "newly_ns", lambda _halts: 34 * NS_PER_S if not told else 0)
+    monkeypatch.setattr(LogicControllerLink, "halted", lambda _link, for_ns: told.append(for_ns))
+    run(said, 0)
+    assert told == [34 * NS_PER_S]
+
+
 def test_what_waits_on_the_bus_is_read_before_the_first_decision(said: Said) -> None:
     held = run(said, HELD_UP_NS)
     assert held.lane.failure is None
@@ -167,6 +176,24 @@ def test_what_waits_on_the_bus_is_read_before_the_first_decision(said: Said) -> 
     waiting = sum(put_aside_ns < at_ns <= back_ns for at_ns, _, _ in said[2])
     assert waiting > 40
     assert len(observation.readings) >= waiting * 0.9
+
+
+@pytest.mark.parametrize("held_up_ms", [100, 150, 200, 400, 800])
+def test_however_long_it_was_held_up_it_says_how_late_it_is_and_reads_all_that_waits(
+    said: Said, held_up_ms: int
+) -> None:
+    held = run(said, held_up_ms * NS_PER_MS)
+    assert held.lane.lateness.missed == 1
+    assert held.lane.lateness.max_ns >= (held_up_ms - 50) * NS_PER_MS
+    assert not held.unread, "it decided on the oldest part of what had come"
+
+
+@pytest.mark.parametrize("held_up_ms", [200, 270])
+def test_a_house_alone_is_not_decided_on_in_part_either(said_alone: Said, held_up_ms: int) -> None:
+    held = run(said_alone, held_up_ms * NS_PER_MS, steps_at_most=7, after=5)
+    assert {turn_of(result.state) for _, _, result in held.steps} == {TURN_NS}
+    assert held.lane.lateness.max_ns >= (held_up_ms - 50) * NS_PER_MS
+    assert not held.unread
 
 
 def test_its_own_absence_is_not_taken_for_the_controllers_silence(said: Said) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import grp
 import os
 import pwd
@@ -12,6 +13,10 @@ import pytest
 
 from v2h_console.runtime import peers
 from v2h_console.runtime.desk import HELM, INSTALLER, WATCH
+
+#: What the machine says, before a test puts something else there.
+USERS_HERE = [(one.pw_name, one.pw_gid) for one in pwd.getpwall()]
+GROUPS_OF = peers.groups_of
 
 GIDS = {"v2h-watch": 901, "v2h-helm": 902, "v2h-install": 903}
 USER, OWNER, PLAIN = 4001, 4000, 4001
@@ -32,7 +37,7 @@ def accounts(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[int]]:
 
     monkeypatch.setattr(pwd, "getpwuid", user)
     monkeypatch.setattr(grp, "getgrnam", group)
-    monkeypatch.setattr(os, "getgrouplist", lambda name, gid: [gid, *member_of[name]])
+    monkeypatch.setattr(peers, "groups_of", lambda name, gid: {gid, *member_of[name]})
     monkeypatch.setattr(os, "getuid", lambda: OWNER)
     return member_of
 
@@ -91,3 +96,31 @@ def test_the_kernel_says_who_is_there() -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         assert peers.credentials(ours) == (os.getpid(), os.geteuid(), os.getegid())
+
+
+def test_the_groups_of_a_user_are_those_of_the_system_and_nobody_is_held_up_by_asking(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert USERS_HERE
+    expected = [set(os.getgrouplist(name, gid)) for name, gid in USERS_HERE]
+    # It does not let go of the interpreter while it asks.
+    monkeypatch.delattr(os, "getgrouplist")
+    assert [GROUPS_OF(name, gid) for name, gid in USERS_HERE] == expected
+    monkeypatch.setattr(peers, "groups_of", GROUPS_OF)
+    monkeypatch.setattr(pwd, "getpwuid", lambda uid: SimpleNamespace(pw_name=USERS_HERE[0][0]))
+    monkeypatch.setitem(GIDS, "v2h-helm", USERS_HERE[0][1])
+    assert role(USER, USERS_HERE[0][1]) == HELM
+
+
+def test_a_user_in_more_groups_than_there_is_room_for_at_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def answers(_name: bytes, gid: ctypes.c_uint, listed: list[int], count: object) -> int:
+        room: ctypes.c_int = count._obj  # type: ignore[attr-defined]
+        if room.value < 200:
+            room.value = 200
+            return -1
+        listed[:200] = [gid.value, *range(1, 200)]
+        room.value = 200
+        return 200
+
+    monkeypatch.setattr(peers, "_LIBC", SimpleNamespace(getgrouplist=answers))
+    assert GROUPS_OF("tech", 4001) == {4001, *range(1, 200)}

@@ -23,6 +23,7 @@ from v2h_console.core.state import State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.runtime.captures import Captures
 from v2h_console.runtime.garbage import GarbagePlan
+from v2h_console.runtime.halts import Halts
 from v2h_console.runtime.hand_over import Yielding
 from v2h_console.runtime.lateness import Lateness
 from v2h_console.runtime.precedence import real_time
@@ -46,6 +47,8 @@ SWITCH_INTERVAL_S = 0.0005
 #: Frames taken in one go before stepping, so that a burst cannot keep the core from its commands: 0.3 s of the
 #: controller's, 5 ms of work.
 MAX_BURST = 256
+#: By a lane that was held up: more than any bus keeps for it, 40 ms of work.
+MAX_BACKLOG = 2_048
 #: Who comes back to the bus this late was held up itself (a garbage pass, another process, a halted machine), and what
 #: the devices said meanwhile waits to be read.
 BEHIND_NS = 8 * NS_PER_MS
@@ -83,8 +86,10 @@ class FastLane(threading.Thread):
         slow_busy: Callable[[], bool] = lambda: False,
         clock_ns: Callable[[], int] = time.monotonic_ns,
         pause: Callable[[float], None] = time.sleep,
+        halts: Halts | None = None,
     ) -> None:
         super().__init__(name="fast-lane", daemon=True)
+        self._halts = Halts() if halts is None else halts
         self._settings = settings
         self._bus = bus
         self._link = link
@@ -145,6 +150,9 @@ class FastLane(threading.Thread):
             readings.extend(_drain(self._inbox.readings))
             if now_ns >= self._health_at_ns:
                 self._health_at_ns = now_ns + HEALTH_EVERY_NS
+                halted_ns = self._halts.newly_ns()
+                if halted_ns:
+                    self._link.halted(halted_ns)
                 readings.append(self._link.health(now_ns))
             self._sequence += 1
             observation = Observation(
@@ -210,7 +218,9 @@ class FastLane(threading.Thread):
         behind = now_ns - due_ns > BEHIND_NS
         repeats = tick_ns == QUIET_TICK_NS
         send_ns = self._link.wake_at_ns()
-        for _ in range(MAX_BURST):
+        read = 0
+        while read < (MAX_BACKLOG if behind else MAX_BURST):
+            read += 1
             until_ns = min(due_ns, send_ns)
             received = self._bus.recv(0.0 if behind else max(0, until_ns - now_ns) / 1e9)
             if received is not None:
@@ -239,16 +249,16 @@ class FastLane(threading.Thread):
             if send_ns <= now_ns:
                 # Something that the link does not say without being asked anew.
                 return readings, send_ns
-        return readings, self._clock_ns()
+        return readings, min(due_ns, self._clock_ns())
 
     def _gather_in_turns(self, state: State, wake_ns: int, turn_ns: int) -> tuple[list[Reading], int]:
         """The same where what comes may wait for its turn: then all of it is read, and nothing is decided on a part."""
         readings: list[Reading] = []
         now_ns = self._clock_ns()
-        due_ns = min(wake_ns, now_ns + tick_of(state))
+        due_ns = turns_ns = min(wake_ns, now_ns + tick_of(state))
         while True:
             read = len(readings)
-            for _ in range(MAX_BURST):
+            for _ in range(MAX_BACKLOG if now_ns - turns_ns > BEHIND_NS else MAX_BURST):
                 received = self._bus.recv(0.0)
                 if received is None:
                     break
@@ -267,7 +277,9 @@ class FastLane(threading.Thread):
                 if send_ns <= now_ns:
                     # Something that the link does not say without being asked anew.
                     return readings, send_ns
-            self._pause((min(due_ns, send_ns, now_ns - now_ns % turn_ns + turn_ns) - now_ns) / 1e9)
+            turns_ns = min(due_ns, send_ns, now_ns - now_ns % turn_ns + turn_ns)
+            self._pause((turns_ns - now_ns) / 1e9)
+            now_ns = self._clock_ns()
 
     def _capture(self, now_ns: int) -> None:
         """One window of waveforms at a time, for whoever asked first."""

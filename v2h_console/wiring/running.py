@@ -94,7 +94,11 @@ class Running:
             self.outlets.join(2.0)
         if self.twin is not None:
             self.twin.stop()
-        self.records.release()
+        writers = (self.owner.incidents, self.owner.audit, self.keeper, self.log)
+        if not any(writer is not None and writer.is_alive() for writer in writers):
+            self.records.release()
+        # Else a disk still keeps one of them, and what it writes afterwards would be among the next owner's lines: that
+        # lock ends with this process.
         self.lock.release()
 
     def _end_attendance(self) -> None:

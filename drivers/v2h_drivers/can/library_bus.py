@@ -56,6 +56,9 @@ class LibraryBus(Listening):
         self._shut = False
         #: Since when it fails; "gone" is a bus that was let go of.
         self._failing_ns: int | None = None
+        #: When something was heard last, and since when it takes no frame while nothing is heard.
+        self._heard_ns = clock_ns()
+        self._mute_ns: int | None = None
         self._gone = False
         self._opened: can.BusABC | None = None
         self._opening = False
@@ -70,11 +73,16 @@ class LibraryBus(Listening):
         try:
             self._bus.send(message, timeout=0.005)
         except (can.CanError, OSError) as error:
+            # Some adapters are only silent to a reader when they are gone: whoever sends is told.
+            now_ns = self._clock_ns()
+            if self._mute_ns is None and now_ns - self._heard_ns >= GONE_NS:
+                self._mute_ns = now_ns
             raise BusError(f"CAN {self._where}: a frame was not taken: {error}") from None
+        self._mute_ns = None
 
     def _look(self, timeout_s: float) -> Frame | None:
         began_ns = self._clock_ns()
-        if self._failing_ns is not None:
+        if self._failing_ns is not None or self._mute_ns is not None:
             self._come_back(began_ns)
         if self._gone:
             self._pause(timeout_s)
@@ -95,23 +103,26 @@ class LibraryBus(Listening):
             return None
         if message is None:
             return None
-        self._failing_ns, self._back_off_s = None, REOPEN_FIRST_S
+        self._failing_ns = self._mute_ns = None
+        self._heard_ns, self._back_off_s = self._clock_ns(), REOPEN_FIRST_S
         if message.is_error_frame or message.is_extended_id or message.is_remote_frame:
             self.bad_datagrams += 1
             return None
-        return message.arbitration_id, bytes(message.data), self._clock_ns()
+        return message.arbitration_id, bytes(message.data), self._heard_ns
 
     def _come_back(self, now_ns: int) -> None:
         """Let go of a bus that stays broken, and try to open it anew from time to time; never waits."""
         if not self._gone:
-            if self._failing_ns is None or now_ns - self._failing_ns < GONE_NS:
+            since_ns = [ns for ns in (self._failing_ns, self._mute_ns) if ns is not None]
+            if not since_ns or now_ns - min(since_ns) < GONE_NS:
                 return
             self._gone = True
             self._try_at_ns = max(self._try_at_ns, now_ns)
         opened, self._opened = self._opened, None
         if opened is not None:
             # Whether it works is told by a frame; until then it counts as failing only if it fails again.
-            self._bus, self._gone, self._failing_ns = opened, False, None
+            self._bus, self._gone, self._failing_ns, self._mute_ns = opened, False, None, None
+            self._heard_ns = now_ns
         elif not self._opening and now_ns >= self._try_at_ns:
             self._opening = True
             self._try_at_ns = now_ns + int(self._back_off_s * 1e9)
@@ -148,5 +159,7 @@ class LibraryBus(Listening):
 
 def _let_go(bus: can.BusABC) -> None:
     """End it; what is broken may say so."""
-    with suppress(can.CanError, OSError, ValueError):
+    # Of any kind: one that was opened in part, or whose adapter is gone, stumbles over what it has not got, and a bus
+    # that cannot be ended must not keep the next one from being opened.
+    with suppress(Exception):
         bus.shutdown()

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from v2h_drivers.can.codec import COUNTER_BYTE, CRC_BYTE, FRAME_BYTES, SIGNAL_BYTES, FrameLayout, load_layouts
+from v2h_drivers.can.controller_clock import ControllerClock
 from v2h_drivers.can.crc8 import frame_crc, id_register
 from v2h_drivers.can.readings import Builder, blank, builders
 from v2h_drivers.can.wave import WAVE_ID, WaveAssembler
@@ -40,12 +41,12 @@ TOKEN_LIFE_NS = 50 * MS
 FROZEN_REPEATS = 3
 #: So many counters may be left out without a word: frames get lost. More only after a silence that accounts for them.
 LOST_MOST = 10
+#: And only until so many frames of an id have come at their usual pace after it.
+OWED_FRAMES = 3
 #: A counter cannot tell a step back from a leap ahead; from half of its range on it is taken for a step back.
 _STEPS_BACK = 0x80
 #: Heartbeats whose clock does not go on so often: a hung firmware behind a live counter.
 FROZEN_HEARTBEATS = 3
-#: The heartbeat's clock wraps here. After half of a round it cannot tell any more whether it went on.
-LC_TIME_MS = 65_535
 #: A second of our own commands: what we hear of ourselves is no second master.
 OWN_COMMANDS_KEPT = 63
 HEARTBEAT_LATE_NS = 60 * MS
@@ -86,6 +87,9 @@ class _Incoming:
     #: Frames refused in a row, and the counter of the one that came out of turn last.
     refused: int = 0
     stray: int | None = None
+    #: Counters that a silence accounts for and that were not seen yet, and for how many frames of the usual pace it does.
+    owed: int = 0
+    patience: int = 0
 
     @classmethod
     def of(cls, layout: FrameLayout, build: Builder) -> _Incoming:
@@ -101,7 +105,37 @@ class _Incoming:
             return False
         if step <= LOST_MOST + (now_ns - self.heard_ns) // self.period_ns:
             return True
-        return step < _STEPS_BACK and self.stray is not None and counter == (self.stray + 1) & 0xFF
+        goes_on = self.stray is not None and counter == (self.stray + 1) & 0xFF
+        return goes_on and (step < _STEPS_BACK or step <= LOST_MOST + self.owed)
+
+    def took(self, counter: int, step: int, now_ns: int) -> None:
+        """It is the newest now, so many counters ahead of the one before.
+
+        What came during a silence of ours was kept while there was room, and the rest was lost: then the frame that
+        ends the silence leaves most of it unexplained, and so do all that follow on its heels.
+        """
+        silent_ns = now_ns - self.heard_ns
+        if self.counter is None:
+            self.owed = 0
+        elif silent_ns > LOST_MOST * self.period_ns:
+            self.owed, self.patience = max(0, silent_ns // self.period_ns - step), OWED_FRAMES
+        elif self.owed:
+            self.owed = max(0, self.owed - step)
+            self._at_its_pace(silent_ns)
+        self.counter, self.heard_ns, self.refused, self.stray = counter, now_ns, 0, None
+
+    def strayed(self, counter: int, now_ns: int) -> None:
+        """It came out of turn."""
+        if self.owed:
+            self._at_its_pace(now_ns - self.heard_ns)
+        self.stray, self.heard_ns = counter, now_ns
+
+    def _at_its_pace(self, since_ns: int) -> None:
+        # What comes as it is sent was not kept for us: a few of these, and the silence accounts for nothing more.
+        if 2 * since_ns > self.period_ns:
+            self.patience -= 1
+            if self.patience <= 0:
+                self.owed = 0
 
 
 @dataclass(slots=True)
@@ -141,8 +175,7 @@ class LogicControllerLink:
         self._token_ns = 0
         self._heard_ns: int | None = None
         self._heartbeat_ns: int | None = None
-        self._beat_ns = 0
-        self._lc_time_ms: int | None = None
+        self._clock = ControllerClock()
         self._still_heartbeats = 0
         self._frozen_ns: int | None = None
         self._wave = WaveAssembler()
@@ -162,15 +195,19 @@ class LogicControllerLink:
         if frame_crc(incoming.crc_register, data) != data[CRC_BYTE]:
             self.statistics.bad_crc += 1
             return None
-        counter, last = data[COUNTER_BYTE], incoming.counter
+        counter, last, step = data[COUNTER_BYTE], incoming.counter, 1
+        another = incoming.name == "HB_LC" and self._of_another(incoming, data, now_ns)
+        if another and self._heartbeat_ns is not None and now_ns - self._heartbeat_ns < HEARTBEAT_LATE_NS:
+            # The one that is known still lives.
+            return self._refused(incoming, counter, now_ns)
         if last is not None:
             step = (counter - last) & 0xFF
             if not 0 < step <= LOST_MOST and not incoming.in_turn(counter, step, now_ns):
-                if not self._restarts(incoming, data, now_ns):
+                if not another:
                     return self._refused(incoming, counter, now_ns)
-                step = 1
+                incoming.counter, step = None, 1
             self.statistics.lost += step - 1
-        incoming.counter, incoming.heard_ns, incoming.refused, incoming.stray = counter, now_ns, 0, None
+        incoming.took(counter, step, now_ns)
         reading = incoming.build(data, now_ns)
         self.statistics.good += 1
         self._heard_ns = now_ns
@@ -178,9 +215,9 @@ class LogicControllerLink:
             return self._heartbeat(reading, now_ns)
         return reading
 
-    def _restarts(self, incoming: _Incoming, data: bytes, now_ns: int) -> bool:
-        """Whether it is the first heartbeat of a controller that has started anew: its counters begin anew, too."""
-        if incoming.name != "HB_LC" or self._nonce is None:
+    def _of_another(self, incoming: _Incoming, data: bytes, now_ns: int) -> bool:
+        """Whether it is a heartbeat of a controller that has started anew since: its counters begin anew, too."""
+        if self._nonce is None:
             return False
         reading = incoming.build(data, now_ns)
         return (
@@ -205,7 +242,7 @@ class LogicControllerLink:
             self.statistics.repeated += 1
         else:
             self.statistics.out_of_turn += 1
-            incoming.stray, incoming.heard_ns = counter, now_ns
+            incoming.strayed(counter, now_ns)
         if incoming.refused < FROZEN_REPEATS:
             return None
         self._frozen_ns = now_ns
@@ -222,7 +259,6 @@ class LogicControllerLink:
             self._frozen_ns = now_ns
             return blank("HB_LC", now_ns)
         self._still_heartbeats = 0
-        self._lc_time_ms = heartbeat.lc_time_ms
         self._heartbeat_ns = now_ns
         if heartbeat.nonce != self._nonce:
             if self._nonce is not None:
@@ -236,16 +272,16 @@ class LogicControllerLink:
         return heartbeat
 
     def _goes_on(self, heartbeat: ControllerHeartbeat, now_ns: int) -> bool:
-        # Since the one before it, whether that was a sign of life or not: a clock that stands still is no silence.
-        silent_ns, self._beat_ns = now_ns - self._beat_ns, now_ns
-        time_ms, last_ms = heartbeat.lc_time_ms, self._lc_time_ms
-        if time_ms is None:
-            return False
-        if last_ms is None or heartbeat.nonce != self._nonce:
-            return True
-        half_ms = LC_TIME_MS // 2
-        ahead_ms = (time_ms - last_ms) % LC_TIME_MS
-        return ahead_ms != 0 and (ahead_ms <= half_ms or silent_ns > half_ms * MS)
+        if heartbeat.nonce == self._nonce or heartbeat.lc_time_ms is None:
+            return self._clock.goes_on(heartbeat.lc_time_ms, now_ns)
+        self._clock.begin(heartbeat.lc_time_ms, now_ns)
+        return True
+
+    def halted(self, for_ns: int) -> None:
+        """It is a silence of ours, as if our clock had gone on."""
+        for incoming in self._incoming.values():
+            incoming.heard_ns -= for_ns
+        self._clock.halted(for_ns)
 
     # ------------------------------------------------------------ sending
 
