@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, exception, inverter, longest_gap_s, solar
+from tests.drivers_modbus.rig import S, Unit, Wire, exception, inverter, longest_gap_s, solar
 from v2h_console.twin.faces.modbus_server import answer
 from v2h_drivers.capabilities import (
     CarStatus,
@@ -16,6 +16,7 @@ from v2h_drivers.capabilities import (
     LinkState,
     SolarPermitRequest,
 )
+from v2h_drivers.modbus.sunspec import model_points
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
@@ -74,12 +75,85 @@ def test_a_device_that_is_busy_three_times_over_is_lost_and_its_map_not_denied()
 
 
 @pytest.mark.parametrize("code", [1, 2])
-def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) -> None:
+def test_a_known_register_that_is_not_there_once_is_one_poll(code: int) -> None:
     house = House()
     house.refuse(code, function=READ, times=1)
-    house.wire.live(5.0)
-    assert not house.wire.since(house.began_ns, CarStatus)
+    house.wire.live(12.0)
+    said = house.wire.reasons(house.began_ns)
+    assert any(f"exception {code}" in one for one in said)
+    assert not any("two devices" in one for one in said)
+    assert longest_gap_s(house.wire.since(house.began_ns - S, CarStatus)) < 1.0
+
+
+@pytest.mark.parametrize("code", [1, 2])
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 8.0])
+def test_a_known_register_that_is_not_there_twice_puts_the_unit_in_doubt(code: int, after_s: float) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(after_s + 0.3)
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(1.0)
+    doubted_ns = house.wire.now_ns()
+    house.wire.live(8.0)
+    assert not house.wire.since(doubted_ns, CarStatus)
     assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+    house.wire.live(4.0)
+    assert house.wire.since(doubted_ns, CarStatus)
+
+
+def test_two_stumbles_far_apart_are_two_polls() -> None:
+    house = House()
+    for _ in range(2):
+        house.refuse(2, function=READ, times=1)
+        house.wire.live(11.0)
+    assert not any("two devices" in one for one in house.wire.reasons(house.began_ns))
+
+
+def _serial(unit: Unit) -> slice:
+    """Where it stands in model 1."""
+    point = model_points(1)["SN"]
+    return slice(point.offset, point.offset + point.size)
+
+
+@pytest.mark.parametrize(("silent_s", "blank_s"), [(1.0, 1.0), (20.0, 4.0)])
+def test_an_inverter_that_starts_without_its_serial_number_is_read_as_soon_as_it_says_it(
+    silent_s: float, blank_s: float
+) -> None:
+    house = House()
+    words, at = house.unit.model(1).registers, _serial(house.unit)
+    serial = words[at]
+    house.wire.silent.add(1)
+    house.wire.live(silent_s)
+    house.wire.silent.clear()
+    words[at] = [0] * len(serial)
+    house.wire.live(blank_s)
+    words[at] = serial
+    named_ns = house.wire.now_ns()
+    house.wire.live(12.0)
+    assert house.wire.since(named_ns, CarStatus)[0].at_ns - named_ns < S
+    assert not any("two devices" in one for one in house.wire.reasons(house.began_ns))
+
+
+def test_a_device_that_has_no_serial_number_is_read() -> None:
+    house = House()
+    unit = house.unit
+    unit.model(1).registers[_serial(unit)] = [0] * 16
+    wire = Wire({1: unit})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(5.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+
+
+def test_of_two_devices_one_without_a_serial_number_neither_is_believed() -> None:
+    house = House()
+    other = inverter()
+    other.model(1).registers[_serial(other)] = [0] * 16
+    turn = itertools.cycle([house.unit] * 5 + [other] * 5)
+    house.wire.meddle = lambda _unit, pdu: answer(next(turn), pdu)
+    house.wire.live(3.0)
+    doubted_ns = house.wire.now_ns()
+    house.wire.live(20.0)
+    assert not house.wire.since(doubted_ns, CarStatus)
 
 
 def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:

@@ -45,6 +45,10 @@ class UnitConflict(Exception):
     """More than one device answers as this unit. ``str()`` is a plain clause."""
 
 
+class Unidentified(Exception):
+    """A device that has said who it is does not say it now. ``str()`` is a plain clause."""
+
+
 class WriteRefused(Exception):
     """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause."""
 
@@ -90,6 +94,9 @@ class SunSpecDevice(Generic[Asked]):
         #: Since when no other device has answered, while the id is in doubt.
         self._stranger_ns: int | None = None
         self._strangers = ""
+        #: When last something came that would be another device's if it came again.
+        self._odd_ns: int | None = None
+        self._blank = False
         self._wanted: Asked | None = None
         self._tries = 0
         period_s = self.usual_s if period_s is None else period_s
@@ -106,12 +113,12 @@ class SunSpecDevice(Generic[Asked]):
                 refused = failure.kind is FailureKind.EXCEPTION
                 silent = failure.kind in (FailureKind.TIMEOUT, FailureKind.CLOSED)
                 if failure.code in STRANGE and self._places:
-                    self._doubt()
+                    self._suspect("one with another map")
                 self._failed(str(failure))
             except NotSunSpec as failure:
-                self._doubt()
+                self._doubt("one with another map")
                 self._failed(str(failure))
-            except UnitConflict as failure:
+            except (UnitConflict, Unidentified) as failure:
                 self._failed(str(failure))
             state = self._health.state
             # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
@@ -121,8 +128,8 @@ class SunSpecDevice(Generic[Asked]):
             await self._pace.rest(answered=answered, lost=lost)
 
     async def poll(self) -> None:
-        """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
-        of it was used."""
+        """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec, UnitConflict or
+        Unidentified; then nothing of it was used."""
         if not self._places:
             self._places = await self._find()
             # What a model said that is in this map no longer is nobody's word now.
@@ -218,25 +225,39 @@ class SunSpecDevice(Generic[Asked]):
         if self._stranger_ns is None:
             self._identity = None
 
-    def _doubt(self) -> None:
-        """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
+    def _doubt(self, other: str) -> None:
+        """What answered a moment ago answers otherwise now: maybe another device answers as this unit, too."""
         if self._identity is None:
             return
         self._stranger_ns = self._clock_ns()
-        self._strangers = self._strangers or f"{self._identity[2]} and one with another map"
+        self._strangers = self._strangers or f"{self._identity[2] or self._identity[1]} and {other}"
+
+    def _suspect(self, other: str) -> None:
+        """A device may stumble once; what comes a second time before one has answered for long enough is another's."""
+        now_ns, before_ns = self._clock_ns(), self._odd_ns
+        self._odd_ns = now_ns
+        if self._stranger_ns is not None or (before_ns is not None and now_ns - before_ns < ALONE_NS):
+            self._doubt(other)
 
     def _know(self, read: dict[int, tuple[int, ...]]) -> None:
-        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while."""
+        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while, and
+        Unidentified."""
         registers, points = read.get(1), model_points(1)
         if registers is None:
             return
         maker, model, serial = (text(points, registers, name) for name in ("Mn", "Md", "SN"))
+        said, known = (maker, model, serial), self._identity or ("", "", "")
         now_ns = self._clock_ns()
-        if self._identity not in (None, (maker, model, serial)):
-            assert self._identity is not None
+        if any(one and other and one != other for one, other in zip(said, known, strict=True)):
             self._stranger_ns = now_ns
-            self._strangers = " and ".join(sorted((self._identity[2], serial)))
-        self._identity = (maker, model, serial)
+            self._strangers = " and ".join(sorted((known[2] or known[1], serial or model)))
+        elif known[2] and not serial:
+            # One that starts says nothing yet, once; of two devices the one without a number comes again and again.
+            if not self._blank or self._stranger_ns is not None:
+                self._suspect("one without a serial number")
+            self._blank = True
+            raise Unidentified("does not say its serial number")
+        self._identity, self._blank = (maker or known[0], model or known[1], serial), False
         if self._stranger_ns is None:
             return
         if now_ns - self._stranger_ns < ALONE_NS:
