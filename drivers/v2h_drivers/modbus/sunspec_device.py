@@ -22,6 +22,7 @@ from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import (
     BASES,
     MAX_RAW,
+    NOT_THERE,
     NotSunSpec,
     Place,
     find_models,
@@ -37,8 +38,10 @@ ALONE_NS = 10_000_000_000
 #: Exceptions to a read of the map that is known, from which another device may be told: to it there is nothing there.
 #: Every other one (failure, busy, no way through the gateway) is the known device's own word for "not now".
 STRANGE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
-#: A request is carried out at most so many times.
+#: A request that cannot be carried out is refused at most so many times.
 MOST_TRIES = 2
+#: One that fails for now is tried again with the next poll, and then after this: an answer that does not come holds the line.
+TRY_AGAIN_NS = 2_000_000_000
 
 
 class UnitConflict(Exception):
@@ -50,7 +53,12 @@ class Unidentified(Exception):
 
 
 class WriteRefused(Exception):
-    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause."""
+    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause, ``lasting``
+    whether another try would end in the same."""
+
+    def __init__(self, words: str, *, lasting: bool = True) -> None:
+        super().__init__(words)
+        self.lasting = lasting
 
 
 Asked = TypeVar("Asked", DischargeLimitRequest, SolarPermitRequest)
@@ -99,6 +107,7 @@ class SunSpecDevice(Generic[Asked]):
         self._blank = False
         self._wanted: Asked | None = None
         self._tries = 0
+        self._failed_tries, self._try_at_ns = 0, 0
         period_s = self.usual_s if period_s is None else period_s
         self._pace = Pace(period_s, clock_ns, self._health.again)
 
@@ -145,7 +154,7 @@ class SunSpecDevice(Generic[Asked]):
         self.report(self._clock_ns())
         self._health.good()
         request = self._wanted
-        if request is not None:
+        if request is not None and (self._failed_tries < 2 or self._clock_ns() >= self._try_at_ns):
             await self._try(request)
 
     async def _find(self) -> dict[int, Place]:
@@ -168,7 +177,7 @@ class SunSpecDevice(Generic[Asked]):
         """Take a request of the device's kind; the newest wins."""
         if not isinstance(request, self.takes):
             return False
-        self._wanted, self._tries = request, 0
+        self._wanted, self._tries, self._failed_tries = request, 0, 0
         self._pace.hurry()
         return True
 
@@ -181,20 +190,32 @@ class SunSpecDevice(Generic[Asked]):
         raise NotImplementedError
 
     async def _try(self, request: Asked) -> None:
-        """Carry it out; what the device refuses is said, tried once more with the next poll, and dropped."""
-        self._tries += 1
-        done = self._tries >= MOST_TRIES
+        """Carry it out. What the device cannot do is said, tried once more with the next poll, and dropped; what fails for
+        now (no answer, busy, no way through the gateway) is kept until it is done or something else is asked for: nobody
+        asks twice."""
         try:
             await self.carry_out(request)
-            done = True
+            self._settled(request)
         except WriteRefused as refusal:
-            self._health.note(f"did not take {self.in_words(request)}: {refusal}")
+            self._missed(request, str(refusal), lasting=refusal.lasting)
         except (ModbusFailure, NotSunSpec) as failure:
-            self._health.note(f"did not take {self.in_words(request)}: {failure}")
+            lasting = isinstance(failure, ModbusFailure) and failure.code in NOT_THERE
+            self._missed(request, str(failure), lasting=lasting)
             raise
-        finally:
-            if done and self._wanted is request:
-                self._wanted = None
+
+    def _missed(self, request: Asked, why: str, *, lasting: bool) -> None:
+        self._health.note(f"did not take {self.in_words(request)}: {why}")
+        if self._wanted is not request:
+            return
+        self._failed_tries += 1
+        self._try_at_ns = self._clock_ns() + TRY_AGAIN_NS
+        self._tries += lasting
+        if self._tries >= MOST_TRIES:
+            self._settled(request)
+
+    def _settled(self, request: Asked) -> None:
+        if self._wanted is request:
+            self._wanted = None
 
     async def _write(self, place: Place, offset: int, raw: int) -> None:
         """One register of a model. Raises ModbusFailure, WriteRefused."""
@@ -206,7 +227,7 @@ class SunSpecDevice(Generic[Asked]):
             await self._connection.write_registers(self._unit, place.address + offset, (raw,))
         except ModbusFailure as failure:
             if failure.kind is FailureKind.EXCEPTION:
-                raise WriteRefused(str(failure)) from None
+                raise WriteRefused(str(failure), lasting=failure.code in NOT_THERE) from None
             raise
 
     def ended(self, words: str) -> None:
