@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, inverter, longest_gap_s, solar
+from tests.drivers_modbus.rig import S, Wire, inverter, longest_gap_s, solar
 from v2h_console.site import reader
 from v2h_console.wiring import devices
 from v2h_drivers.capabilities import CarStatus, LinkHealth, LinkState, SolarStatus
@@ -67,7 +67,7 @@ unit = 2
 @pytest.mark.parametrize(
     ("roof", "timeout_s"), [("10.0.0.1", SHARED_TIMEOUT_S), ("10.0.0.2", SOLE_TIMEOUT_S)]
 )
-def test_only_units_that_share_a_connection_are_waited_for_less(
+def test_only_a_roof_that_has_its_connection_to_itself_is_waited_for_longer(
     tmp_path: Path, roof: str, timeout_s: float
 ) -> None:
     folder = tmp_path / "etc/energy"
@@ -76,7 +76,23 @@ def test_only_units_that_share_a_connection_are_waited_for_less(
     (folder / "limits.conf").write_text("")
     polled = devices.slow_devices(reader.read_site(tmp_path), [], lambda _reading: None)
     made = [one for one in polled if isinstance(one, SunSpecInverter | SunSpecSolar)]
-    assert [one._connection.timeout_s for one in made] == [timeout_s, timeout_s]
+    assert [one._connection.timeout_s for one in made] == [SHARED_TIMEOUT_S, timeout_s]
+
+
+def test_one_answer_that_is_lost_leaves_the_car_s_readings_fresh() -> None:
+    wire = house()
+    left = [1]
+
+    def lose(unit: int, _pdu: bytes) -> bytes | None:
+        if unit != 1 or not left[0]:
+            return None
+        left[0] -= 1
+        return b""
+
+    wire.meddle = lose
+    began_ns = wire.now_ns() - S
+    wire.live(10.0)
+    assert longest_gap_s(wire.since(began_ns, CarStatus)) < CAR_FRESH_S
 
 
 def test_a_slow_line_s_bytes_are_no_silence() -> None:

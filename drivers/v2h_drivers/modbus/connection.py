@@ -34,7 +34,7 @@ CONNECT_TIMEOUT_S = 2.0
 #: So many time-outs in a row without a byte from any unit, and a TCP connection is taken to be dead: a peer that
 #: restarted, or a router that forgot, ends none.
 DEAD_AFTER = 3
-#: A device that has the connection to itself keeps nobody else waiting.
+#: A roof that has the connection to itself keeps nobody else waiting.
 SOLE_TIMEOUT_S = 1.0
 #: Where several units take turns, one that is silent holds up the others for this: with a poll's own time it must stay
 #: well below the second after which the car's readings are too old to keep a house lit by.
