@@ -74,6 +74,14 @@ def test_one_that_is_lost_is_asked_more_and_more_seldom_until_it_answers() -> No
     assert [line.rested(answered=False) for _ in range(2)] == [LEAST_S, RETRY_S]
 
 
+def test_one_that_was_lost_and_is_busy_now_is_asked_every_half_second() -> None:
+    line = Line(1.0)
+    for _ in range(5):
+        line.rested(answered=False, lost=True)
+    assert line.rested(answered=False) == RETRY_S
+    assert line.rested(answered=False, lost=True) == RETRY_S
+
+
 def test_one_that_does_not_answer_is_asked_no_sooner_for_what_is_asked_for() -> None:
     line = failing(1.0)
     assert line.rested(answered=False, hurry_at_s=0.1) == RETRY_S

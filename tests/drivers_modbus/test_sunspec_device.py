@@ -165,6 +165,31 @@ def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:
     assert max(later - earlier for earlier, later in itertools.pairwise(polls_s)) == 1
 
 
+def test_a_unit_in_doubt_that_falls_silent_is_asked_every_five_seconds() -> None:
+    house = House()
+    house.refuse(2, function=READ)
+    house.wire.live(1.5)
+    assert house.driver._stranger_ns is not None
+    house.wire.meddle = None
+    house.wire.silent.add(1)
+    house.wire.live(60.0)
+    asked_s = [at_s for at_s, _, _ in house.wire.asked]
+    assert 5.0 < asked_s[-1] - asked_s[-2] < 6.0
+
+
+def test_a_unit_that_was_silent_and_is_busy_now_is_read_half_a_second_after_it_is_no_longer() -> None:
+    house = House()
+    house.wire.silent.add(1)
+    house.wire.live(60.0)
+    house.wire.silent.clear()
+    house.refuse(6, function=READ)
+    house.wire.live(10.0)
+    house.wire.meddle = None
+    free_ns = house.wire.now_ns()
+    house.wire.live(1.0)
+    assert house.wire.since(free_ns, CarStatus)
+
+
 @pytest.mark.parametrize("code", [1, 2, 3])
 def test_a_limit_that_is_refused_is_said_tried_once_more_and_dropped(code: int) -> None:
     house = House()

@@ -62,6 +62,9 @@ class Pace:
             self._resting, self._asked = None, False
 
     async def _pause(self, *, lost: bool) -> None:
+        if not lost:
+            # Whatever it said, it has answered, or has not been silent for long.
+            self._retry_s = RETRY_S
         left_s = self._retry_s if self._failed or lost else LEAST_S
         self._failed = True
         if lost:

@@ -132,8 +132,10 @@ class SunSpecDevice(Generic[Asked]):
             state = self._health.state
             # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
             answered = state is LinkState.OK or (refused and state is not LinkState.LOST)
-            # Asked seldom, two devices with one number would look like one for long enough to be believed.
-            lost = state is LinkState.LOST and silent and self._stranger_ns is None
+            # Asked seldom, two devices with one number would look like one for long enough to be believed; but when no other
+            # has answered for that long, it is a silent unit like any.
+            doubted = self._stranger_ns is not None and self._clock_ns() - self._stranger_ns < ALONE_NS
+            lost = state is LinkState.LOST and silent and not doubted
             await self._pace.rest(answered=answered, lost=lost)
 
     async def poll(self) -> None:
