@@ -12,7 +12,7 @@ from v2h_drivers.capabilities import CircuitReading, LinkState, RelayRequest, Re
 from v2h_drivers.modbus.load_centre import LoadCentre
 
 BOARD, METER = 1, 11
-WRITE = 5
+READ, WRITE = 1, 5
 
 
 class Board(UnitFace):
@@ -118,6 +118,37 @@ def test_a_board_that_refuses_a_relay_goes_on_being_read() -> None:
     assert line.said() == "relay 3 was not closed: exception 4: device failure"
     assert len(line.wire.writes()) == 1
     assert len(line.wire.since(began_ns, RelayStates)) >= 9
+
+
+def test_an_order_that_comes_while_the_board_says_busy_to_a_poll_is_carried_out_with_the_next() -> None:
+    line = Line()
+    left = [1]
+
+    def busy(_unit: int, pdu: bytes) -> bytes | None:
+        if pdu[0] != READ or not left[0]:
+            return None
+        left[0] -= 1
+        # While the answer is on its way.
+        line.order(3, closed=True)
+        return exception(pdu, 6)
+
+    line.wire.meddle = busy
+    line.wire.live(4.0)
+    assert not left[0]
+    assert line.board.coils[2]
+    assert line.said() == ""
+
+
+def test_an_order_for_a_board_that_is_busy_for_long_is_not_carried_out_late() -> None:
+    line = Line()
+    line.wire.meddle = lambda _unit, pdu: exception(pdu, 6) if pdu[0] == READ else None
+    line.wire.live(0.9)
+    line.driver._requests.append((RelayRequest(2, True), line.wire.now_ns() - 1_900_000_000))
+    line.wire.live(4.0)
+    line.wire.meddle = None
+    line.wire.live(8.0)
+    assert not line.wire.writes()
+    assert line.said() == "relay 3 was not closed: the line was not free in time"
 
 
 @pytest.mark.parametrize("after_s", [0.7, 1.7])

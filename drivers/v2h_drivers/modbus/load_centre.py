@@ -82,7 +82,9 @@ class LoadCentre:
                 await self.poll()
             except ModbusFailure as failure:
                 self._health.failed(str(failure))
-                self._drop(str(failure))
+                # A board that is busy is there, and soon free: an order that is too old by then is not carried out.
+                if failure.kind is not FailureKind.EXCEPTION:
+                    self._drop(str(failure))
             state = self._health.state
             await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
 
