@@ -24,6 +24,7 @@ class Line:
         hurry_at_s: float | None = None,
         answered: bool = True,
         lost: bool = False,
+        soon: bool = False,
     ) -> float:
         """How long it rests after a poll of ``poll_s``; ``hurry_at_s`` after its beginning somebody asks."""
         ended_s: list[float] = []
@@ -32,7 +33,7 @@ class Line:
         began_s = self._loop.time()
 
         async def story() -> None:
-            await self.pace.rest(answered=answered, lost=lost)
+            await self.pace.rest(answered=answered, lost=lost, soon=soon)
             ended_s.append(self._loop.time() - began_s)
 
         self._loop.create_task(story())
@@ -72,6 +73,12 @@ def test_one_that_is_lost_is_asked_more_and_more_seldom_until_it_answers() -> No
     assert pauses == [0.5, 1.0, 2.0, 4.0, LAST_RETRY_S, LAST_RETRY_S]
     line.rested()
     assert [line.rested(answered=False) for _ in range(2)] == [LEAST_S, RETRY_S]
+
+
+def test_a_question_out_of_turn_leaves_the_pauses_of_one_that_is_lost_as_they_are() -> None:
+    line = Line(1.0)
+    pauses = [line.rested(answered=False, lost=True, soon=nth == 2) for nth in range(5)]
+    assert pauses == [0.5, 1.0, RETRY_S, 2.0, 4.0]
 
 
 def test_one_that_was_lost_and_is_busy_now_is_asked_every_half_second() -> None:

@@ -451,3 +451,26 @@ def test_a_map_is_found_where_the_device_is_silent_elsewhere(base: int) -> None:
     wire.silent.clear()
     wire.live(7.0)
     assert wire.health("Inverter") == (LinkState.OK, ""), "where it was, it is looked for first"
+
+
+@pytest.mark.parametrize(("was", "now"), [(0, 40000), (40000, 50000), (50000, 0)])
+def test_a_map_is_found_again_at_another_place_where_the_device_is_silent_elsewhere(
+    was: int, now: int
+) -> None:
+    unit = inverter()
+    wire = Wire({1: unit})
+    base = [was]
+
+    def elsewhere(_unit: int, pdu: bytes) -> bytes:
+        function, address, rest = pdu[0], struct.unpack(">H", pdu[1:3])[0], pdu[3:]
+        if not base[0] <= address < base[0] + 9_000:
+            return b""
+        return answer(unit, struct.pack(">BH", function, address - base[0] + 40_000) + rest)
+
+    wire.meddle = elsewhere
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(6.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+    base[0] = now
+    wire.live(100.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")

@@ -44,11 +44,12 @@ class Pace:
         """A poll begins."""
         self._began_ns = self._clock_ns()
 
-    async def rest(self, *, answered: bool, lost: bool = False) -> None:
+    async def rest(self, *, answered: bool, lost: bool = False, soon: bool = False) -> None:
         """Until the period that began with the poll is over, or somebody hurries. After a poll that failed: the pause
-        before the next, short after the first, and doubled while the device is ``lost``."""
+        before the next, short after the first, and doubled while the device is ``lost``, unless it was asked
+        for something out of turn and the next is to be ``soon``."""
         if not answered:
-            await self._pause(lost=lost)
+            await self._pause(lost=lost, soon=soon)
             return
         self._retry_s, self._failed = RETRY_S, False
         left_s = self._period_s - (self._clock_ns() - self._began_ns) / 1e9
@@ -61,13 +62,15 @@ class Pace:
             timer.cancel()
             self._resting, self._asked = None, False
 
-    async def _pause(self, *, lost: bool) -> None:
+    async def _pause(self, *, lost: bool, soon: bool) -> None:
         if not lost:
             # Whatever it said, it has answered, or has not been silent for long.
             self._retry_s = RETRY_S
         left_s = self._retry_s if self._failed or lost else LEAST_S
         self._failed = True
-        if lost:
+        if lost and soon:
+            left_s = RETRY_S
+        elif lost:
             self._retry_s = min(LAST_RETRY_S, 2 * self._retry_s)
         while left_s > 0.0:
             await asyncio.sleep(min(SAY_EVERY_S, left_s))

@@ -43,6 +43,9 @@ MOST_TRIES = 2
 #: One that fails for now is tried again with the next poll, and then after this: an answer that does not come holds the line.
 TRY_AGAIN_NS = 2_000_000_000
 
+#: So many tries to find the map again are where it was, but one of them.
+ELSEWHERE_EVERY = 8
+
 
 class UnitConflict(Exception):
     """More than one device answers as this unit. ``str()`` is a plain clause."""
@@ -95,6 +98,8 @@ class SunSpecDevice(Generic[Asked]):
         self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
         self._bases: tuple[int, ...] = BASES
         self._found = False
+        #: Tries to find the map that nobody answered, and whether the last one was not where it had been.
+        self._unheard, self._elsewhere = 0, False
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
         self._polls = 0
@@ -136,7 +141,7 @@ class SunSpecDevice(Generic[Asked]):
             # has answered for that long, it is a silent unit like any.
             doubted = self._stranger_ns is not None and self._clock_ns() - self._stranger_ns < ALONE_NS
             lost = state is LinkState.LOST and silent and not doubted
-            await self._pace.rest(answered=answered, lost=lost)
+            await self._pace.rest(answered=answered, lost=lost, soon=self._elsewhere)
 
     async def poll(self) -> None:
         """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec, UnitConflict or
@@ -161,14 +166,21 @@ class SunSpecDevice(Generic[Asked]):
 
     async def _find(self) -> dict[int, Place]:
         """The map. Some devices are silent where they have none: until one has been found, each try that is not answered
-        leaves the next to another place; one silence a poll is all that neighbours are asked to bear."""
+        leaves the next to another place; one silence a poll is all that neighbours are asked to bear. Where one was found
+        it is looked for first, and now and then elsewhere: a successor, or new firmware, may have it there."""
+        turns, left = divmod(self._unheard, ELSEWHERE_EVERY)
+        self._elsewhere = self._found and left == ELSEWHERE_EVERY - 1
+        first = 1 + turns % (len(BASES) - 1) if self._elsewhere else 0
+        bases = self._bases[first:] + self._bases[:first]
         try:
-            places = await find_models(self._connection, self._unit, self._bases)
+            places = await find_models(self._connection, self._unit, bases)
         except ModbusFailure as failure:
-            if failure.kind is FailureKind.TIMEOUT and not self._found:
-                self._bases = self._bases[1:] + self._bases[:1]
+            if failure.kind is FailureKind.TIMEOUT:
+                self._unheard += 1
+                if not self._found:
+                    self._bases = self._bases[1:] + self._bases[:1]
             raise
-        self._found = True
+        self._bases, self._found, self._unheard, self._elsewhere = bases, True, 0, False
         return places
 
     def report(self, now_ns: int) -> None:
