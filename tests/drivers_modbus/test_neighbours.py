@@ -36,6 +36,42 @@ def test_a_roof_that_sleeps_at_night_leaves_the_car_s_readings_fresh() -> None:
     assert longest_gap_s(wire.since(began_ns, CarStatus)) < CAR_FRESH_S
 
 
+@pytest.mark.parametrize(
+    ("way_s", "inverters", "silent"),
+    [
+        (0.0025, 2, (2, 9)),
+        (0.01, 2, (2, 9)),
+        (0.02, 2, (2, 9)),
+        (0.0025, 3, (2, 3, 9)),
+        (0.005, 3, (2, 3, 9)),
+        (0.01, 3, (2, 3, 9)),
+    ],
+)
+def test_of_several_silent_units_no_two_are_waited_for_in_a_row(
+    way_s: float, inverters: int, silent: tuple[int, ...]
+) -> None:
+    wire = Wire({**{unit: inverter() for unit in range(1, inverters + 1)}, 9: solar()})
+    wire.way_s = way_s
+    for unit in range(1, inverters + 1):
+        name = f"Inverter {unit}"
+        wire.run(SunSpecInverter(name, wire.connection, unit, wire.emit, clock_ns=wire.now_ns))
+    wire.run(SunSpecSolar("Solar", wire.connection, 9, wire.emit, period_s=1.0, clock_ns=wire.now_ns))
+    wire.live(15.0)
+    wire.silent.update(silent)
+    began_ns = wire.now_ns() - S
+    wire.live(120.0)
+    assert longest_gap_s(wire.since(began_ns, CarStatus, "Inverter 1")) < CAR_FRESH_S
+    # Nor is the connection dead on which only those are silent.
+    assert wire.opened == 1
+    # Each goes on being told of, and is found again.
+    wire.silent.clear()
+    back_ns = wire.now_ns()
+    wire.live(7.0)
+    assert {one.device for one in wire.since(back_ns, CarStatus)} == {
+        f"Inverter {unit}" for unit in range(1, inverters + 1)
+    }
+
+
 def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> None:
     wire = house()
     wire.silent.add(2)
