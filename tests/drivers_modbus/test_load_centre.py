@@ -6,9 +6,9 @@ import struct
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, exception
+from tests.drivers_modbus.rig import Wire, exception, longest_gap_s
 from v2h_console.twin.faces.modbus_server import UnitFace
-from v2h_drivers.capabilities import CircuitReading, LinkState, RelayRequest, RelayStates
+from v2h_drivers.capabilities import CircuitReading, LinkHealth, LinkState, RelayRequest, RelayStates
 from v2h_drivers.modbus.load_centre import LoadCentre
 
 BOARD, METER = 1, 11
@@ -118,6 +118,21 @@ def test_a_board_that_refuses_a_relay_goes_on_being_read() -> None:
     assert line.said() == "relay 3 was not closed: exception 4: device failure"
     assert len(line.wire.writes()) == 1
     assert len(line.wire.since(began_ns, RelayStates)) >= 9
+
+
+@pytest.mark.parametrize("silent", [0, 2, 8])
+def test_a_round_of_meters_that_takes_long_leaves_link_and_relays_fresh(silent: int) -> None:
+    meters = {circuit: METER + circuit for circuit in range(8)}
+    wire = Wire({BOARD: Board(), **{unit: Meter() for unit in meters.values()}}, rtu=True)
+    # As at 1200 baud.
+    wire.way_s = 0.15
+    wire.silent.update(list(meters.values())[:silent])
+    wire.run(LoadCentre("Load centre", wire.connection, BOARD, meters, 8, wire.emit, clock_ns=wire.now_ns))
+    wire.live(5.0)
+    began_ns = wire.now_ns()
+    wire.live(30.0)
+    assert longest_gap_s(wire.since(began_ns, RelayStates)) < 2.5
+    assert longest_gap_s(wire.since(began_ns, LinkHealth)) < 2.5
 
 
 def test_an_order_that_comes_while_the_board_says_busy_to_a_poll_is_carried_out_with_the_next() -> None:
