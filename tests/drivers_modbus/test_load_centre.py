@@ -6,13 +6,13 @@ import struct
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, exception
+from tests.drivers_modbus.rig import Wire, exception, longest_gap_s
 from v2h_console.twin.faces.modbus_server import UnitFace
-from v2h_drivers.capabilities import CircuitReading, LinkState, RelayRequest, RelayStates
+from v2h_drivers.capabilities import CircuitReading, LinkHealth, LinkState, RelayRequest, RelayStates
 from v2h_drivers.modbus.load_centre import LoadCentre
 
 BOARD, METER = 1, 11
-WRITE = 5
+READ, WRITE = 1, 5
 
 
 class Board(UnitFace):
@@ -120,6 +120,52 @@ def test_a_board_that_refuses_a_relay_goes_on_being_read() -> None:
     assert len(line.wire.since(began_ns, RelayStates)) >= 9
 
 
+@pytest.mark.parametrize("silent", [0, 2, 8])
+def test_a_round_of_meters_that_takes_long_leaves_link_and_relays_fresh(silent: int) -> None:
+    meters = {circuit: METER + circuit for circuit in range(8)}
+    wire = Wire({BOARD: Board(), **{unit: Meter() for unit in meters.values()}}, rtu=True)
+    # As at 1200 baud.
+    wire.way_s = 0.15
+    wire.silent.update(list(meters.values())[:silent])
+    wire.run(LoadCentre("Load centre", wire.connection, BOARD, meters, 8, wire.emit, clock_ns=wire.now_ns))
+    wire.live(5.0)
+    began_ns = wire.now_ns()
+    wire.live(30.0)
+    assert longest_gap_s(wire.since(began_ns, RelayStates)) < 2.5
+    assert longest_gap_s(wire.since(began_ns, LinkHealth)) < 2.5
+
+
+def test_an_order_that_comes_while_the_board_says_busy_to_a_poll_is_carried_out_with_the_next() -> None:
+    line = Line()
+    left = [1]
+
+    def busy(_unit: int, pdu: bytes) -> bytes | None:
+        if pdu[0] != READ or not left[0]:
+            return None
+        left[0] -= 1
+        # While the answer is on its way.
+        line.order(3, closed=True)
+        return exception(pdu, 6)
+
+    line.wire.meddle = busy
+    line.wire.live(4.0)
+    assert not left[0]
+    assert line.board.coils[2]
+    assert line.said() == ""
+
+
+def test_an_order_for_a_board_that_is_busy_for_long_is_not_carried_out_late() -> None:
+    line = Line()
+    line.wire.meddle = lambda _unit, pdu: exception(pdu, 6) if pdu[0] == READ else None
+    line.wire.live(0.9)
+    line.driver._requests.append((RelayRequest(2, True), line.wire.now_ns() - 1_900_000_000))
+    line.wire.live(4.0)
+    line.wire.meddle = None
+    line.wire.live(8.0)
+    assert not line.wire.writes()
+    assert line.said() == "relay 3 was not closed: the line was not free in time"
+
+
 @pytest.mark.parametrize("after_s", [0.7, 1.7])
 def test_an_order_given_while_the_line_is_dead_is_not_carried_out_when_it_comes_back(after_s: float) -> None:
     line = Line()
@@ -150,9 +196,9 @@ def test_an_order_that_no_turn_came_for_in_two_seconds_is_dropped_with_a_word() 
 def test_on_a_line_that_babbles_an_order_is_dropped_and_the_line_told_within_seconds() -> None:
     line = Line()
     line.babble(seconds=45.0)
-    line.wire.live(1.5)
+    line.wire.live(1.0)
     line.order(3, closed=True)
-    line.wire.live(5.5)
+    line.wire.live(6.0)
     assert line.wire.health("Load centre") == (LinkState.LOST, "the line is not quiet")
     line.wire.live(38.0)
     line.wire.silent.clear()

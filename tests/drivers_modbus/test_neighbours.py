@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, inverter, longest_gap_s, solar
+from tests.drivers_modbus.rig import S, Wire, _Port, inverter, longest_gap_s, solar
 from v2h_console.site import reader
 from v2h_console.wiring import devices
 from v2h_drivers.capabilities import CarStatus, LinkHealth, LinkState, SolarStatus
-from v2h_drivers.modbus.connection import SHARED_TIMEOUT_S, SOLE_TIMEOUT_S, serial_connection
+from v2h_drivers.modbus.connection import (
+    SHARED_TIMEOUT_S,
+    SOLE_TIMEOUT_S,
+    Connection,
+    Port,
+    serial_connection,
+)
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
@@ -36,6 +43,42 @@ def test_a_roof_that_sleeps_at_night_leaves_the_car_s_readings_fresh() -> None:
     assert longest_gap_s(wire.since(began_ns, CarStatus)) < CAR_FRESH_S
 
 
+@pytest.mark.parametrize(
+    ("way_s", "inverters", "silent"),
+    [
+        (0.0025, 2, (2, 9)),
+        (0.01, 2, (2, 9)),
+        (0.02, 2, (2, 9)),
+        (0.0025, 3, (2, 3, 9)),
+        (0.005, 3, (2, 3, 9)),
+        (0.01, 3, (2, 3, 9)),
+    ],
+)
+def test_of_several_silent_units_no_two_are_waited_for_in_a_row(
+    way_s: float, inverters: int, silent: tuple[int, ...]
+) -> None:
+    wire = Wire({**{unit: inverter() for unit in range(1, inverters + 1)}, 9: solar()})
+    wire.way_s = way_s
+    for unit in range(1, inverters + 1):
+        name = f"Inverter {unit}"
+        wire.run(SunSpecInverter(name, wire.connection, unit, wire.emit, clock_ns=wire.now_ns))
+    wire.run(SunSpecSolar("Solar", wire.connection, 9, wire.emit, period_s=1.0, clock_ns=wire.now_ns))
+    wire.live(15.0)
+    wire.silent.update(silent)
+    began_ns = wire.now_ns() - S
+    wire.live(120.0)
+    assert longest_gap_s(wire.since(began_ns, CarStatus, "Inverter 1")) < CAR_FRESH_S
+    # Nor is the connection dead on which only those are silent.
+    assert wire.opened == 1
+    # Each goes on being told of, and is found again.
+    wire.silent.clear()
+    back_ns = wire.now_ns()
+    wire.live(7.0)
+    assert {one.device for one in wire.since(back_ns, CarStatus)} == {
+        f"Inverter {unit}" for unit in range(1, inverters + 1)
+    }
+
+
 def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> None:
     wire = house()
     wire.silent.add(2)
@@ -49,6 +92,52 @@ def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> No
     wire.live(6.0)
     assert wire.since(back_ns, SolarStatus)
     assert wire.health("Solar") == (LinkState.OK, "")
+
+
+class SlowGateway(Wire):
+    """A TCP gateway onto an RTU line of 9600 baud, with 50 ms between question and answer."""
+
+    free_at_s = 0.0
+
+    def port(self, connection: Connection) -> Port:
+        """What opening gives."""
+        return _SlowPort(self, connection)
+
+
+class _SlowPort(_Port):
+    def _arrive(self, data: bytes) -> None:
+        reply = self._wire.serve(self.number, data)
+        if not reply:
+            return
+        assert isinstance(self._wire, SlowGateway)
+        now_s = self._wire.loop.time()
+        taken_s = (8 + len(reply) - 4) * 11 / 9600 + 0.05
+        self._wire.free_at_s = max(self._wire.free_at_s, now_s) + taken_s
+        self._wire.loop.call_later(self._wire.free_at_s - now_s, self._deliver, reply)
+
+
+def test_units_behind_a_slow_gateway_are_read_in_smaller_blocks() -> None:
+    wire = SlowGateway({1: inverter(), 2: solar()})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.run(SunSpecSolar("Solar", wire.connection, 2, wire.emit, period_s=1.0, clock_ns=wire.now_ns))
+    wire.live(30.0)
+    heard_ns = wire.now_ns()
+    wire.live(60.0)
+    for name in ("Inverter", "Solar"):
+        assert wire.health(name) == (LinkState.OK, "")
+    assert longest_gap_s(wire.since(heard_ns, CarStatus)) < 5.0
+    assert longest_gap_s(wire.since(heard_ns, SolarStatus)) < 5.0
+
+
+def test_a_poll_that_is_not_answered_later_on_makes_no_block_smaller() -> None:
+    wire = house()
+    asked = len(wire.asked)
+    wire.silent.add(1)
+    wire.live(10.0)
+    wire.silent.clear()
+    wire.live(8.0)
+    sizes = {struct.unpack(">H", pdu[3:5])[0] for _, unit, pdu in wire.asked[asked:] if unit == 1}
+    assert max(sizes) == 125
 
 
 COMM = """\
@@ -67,7 +156,7 @@ unit = 2
 @pytest.mark.parametrize(
     ("roof", "timeout_s"), [("10.0.0.1", SHARED_TIMEOUT_S), ("10.0.0.2", SOLE_TIMEOUT_S)]
 )
-def test_only_units_that_share_a_connection_are_waited_for_less(
+def test_only_a_roof_that_has_its_connection_to_itself_is_waited_for_longer(
     tmp_path: Path, roof: str, timeout_s: float
 ) -> None:
     folder = tmp_path / "etc/energy"
@@ -76,7 +165,23 @@ def test_only_units_that_share_a_connection_are_waited_for_less(
     (folder / "limits.conf").write_text("")
     polled = devices.slow_devices(reader.read_site(tmp_path), [], lambda _reading: None)
     made = [one for one in polled if isinstance(one, SunSpecInverter | SunSpecSolar)]
-    assert [one._connection.timeout_s for one in made] == [timeout_s, timeout_s]
+    assert [one._connection.timeout_s for one in made] == [SHARED_TIMEOUT_S, timeout_s]
+
+
+def test_one_answer_that_is_lost_leaves_the_car_s_readings_fresh() -> None:
+    wire = house()
+    left = [1]
+
+    def lose(unit: int, _pdu: bytes) -> bytes | None:
+        if unit != 1 or not left[0]:
+            return None
+        left[0] -= 1
+        return b""
+
+    wire.meddle = lose
+    began_ns = wire.now_ns() - S
+    wire.live(10.0)
+    assert longest_gap_s(wire.since(began_ns, CarStatus)) < CAR_FRESH_S
 
 
 def test_a_slow_line_s_bytes_are_no_silence() -> None:

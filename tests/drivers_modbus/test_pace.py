@@ -24,6 +24,7 @@ class Line:
         hurry_at_s: float | None = None,
         answered: bool = True,
         lost: bool = False,
+        soon: bool = False,
     ) -> float:
         """How long it rests after a poll of ``poll_s``; ``hurry_at_s`` after its beginning somebody asks."""
         ended_s: list[float] = []
@@ -32,7 +33,7 @@ class Line:
         began_s = self._loop.time()
 
         async def story() -> None:
-            await self.pace.rest(answered=answered, lost=lost)
+            await self.pace.rest(answered=answered, lost=lost, soon=soon)
             ended_s.append(self._loop.time() - began_s)
 
         self._loop.create_task(story())
@@ -48,12 +49,22 @@ def test_nobody_asks_and_the_period_is_kept() -> None:
     assert line.rested(poll_s=0.25) == 0.25
 
 
-def test_one_that_did_not_answer_is_asked_again_after_half_a_second() -> None:
-    assert Line(10.0).rested(answered=False) == RETRY_S
+def failing(period_s: float) -> Line:
+    """One that has failed once already."""
+    line = Line(period_s)
+    line.rested(answered=False)
+    return line
+
+
+def test_one_that_did_not_answer_is_asked_again_at_once_and_then_after_half_a_second() -> None:
+    line = Line(10.0)
+    assert [line.rested(answered=False) for _ in range(3)] == [LEAST_S, RETRY_S, RETRY_S]
+    line.rested()
+    assert line.rested(answered=False) == LEAST_S
 
 
 def test_a_time_out_does_not_use_up_the_pause_after_it() -> None:
-    assert Line(10.0).rested(poll_s=1.0, answered=False) == RETRY_S
+    assert failing(10.0).rested(poll_s=1.0, answered=False) == RETRY_S
 
 
 def test_one_that_is_lost_is_asked_more_and_more_seldom_until_it_answers() -> None:
@@ -61,11 +72,25 @@ def test_one_that_is_lost_is_asked_more_and_more_seldom_until_it_answers() -> No
     pauses = [line.rested(answered=False, lost=True) for _ in range(6)]
     assert pauses == [0.5, 1.0, 2.0, 4.0, LAST_RETRY_S, LAST_RETRY_S]
     line.rested()
+    assert [line.rested(answered=False) for _ in range(2)] == [LEAST_S, RETRY_S]
+
+
+def test_a_question_out_of_turn_leaves_the_pauses_of_one_that_is_lost_as_they_are() -> None:
+    line = Line(1.0)
+    pauses = [line.rested(answered=False, lost=True, soon=nth == 2) for nth in range(5)]
+    assert pauses == [0.5, 1.0, RETRY_S, 2.0, 4.0]
+
+
+def test_one_that_was_lost_and_is_busy_now_is_asked_every_half_second() -> None:
+    line = Line(1.0)
+    for _ in range(5):
+        line.rested(answered=False, lost=True)
     assert line.rested(answered=False) == RETRY_S
+    assert line.rested(answered=False, lost=True) == RETRY_S
 
 
 def test_one_that_does_not_answer_is_asked_no_sooner_for_what_is_asked_for() -> None:
-    line = Line(1.0)
+    line = failing(1.0)
     assert line.rested(answered=False, hurry_at_s=0.1) == RETRY_S
 
 

@@ -7,7 +7,7 @@ import struct
 
 import pytest
 
-from tests.drivers_modbus.rig import Wire, exception, inverter, longest_gap_s, solar
+from tests.drivers_modbus.rig import S, Unit, Wire, exception, inverter, longest_gap_s, solar
 from v2h_console.twin.faces.modbus_server import answer
 from v2h_drivers.capabilities import (
     CarStatus,
@@ -15,7 +15,9 @@ from v2h_drivers.capabilities import (
     InverterStatus,
     LinkState,
     SolarPermitRequest,
+    SolarStatus,
 )
+from v2h_drivers.modbus.sunspec import model_points
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
@@ -74,12 +76,85 @@ def test_a_device_that_is_busy_three_times_over_is_lost_and_its_map_not_denied()
 
 
 @pytest.mark.parametrize("code", [1, 2])
-def test_a_known_register_that_is_not_there_puts_the_unit_in_doubt(code: int) -> None:
+def test_a_known_register_that_is_not_there_once_is_one_poll(code: int) -> None:
     house = House()
     house.refuse(code, function=READ, times=1)
-    house.wire.live(5.0)
-    assert not house.wire.since(house.began_ns, CarStatus)
+    house.wire.live(12.0)
+    said = house.wire.reasons(house.began_ns)
+    assert any(f"exception {code}" in one for one in said)
+    assert not any("two devices" in one for one in said)
+    assert longest_gap_s(house.wire.since(house.began_ns - S, CarStatus)) < 1.0
+
+
+@pytest.mark.parametrize("code", [1, 2])
+@pytest.mark.parametrize("after_s", [0.0, 1.0, 8.0])
+def test_a_known_register_that_is_not_there_twice_puts_the_unit_in_doubt(code: int, after_s: float) -> None:
+    house = House()
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(after_s + 0.3)
+    house.refuse(code, function=READ, times=1)
+    house.wire.live(1.0)
+    doubted_ns = house.wire.now_ns()
+    house.wire.live(8.0)
+    assert not house.wire.since(doubted_ns, CarStatus)
     assert any("two devices answer as unit 1" in one for one in house.wire.reasons(house.began_ns))
+    house.wire.live(4.0)
+    assert house.wire.since(doubted_ns, CarStatus)
+
+
+def test_two_stumbles_far_apart_are_two_polls() -> None:
+    house = House()
+    for _ in range(2):
+        house.refuse(2, function=READ, times=1)
+        house.wire.live(11.0)
+    assert not any("two devices" in one for one in house.wire.reasons(house.began_ns))
+
+
+def _serial(unit: Unit) -> slice:
+    """Where it stands in model 1."""
+    point = model_points(1)["SN"]
+    return slice(point.offset, point.offset + point.size)
+
+
+@pytest.mark.parametrize(("silent_s", "blank_s"), [(1.0, 1.0), (20.0, 4.0)])
+def test_an_inverter_that_starts_without_its_serial_number_is_read_as_soon_as_it_says_it(
+    silent_s: float, blank_s: float
+) -> None:
+    house = House()
+    words, at = house.unit.model(1).registers, _serial(house.unit)
+    serial = words[at]
+    house.wire.silent.add(1)
+    house.wire.live(silent_s)
+    house.wire.silent.clear()
+    words[at] = [0] * len(serial)
+    house.wire.live(blank_s)
+    words[at] = serial
+    named_ns = house.wire.now_ns()
+    house.wire.live(12.0)
+    assert house.wire.since(named_ns, CarStatus)[0].at_ns - named_ns < S
+    assert not any("two devices" in one for one in house.wire.reasons(house.began_ns))
+
+
+def test_a_device_that_has_no_serial_number_is_read() -> None:
+    house = House()
+    unit = house.unit
+    unit.model(1).registers[_serial(unit)] = [0] * 16
+    wire = Wire({1: unit})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(5.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+
+
+def test_of_two_devices_one_without_a_serial_number_neither_is_believed() -> None:
+    house = House()
+    other = inverter()
+    other.model(1).registers[_serial(other)] = [0] * 16
+    turn = itertools.cycle([house.unit] * 5 + [other] * 5)
+    house.wire.meddle = lambda _unit, pdu: answer(next(turn), pdu)
+    house.wire.live(3.0)
+    doubted_ns = house.wire.now_ns()
+    house.wire.live(20.0)
+    assert not house.wire.since(doubted_ns, CarStatus)
 
 
 def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:
@@ -90,7 +165,32 @@ def test_a_unit_in_doubt_is_looked_at_twice_a_second_however_long() -> None:
     assert max(later - earlier for earlier, later in itertools.pairwise(polls_s)) == 1
 
 
-@pytest.mark.parametrize("code", [1, 2, 3, *ORDINARY])
+def test_a_unit_in_doubt_that_falls_silent_is_asked_every_five_seconds() -> None:
+    house = House()
+    house.refuse(2, function=READ)
+    house.wire.live(1.5)
+    assert house.driver._stranger_ns is not None
+    house.wire.meddle = None
+    house.wire.silent.add(1)
+    house.wire.live(60.0)
+    asked_s = [at_s for at_s, _, _ in house.wire.asked]
+    assert 5.0 < asked_s[-1] - asked_s[-2] < 6.0
+
+
+def test_a_unit_that_was_silent_and_is_busy_now_is_read_half_a_second_after_it_is_no_longer() -> None:
+    house = House()
+    house.wire.silent.add(1)
+    house.wire.live(60.0)
+    house.wire.silent.clear()
+    house.refuse(6, function=READ)
+    house.wire.live(10.0)
+    house.wire.meddle = None
+    free_ns = house.wire.now_ns()
+    house.wire.live(1.0)
+    assert house.wire.since(free_ns, CarStatus)
+
+
+@pytest.mark.parametrize("code", [1, 2, 3])
 def test_a_limit_that_is_refused_is_said_tried_once_more_and_dropped(code: int) -> None:
     house = House()
     house.refuse(code, function=WRITE)
@@ -112,14 +212,66 @@ def test_a_limit_that_is_refused_once_is_taken_with_the_next_poll() -> None:
     assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 5000.0
 
 
-def test_a_limit_that_is_never_answered_is_given_up_after_two_tries() -> None:
+@pytest.mark.parametrize("code", ORDINARY)
+def test_a_limit_that_is_refused_for_now_is_tried_again_until_it_is_taken(code: int) -> None:
+    house = House()
+    house.refuse(code, function=WRITE)
+    house.order(5.0)
+    house.wire.live(30.0)
+    assert 10 < len(house.wire.writes()) < 20, "every two seconds"
+    state, reason = house.wire.health("Inverter")
+    assert state is LinkState.OK
+    assert reason.startswith(f"did not take the discharge limit of 5.0 kW: exception {code}")
+    assert longest_gap_s(house.wire.since(house.began_ns, CarStatus)) < 0.5
+    house.wire.meddle = None
+    house.wire.live(3.0)
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+    assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 5000.0
+
+
+def test_a_limit_that_is_never_answered_is_tried_again_and_costs_no_reading() -> None:
     house = House()
     house.wire.meddle = lambda _unit, pdu: b"" if pdu[0] == WRITE else None
     house.order(5.0)
     house.wire.live(30.0)
-    assert len(house.wire.writes()) == 2
-    assert house.wire.health("Inverter")[0] is LinkState.OK
-    assert "did not take the discharge limit of 5.0 kW: did not answer" in house.wire.health("Inverter")[1]
+    assert 10 < len(house.wire.writes()) < 20
+    assert longest_gap_s(house.wire.since(house.began_ns + 3 * S, CarStatus)) < 1.0
+    house.wire.meddle = None
+    house.wire.live(5.0)
+    assert house.wire.health("Inverter") == (LinkState.OK, "")
+    assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 5000.0
+
+
+def test_the_newest_order_is_the_one_that_is_tried_again() -> None:
+    house = House()
+    house.refuse(6, function=WRITE)
+    house.order(5.0)
+    house.wire.live(6.0)
+    house.order(3.0)
+    house.wire.live(6.0)
+    house.wire.meddle = None
+    house.wire.live(5.0)
+    assert house.wire.since(house.began_ns, InverterStatus)[-1].max_discharge_w == 3000.0
+    assert len(house.wire.writes()) < 14
+
+
+@pytest.mark.parametrize("how", ["busy", "silent"])
+def test_a_roof_that_could_not_be_told_for_three_seconds_leaves_after_them(how: str) -> None:
+    unit = solar()
+    wire = Wire({2: unit})
+    roof = SunSpecSolar("Solar", wire.connection, 2, wire.emit, period_s=1.0, clock_ns=wire.now_ns)
+    wire.run(roof)
+    wire.live(3.0)
+    wire.meddle = lambda _unit, pdu: (
+        None if pdu[0] != WRITE else b"" if how == "silent" else exception(pdu, 6)
+    )
+    wire.loop.call_soon(roof.submit, SolarPermitRequest(False))
+    wire.live(3.0)
+    wire.meddle = None
+    wire.live(4.0)
+    assert unit.written[703] == {model_points(703)["ES"].offset: 0}
+    assert wire.health("Solar") == (LinkState.OK, "")
+    assert roof._wanted is None
 
 
 def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
@@ -134,7 +286,8 @@ def test_a_roof_that_refuses_to_leave_goes_on_being_read() -> None:
         LinkState.OK,
         "did not take the order to leave: exception 4: device failure",
     )
-    assert len(wire.writes()) == 2
+    assert len(wire.writes()) == 3
+    assert longest_gap_s(wire.since(0, SolarStatus)) < 1.0
 
 
 def test_what_a_model_said_that_is_gone_is_not_told_again() -> None:
@@ -298,3 +451,26 @@ def test_a_map_is_found_where_the_device_is_silent_elsewhere(base: int) -> None:
     wire.silent.clear()
     wire.live(7.0)
     assert wire.health("Inverter") == (LinkState.OK, ""), "where it was, it is looked for first"
+
+
+@pytest.mark.parametrize(("was", "now"), [(0, 40000), (40000, 50000), (50000, 0)])
+def test_a_map_is_found_again_at_another_place_where_the_device_is_silent_elsewhere(
+    was: int, now: int
+) -> None:
+    unit = inverter()
+    wire = Wire({1: unit})
+    base = [was]
+
+    def elsewhere(_unit: int, pdu: bytes) -> bytes:
+        function, address, rest = pdu[0], struct.unpack(">H", pdu[1:3])[0], pdu[3:]
+        if not base[0] <= address < base[0] + 9_000:
+            return b""
+        return answer(unit, struct.pack(">BH", function, address - base[0] + 40_000) + rest)
+
+    wire.meddle = elsewhere
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.live(6.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")
+    base[0] = now
+    wire.live(100.0)
+    assert wire.health("Inverter") == (LinkState.OK, "")

@@ -160,7 +160,7 @@ def test_hops_change_nothing_where_bytes_travel(steps: tuple[Step, ...]) -> None
             ),
             5.0,
             4000193,
-            "INVERTER_LOST",
+            "CAR_NOT_READY",
         ),
     ],
     ids=["a car that falls silent between two ticks", "a message while a late step is owed"],

@@ -49,10 +49,13 @@ def slow_devices(site: Site, circuit_ids: Sequence[str], emit: Callable[[Reading
     solar, centre = comm.solar, comm.load_centre
     polled = [*comm.inverters()] + ([] if solar is None else [solar])
     units = Counter((one.host, one.port) for one in polled)
+    carriers = {(one.host, one.port) for one in comm.inverters()}
     connections: dict[tuple[str, int], Connection] = {}
 
     def shared(host: str, port: int) -> Connection:
-        timeout_s = SOLE_TIMEOUT_S if units[host, port] == 1 else SHARED_TIMEOUT_S
+        # Whoever carries a car is waited for as on a shared line: there must be time to ask again within a second.
+        sole = units[host, port] == 1 and (host, port) not in carriers
+        timeout_s = SOLE_TIMEOUT_S if sole else SHARED_TIMEOUT_S
         return connections.setdefault((host, port), tcp_connection(host, port, timeout_s))
 
     devices: list[SlowDevice] = [

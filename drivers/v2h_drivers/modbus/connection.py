@@ -27,14 +27,15 @@ from v2h_drivers.modbus.machine import (
     Outcome,
     Request,
 )
+from v2h_drivers.modbus.turns import Turns
 
 FIRST_RETRY_S = 0.2
 LAST_RETRY_S = 5.0
 CONNECT_TIMEOUT_S = 2.0
-#: So many time-outs in a row without a byte from any unit, and a TCP connection is taken to be dead: a peer that
-#: restarted, or a router that forgot, ends none.
+#: So many time-outs in a row without a byte from any unit, one of them of the unit that answered last, and a TCP
+#: connection is taken to be dead: a peer that restarted, or a router that forgot, ends none.
 DEAD_AFTER = 3
-#: A device that has the connection to itself keeps nobody else waiting.
+#: A roof that has the connection to itself keeps nobody else waiting.
 SOLE_TIMEOUT_S = 1.0
 #: Where several units take turns, one that is silent holds up the others for this: with a poll's own time it must stay
 #: well below the second after which the car's readings are too old to keep a house lit by.
@@ -90,7 +91,11 @@ class Connection:
         self._clock_ns = clock_ns
         self._port: Port | None = None
         self._opening: asyncio.Lock = asyncio.Lock()
-        self._futures: dict[int, asyncio.Future[Outcome]] = {}
+        self._futures: dict[int, tuple[int, asyncio.Future[Outcome]]] = {}
+        self._turns = Turns(clock_ns)
+        #: Who has answered last, and who has not since, as often as ``_unanswered`` says.
+        self._last_heard: int | None = None
+        self._unheard: set[int] = set()
         self._timer: asyncio.TimerHandle | None = None
         self._retry_s = FIRST_RETRY_S
         self._answered = False
@@ -126,10 +131,23 @@ class Connection:
         self._drop("closed by us")
 
     async def _ask(self, request: Request) -> tuple[int, ...]:
+        if self._framing is Framing.RTU:
+            # A line has one driver, which asks one thing after the other.
+            return await self._exchange(request)
+        await self._turns.take(request.unit)
+        try:
+            values = await self._exchange(request)
+        except (Exception, asyncio.CancelledError):
+            self._turns.give()
+            raise
+        self._turns.give()
+        return values
+
+    async def _exchange(self, request: Request) -> tuple[int, ...]:
         await self._ensure_open()
         future: asyncio.Future[Outcome] = asyncio.get_running_loop().create_future()
         ticket = self._machine.submit(request)
-        self._futures[ticket] = future
+        self._futures[ticket] = (request.unit, future)
         self._pump()
         outcome = await future
         if isinstance(outcome, Failure):
@@ -156,7 +174,8 @@ class Connection:
             if not port.alive:
                 # Taken and closed in one breath, as by a device that has its one client: its end was told before its begin.
                 self._refused("closed the connection at once")
-            self._port, self._answered, self._unanswered = port, False, 0
+            self._port, self._answered = port, False
+            self._heard_nobody_since()
 
     def _refused(self, reason: str) -> NoReturn:
         self.bad += 1
@@ -172,7 +191,8 @@ class Connection:
 
     def received(self, data: bytes) -> None:
         """Bytes from the port."""
-        self._answered, self._retry_s, self._unanswered = True, FIRST_RETRY_S, 0
+        self._answered, self._retry_s = True, FIRST_RETRY_S
+        self._heard_nobody_since()
         self._machine.data_received(data, self._clock_ns())
         self._pump()
 
@@ -198,12 +218,11 @@ class Connection:
             return
         while machine.outcomes:
             ticket, outcome = machine.outcomes.popleft()
-            if isinstance(outcome, Failure) and outcome.kind is FailureKind.TIMEOUT:
-                self._unanswered += 1
-            future = self._futures.pop(ticket, None)
-            if future is not None and not future.done():
+            unit, future = self._futures.pop(ticket)
+            self._heed(unit, outcome)
+            if not future.done():
                 future.set_result(outcome)
-        if self._framing is Framing.TCP and self._unanswered >= DEAD_AFTER and self._port is not None:
+        if self._framing is Framing.TCP and self._dead() and self._port is not None:
             self._drop("nobody answers on this connection; reconnecting")
             return
         if self._port is not None:
@@ -217,6 +236,26 @@ class Connection:
         if wake_ns is not None:
             delay_s = max(0.0, (wake_ns - self._clock_ns()) / 1e9)
             self._timer = asyncio.get_running_loop().call_later(delay_s + 0.001, self._tick)
+
+    def _heed(self, unit: int, outcome: Outcome) -> None:
+        """Who answers, and who does not."""
+        kind = outcome.kind if isinstance(outcome, Failure) else None
+        if kind is FailureKind.TIMEOUT:
+            self._unanswered += 1
+            self._unheard.add(unit)
+            self._turns.timed_out(unit)
+        elif kind is not FailureKind.CLOSED:
+            self._last_heard = unit
+            self._turns.heard(unit)
+
+    def _heard_nobody_since(self) -> None:
+        self._unanswered = 0
+        self._unheard.clear()
+
+    def _dead(self) -> bool:
+        """Units that are known to be silent say nothing of the connection."""
+        counts = self._last_heard is None or self._last_heard in self._unheard
+        return self._unanswered >= DEAD_AFTER and counts
 
     def _tick(self) -> None:
         self._timer = None

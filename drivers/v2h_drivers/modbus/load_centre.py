@@ -30,6 +30,8 @@ from v2h_drivers.modbus.profile import MeterProfile, RelayProfile, meter_profile
 PROTOCOL = "Modbus RTU"
 #: A relay is not switched for a request older than this.
 EXPIRY_NS = 2_000_000_000
+#: In a round of meters that takes longer the relays are read again.
+RELAYS_STALE_NS = 1_000_000_000
 
 
 class LoadCentre:
@@ -63,6 +65,7 @@ class LoadCentre:
         self._switching = False
         #: circuit → what its relay was to be and did not become, and the words for it, until it does or is asked anew.
         self._astray: dict[int, tuple[bool, str]] = {}
+        self._looked_ns = 0
         self._pace = Pace(period_s, clock_ns, self._health.again)
 
     def submit(self, request: SlowRequest) -> bool:
@@ -88,7 +91,9 @@ class LoadCentre:
                 await self.poll()
             except ModbusFailure as failure:
                 self._health.failed(str(failure))
-                self._drop(str(failure))
+                # A board that is busy is there, and soon free: an order that is too old by then is not carried out.
+                if failure.kind is not FailureKind.EXCEPTION:
+                    self._drop(str(failure))
             state = self._health.state
             await self._pace.rest(answered=state is LinkState.OK, lost=state is LinkState.LOST)
 
@@ -100,23 +105,32 @@ class LoadCentre:
     async def poll(self) -> None:
         """One round. Raises ModbusFailure for the board; a single silent meter only fails its own circuit."""
         await self._switch()
+        await self._look_at_relays()
+        silent = []
+        for circuit, unit in self._meters.items():
+            await self._switch()
+            if self._clock_ns() - self._looked_ns >= RELAYS_STALE_NS:
+                await self._look_at_relays()
+            try:
+                self._emit(await self._read_meter(circuit, unit))
+                # On a slow line a round takes longer than the link's word holds.
+                self._health.again()
+            except ModbusFailure as failure:
+                silent.append(f"meter {unit} {failure}")
+                # Said now: with others silent too, the round may take seconds. The board itself has answered.
+                self._say(silent)
+        self._say(silent)
+
+    async def _look_at_relays(self) -> None:
+        """What the relays are, said. Raises ModbusFailure."""
         mask = await self._read_relays()
+        self._looked_ns = self._clock_ns()
         self._astray = {
             circuit: (closed, words)
             for circuit, (closed, words) in self._astray.items()
             if bool(mask >> circuit & 1) is not closed
         }
         self._emit(RelayStates(self._clock_ns(), Quality.GOOD, self.name, mask))
-        silent = []
-        for circuit, unit in self._meters.items():
-            await self._switch()
-            try:
-                self._emit(await self._read_meter(circuit, unit))
-            except ModbusFailure as failure:
-                silent.append(f"meter {unit} {failure}")
-                # Said now: with others silent too, the round may take seconds. The board itself has answered.
-                self._say(silent)
-        self._say(silent)
 
     def _say(self, silent: list[str]) -> None:
         """The board answers; which relay did not follow, and which meters are silent."""

@@ -21,7 +21,9 @@ from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Failur
 from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import (
     BASES,
+    MAX_BLOCK,
     MAX_RAW,
+    NOT_THERE,
     NotSunSpec,
     Place,
     find_models,
@@ -37,16 +39,31 @@ ALONE_NS = 10_000_000_000
 #: Exceptions to a read of the map that is known, from which another device may be told: to it there is nothing there.
 #: Every other one (failure, busy, no way through the gateway) is the known device's own word for "not now".
 STRANGE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
-#: A request is carried out at most so many times.
+#: A request that cannot be carried out is refused at most so many times.
 MOST_TRIES = 2
+#: One that fails for now is tried again with the next poll, and then after this: an answer that does not come holds the line.
+TRY_AGAIN_NS = 2_000_000_000
+#: A block is not made smaller than this.
+LEAST_BLOCK = 15
+#: So many tries to find the map again are where it was, but one of them.
+ELSEWHERE_EVERY = 8
 
 
 class UnitConflict(Exception):
     """More than one device answers as this unit. ``str()`` is a plain clause."""
 
 
+class Unidentified(Exception):
+    """A device that has said who it is does not say it now. ``str()`` is a plain clause."""
+
+
 class WriteRefused(Exception):
-    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause."""
+    """The device answered a write with an exception, or its map has no room for it. ``str()`` is a plain clause, ``lasting``
+    whether another try would end in the same."""
+
+    def __init__(self, words: str, *, lasting: bool = True) -> None:
+        super().__init__(words)
+        self.lasting = lasting
 
 
 Asked = TypeVar("Asked", DischargeLimitRequest, SolarPermitRequest)
@@ -83,15 +100,23 @@ class SunSpecDevice(Generic[Asked]):
         self._health = HealthTeller(name, PROTOCOL, connection, unit, emit, clock_ns)
         self._bases: tuple[int, ...] = BASES
         self._found = False
+        #: Tries to find the map that nobody answered, and whether the last one was not where it had been.
+        self._unheard, self._elsewhere = 0, False
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
+        #: Registers that are asked for at once, and whether a poll has ever been answered.
+        self._block, self._read_before = MAX_BLOCK, False
         self._polls = 0
         self._identity: tuple[str, str, str] | None = None
         #: Since when no other device has answered, while the id is in doubt.
         self._stranger_ns: int | None = None
         self._strangers = ""
+        #: When last something came that would be another device's if it came again.
+        self._odd_ns: int | None = None
+        self._blank = False
         self._wanted: Asked | None = None
         self._tries = 0
+        self._failed_tries, self._try_at_ns = 0, 0
         period_s = self.usual_s if period_s is None else period_s
         self._pace = Pace(period_s, clock_ns, self._health.again)
 
@@ -104,25 +129,30 @@ class SunSpecDevice(Generic[Asked]):
                 await self.poll()
             except ModbusFailure as failure:
                 refused = failure.kind is FailureKind.EXCEPTION
+                if failure.kind is FailureKind.TIMEOUT and self._places and not self._read_before:
+                    # Its map was heard: behind a gateway with a slow line a long answer takes more than the time there is.
+                    self._block = max(LEAST_BLOCK, self._block // 2)
                 silent = failure.kind in (FailureKind.TIMEOUT, FailureKind.CLOSED)
                 if failure.code in STRANGE and self._places:
-                    self._doubt()
+                    self._suspect("one with another map")
                 self._failed(str(failure))
             except NotSunSpec as failure:
-                self._doubt()
+                self._doubt("one with another map")
                 self._failed(str(failure))
-            except UnitConflict as failure:
+            except (UnitConflict, Unidentified) as failure:
                 self._failed(str(failure))
             state = self._health.state
             # A refusal is an answer, too: it held the line no longer than a good one, and "busy" is soon over.
             answered = state is LinkState.OK or (refused and state is not LinkState.LOST)
-            # Asked seldom, two devices with one number would look like one for long enough to be believed.
-            lost = state is LinkState.LOST and silent and self._stranger_ns is None
-            await self._pace.rest(answered=answered, lost=lost)
+            # Asked seldom, two devices with one number would look like one for long enough to be believed; but when no other
+            # has answered for that long, it is a silent unit like any.
+            doubted = self._stranger_ns is not None and self._clock_ns() - self._stranger_ns < ALONE_NS
+            lost = state is LinkState.LOST and silent and not doubted
+            await self._pace.rest(answered=answered, lost=lost, soon=self._elsewhere)
 
     async def poll(self) -> None:
-        """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec or UnitConflict; then nothing
-        of it was used."""
+        """One round, and the request if one is waiting. Raises ModbusFailure, NotSunSpec, UnitConflict or
+        Unidentified; then nothing of it was used."""
         if not self._places:
             self._places = await self._find()
             # What a model said that is in this map no longer is nobody's word now.
@@ -132,25 +162,33 @@ class SunSpecDevice(Generic[Asked]):
         wanted = self.often + self.seldom if unread or self._polls % 10 == 0 else self.often
         self._polls += 1
         places = [self._places[model] for model in wanted if model in self._places]
-        read = await read_models(self._connection, self._unit, places)
+        read = await read_models(self._connection, self._unit, places, self._block)
         self._know(read)
         self._registers.update(read)
         self.report(self._clock_ns())
+        self._read_before = True
         self._health.good()
         request = self._wanted
-        if request is not None:
+        if request is not None and (self._failed_tries < 2 or self._clock_ns() >= self._try_at_ns):
             await self._try(request)
 
     async def _find(self) -> dict[int, Place]:
         """The map. Some devices are silent where they have none: until one has been found, each try that is not answered
-        leaves the next to another place; one silence a poll is all that neighbours are asked to bear."""
+        leaves the next to another place; one silence a poll is all that neighbours are asked to bear. Where one was found
+        it is looked for first, and now and then elsewhere: a successor, or new firmware, may have it there."""
+        turns, left = divmod(self._unheard, ELSEWHERE_EVERY)
+        self._elsewhere = self._found and left == ELSEWHERE_EVERY - 1
+        first = 1 + turns % (len(BASES) - 1) if self._elsewhere else 0
+        bases = self._bases[first:] + self._bases[:first]
         try:
-            places = await find_models(self._connection, self._unit, self._bases)
+            places = await find_models(self._connection, self._unit, bases)
         except ModbusFailure as failure:
-            if failure.kind is FailureKind.TIMEOUT and not self._found:
-                self._bases = self._bases[1:] + self._bases[:1]
+            if failure.kind is FailureKind.TIMEOUT:
+                self._unheard += 1
+                if not self._found:
+                    self._bases = self._bases[1:] + self._bases[:1]
             raise
-        self._found = True
+        self._bases, self._found, self._unheard, self._elsewhere = bases, True, 0, False
         return places
 
     def report(self, now_ns: int) -> None:
@@ -161,7 +199,7 @@ class SunSpecDevice(Generic[Asked]):
         """Take a request of the device's kind; the newest wins."""
         if not isinstance(request, self.takes):
             return False
-        self._wanted, self._tries = request, 0
+        self._wanted, self._tries, self._failed_tries = request, 0, 0
         self._pace.hurry()
         return True
 
@@ -174,20 +212,32 @@ class SunSpecDevice(Generic[Asked]):
         raise NotImplementedError
 
     async def _try(self, request: Asked) -> None:
-        """Carry it out; what the device refuses is said, tried once more with the next poll, and dropped."""
-        self._tries += 1
-        done = self._tries >= MOST_TRIES
+        """Carry it out. What the device cannot do is said, tried once more with the next poll, and dropped; what fails for
+        now (no answer, busy, no way through the gateway) is kept until it is done or something else is asked for: nobody
+        asks twice."""
         try:
             await self.carry_out(request)
-            done = True
+            self._settled(request)
         except WriteRefused as refusal:
-            self._health.note(f"did not take {self.in_words(request)}: {refusal}")
+            self._missed(request, str(refusal), lasting=refusal.lasting)
         except (ModbusFailure, NotSunSpec) as failure:
-            self._health.note(f"did not take {self.in_words(request)}: {failure}")
+            lasting = isinstance(failure, ModbusFailure) and failure.code in NOT_THERE
+            self._missed(request, str(failure), lasting=lasting)
             raise
-        finally:
-            if done and self._wanted is request:
-                self._wanted = None
+
+    def _missed(self, request: Asked, why: str, *, lasting: bool) -> None:
+        self._health.note(f"did not take {self.in_words(request)}: {why}")
+        if self._wanted is not request:
+            return
+        self._failed_tries += 1
+        self._try_at_ns = self._clock_ns() + TRY_AGAIN_NS
+        self._tries += lasting
+        if self._tries >= MOST_TRIES:
+            self._settled(request)
+
+    def _settled(self, request: Asked) -> None:
+        if self._wanted is request:
+            self._wanted = None
 
     async def _write(self, place: Place, offset: int, raw: int) -> None:
         """One register of a model. Raises ModbusFailure, WriteRefused."""
@@ -199,7 +249,7 @@ class SunSpecDevice(Generic[Asked]):
             await self._connection.write_registers(self._unit, place.address + offset, (raw,))
         except ModbusFailure as failure:
             if failure.kind is FailureKind.EXCEPTION:
-                raise WriteRefused(str(failure)) from None
+                raise WriteRefused(str(failure), lasting=failure.code in NOT_THERE) from None
             raise
 
     def busy(self) -> bool:
@@ -222,25 +272,39 @@ class SunSpecDevice(Generic[Asked]):
         if self._stranger_ns is None:
             self._identity = None
 
-    def _doubt(self) -> None:
-        """What answered a moment ago has no such register now: maybe another device answers as this unit, too."""
+    def _doubt(self, other: str) -> None:
+        """What answered a moment ago answers otherwise now: maybe another device answers as this unit, too."""
         if self._identity is None:
             return
         self._stranger_ns = self._clock_ns()
-        self._strangers = self._strangers or f"{self._identity[2]} and one with another map"
+        self._strangers = self._strangers or f"{self._identity[2] or self._identity[1]} and {other}"
+
+    def _suspect(self, other: str) -> None:
+        """A device may stumble once; what comes a second time before one has answered for long enough is another's."""
+        now_ns, before_ns = self._clock_ns(), self._odd_ns
+        self._odd_ns = now_ns
+        if self._stranger_ns is not None or (before_ns is not None and now_ns - before_ns < ALONE_NS):
+            self._doubt(other)
 
     def _know(self, read: dict[int, tuple[int, ...]]) -> None:
-        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while."""
+        """Whether the same device answers as before. Raises UnitConflict, until only one has answered for a while, and
+        Unidentified."""
         registers, points = read.get(1), model_points(1)
         if registers is None:
             return
         maker, model, serial = (text(points, registers, name) for name in ("Mn", "Md", "SN"))
+        said, known = (maker, model, serial), self._identity or ("", "", "")
         now_ns = self._clock_ns()
-        if self._identity not in (None, (maker, model, serial)):
-            assert self._identity is not None
+        if any(one and other and one != other for one, other in zip(said, known, strict=True)):
             self._stranger_ns = now_ns
-            self._strangers = " and ".join(sorted((self._identity[2], serial)))
-        self._identity = (maker, model, serial)
+            self._strangers = " and ".join(sorted((known[2] or known[1], serial or model)))
+        elif known[2] and not serial:
+            # One that starts says nothing yet, once; of two devices the one without a number comes again and again.
+            if not self._blank or self._stranger_ns is not None:
+                self._suspect("one without a serial number")
+            self._blank = True
+            raise Unidentified("does not say its serial number")
+        self._identity, self._blank = (maker or known[0], model or known[1], serial), False
         if self._stranger_ns is None:
             return
         if now_ns - self._stranger_ns < ALONE_NS:
@@ -251,7 +315,7 @@ class SunSpecDevice(Generic[Asked]):
         place = self._places.get(1)
         if place is None:
             return
-        registers = (await read_models(self._connection, self._unit, [place]))[1]
+        registers = (await read_models(self._connection, self._unit, [place], self._block))[1]
         points = model_points(1)
         self._emit(
             Identity(
