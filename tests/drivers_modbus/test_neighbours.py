@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 
 import pytest
 
-from tests.drivers_modbus.rig import S, Wire, inverter, longest_gap_s, solar
+from tests.drivers_modbus.rig import S, Wire, _Port, inverter, longest_gap_s, solar
 from v2h_console.site import reader
 from v2h_console.wiring import devices
 from v2h_drivers.capabilities import CarStatus, LinkHealth, LinkState, SolarStatus
-from v2h_drivers.modbus.connection import SHARED_TIMEOUT_S, SOLE_TIMEOUT_S, serial_connection
+from v2h_drivers.modbus.connection import (
+    SHARED_TIMEOUT_S,
+    SOLE_TIMEOUT_S,
+    Connection,
+    Port,
+    serial_connection,
+)
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
@@ -85,6 +92,52 @@ def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> No
     wire.live(6.0)
     assert wire.since(back_ns, SolarStatus)
     assert wire.health("Solar") == (LinkState.OK, "")
+
+
+class SlowGateway(Wire):
+    """A TCP gateway onto an RTU line of 9600 baud, with 100 ms between question and answer."""
+
+    free_at_s = 0.0
+
+    def port(self, connection: Connection) -> Port:
+        """What opening gives."""
+        return _SlowPort(self, connection)
+
+
+class _SlowPort(_Port):
+    def _arrive(self, data: bytes) -> None:
+        reply = self._wire.serve(self.number, data)
+        if not reply:
+            return
+        assert isinstance(self._wire, SlowGateway)
+        now_s = self._wire.loop.time()
+        taken_s = (8 + len(reply) - 4) * 11 / 9600 + 0.1
+        self._wire.free_at_s = max(self._wire.free_at_s, now_s) + taken_s
+        self._wire.loop.call_later(self._wire.free_at_s - now_s, self._deliver, reply)
+
+
+def test_units_behind_a_slow_gateway_are_read_in_smaller_blocks() -> None:
+    wire = SlowGateway({1: inverter(), 2: solar()})
+    wire.run(SunSpecInverter("Inverter", wire.connection, 1, wire.emit, clock_ns=wire.now_ns))
+    wire.run(SunSpecSolar("Solar", wire.connection, 2, wire.emit, period_s=1.0, clock_ns=wire.now_ns))
+    wire.live(30.0)
+    heard_ns = wire.now_ns()
+    wire.live(60.0)
+    for name in ("Inverter", "Solar"):
+        assert wire.health(name) == (LinkState.OK, "")
+    assert longest_gap_s(wire.since(heard_ns, CarStatus)) < 5.0
+    assert longest_gap_s(wire.since(heard_ns, SolarStatus)) < 5.0
+
+
+def test_a_poll_that_is_not_answered_later_on_makes_no_block_smaller() -> None:
+    wire = house()
+    asked = len(wire.asked)
+    wire.silent.add(1)
+    wire.live(10.0)
+    wire.silent.clear()
+    wire.live(8.0)
+    sizes = {struct.unpack(">H", pdu[3:5])[0] for _, unit, pdu in wire.asked[asked:] if unit == 1}
+    assert max(sizes) == 125
 
 
 COMM = """\

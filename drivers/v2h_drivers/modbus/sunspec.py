@@ -115,8 +115,10 @@ async def _walk(connection: Connection, unit: int, address: int) -> dict[int, Pl
     raise NotSunSpec(f"unit {unit}'s model chain has no end")
 
 
-async def read_models(connection: Connection, unit: int, places: list[Place]) -> dict[int, tuple[int, ...]]:
-    """Registers of each model, from ID on. Neighbours share a block; nothing is read across a hole.
+async def read_models(
+    connection: Connection, unit: int, places: list[Place], block: int = MAX_BLOCK
+) -> dict[int, tuple[int, ...]]:
+    """Registers of each model, from ID on. Neighbours share a block of at most ``block``; nothing is read across a hole.
 
     Raises ModbusFailure, or NotSunSpec where a model does not stand where it stood.
     """
@@ -126,13 +128,15 @@ async def read_models(connection: Connection, unit: int, places: list[Place]) ->
         if run and place.address == run[-1].address + 2 + run[-1].length:
             run.append(place)
             continue
-        read.update(await _read_run(connection, unit, run))
+        read.update(await _read_run(connection, unit, run, block))
         run = [place]
-    read.update(await _read_run(connection, unit, run))
+    read.update(await _read_run(connection, unit, run, block))
     return read
 
 
-async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict[int, tuple[int, ...]]:
+async def _read_run(
+    connection: Connection, unit: int, run: list[Place], block: int
+) -> dict[int, tuple[int, ...]]:
     if not run:
         return {}
     start = run[0].address
@@ -140,7 +144,7 @@ async def _read_run(connection: Connection, unit: int, run: list[Place]) -> dict
     registers: list[int] = []
     while start + len(registers) < end:
         at = start + len(registers)
-        registers.extend(await connection.read_holding(unit, at, min(MAX_BLOCK, end - at)))
+        registers.extend(await connection.read_holding(unit, at, min(block, end - at)))
     read = {}
     for place in run:
         at = place.address - start

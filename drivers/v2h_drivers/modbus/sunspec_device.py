@@ -21,6 +21,7 @@ from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, Failur
 from v2h_drivers.modbus.pace import Pace
 from v2h_drivers.modbus.sunspec import (
     BASES,
+    MAX_BLOCK,
     MAX_RAW,
     NOT_THERE,
     NotSunSpec,
@@ -42,7 +43,8 @@ STRANGE = (ILLEGAL_FUNCTION, ILLEGAL_ADDRESS)
 MOST_TRIES = 2
 #: One that fails for now is tried again with the next poll, and then after this: an answer that does not come holds the line.
 TRY_AGAIN_NS = 2_000_000_000
-
+#: A block is not made smaller than this.
+LEAST_BLOCK = 15
 #: So many tries to find the map again are where it was, but one of them.
 ELSEWHERE_EVERY = 8
 
@@ -102,6 +104,8 @@ class SunSpecDevice(Generic[Asked]):
         self._unheard, self._elsewhere = 0, False
         self._places: dict[int, Place] = {}
         self._registers: dict[int, tuple[int, ...]] = {}
+        #: Registers that are asked for at once, and whether a poll has ever been answered.
+        self._block, self._read_before = MAX_BLOCK, False
         self._polls = 0
         self._identity: tuple[str, str, str] | None = None
         #: Since when no other device has answered, while the id is in doubt.
@@ -125,6 +129,9 @@ class SunSpecDevice(Generic[Asked]):
                 await self.poll()
             except ModbusFailure as failure:
                 refused = failure.kind is FailureKind.EXCEPTION
+                if failure.kind is FailureKind.TIMEOUT and self._places and not self._read_before:
+                    # Its map was heard: behind a gateway with a slow line a long answer takes more than the time there is.
+                    self._block = max(LEAST_BLOCK, self._block // 2)
                 silent = failure.kind in (FailureKind.TIMEOUT, FailureKind.CLOSED)
                 if failure.code in STRANGE and self._places:
                     self._suspect("one with another map")
@@ -155,10 +162,11 @@ class SunSpecDevice(Generic[Asked]):
         wanted = self.often + self.seldom if unread or self._polls % 10 == 0 else self.often
         self._polls += 1
         places = [self._places[model] for model in wanted if model in self._places]
-        read = await read_models(self._connection, self._unit, places)
+        read = await read_models(self._connection, self._unit, places, self._block)
         self._know(read)
         self._registers.update(read)
         self.report(self._clock_ns())
+        self._read_before = True
         self._health.good()
         request = self._wanted
         if request is not None and (self._failed_tries < 2 or self._clock_ns() >= self._try_at_ns):
@@ -303,7 +311,7 @@ class SunSpecDevice(Generic[Asked]):
         place = self._places.get(1)
         if place is None:
             return
-        registers = (await read_models(self._connection, self._unit, [place]))[1]
+        registers = (await read_models(self._connection, self._unit, [place], self._block))[1]
         points = model_points(1)
         self._emit(
             Identity(

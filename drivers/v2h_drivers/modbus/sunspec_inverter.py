@@ -49,7 +49,7 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
             )
             return
         points = model_points(704)
-        registers = (await read_models(self._connection, self._unit, [place]))[704]
+        registers = (await read_models(self._connection, self._unit, [place], self._block))[704]
         exponent = number(points, registers, "WMaxLimPct_SF")
         if exponent is None:
             self._health.note("does not scale its discharge limit")
@@ -60,7 +60,7 @@ class SunSpecInverter(SunSpecDevice[DischargeLimitRequest]):
         for _ in range(2):
             await self._write(place, limit, raw)
             await self._write(place, enable, 1)
-            self._registers.update(await read_models(self._connection, self._unit, [place]))
+            self._registers.update(await read_models(self._connection, self._unit, [place], self._block))
             shown = self._number(704, "WMaxLimPct")
             if (
                 shown is not None

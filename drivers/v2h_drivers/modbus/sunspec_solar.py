@@ -30,7 +30,7 @@ class SunSpecSolar(SunSpecDevice[SolarPermitRequest]):
         offset = model_points(703)["ES"].offset
         for _ in range(2):
             await self._write(place, offset, int(request.permitted))
-            self._registers.update(await read_models(self._connection, self._unit, [place]))
+            self._registers.update(await read_models(self._connection, self._unit, [place], self._block))
             if self._number(703, "ES") == int(request.permitted):
                 self._health.note("")
                 return
