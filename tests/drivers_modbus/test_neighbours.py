@@ -95,7 +95,7 @@ def test_a_unit_that_is_lost_is_asked_every_five_seconds_and_found_again() -> No
 
 
 class SlowGateway(Wire):
-    """A TCP gateway onto an RTU line of 9600 baud, with 50 ms between question and answer."""
+    """A TCP gateway onto an RTU line of 9600 baud, with 100 ms between question and answer."""
 
     free_at_s = 0.0
 
@@ -111,7 +111,7 @@ class _SlowPort(_Port):
             return
         assert isinstance(self._wire, SlowGateway)
         now_s = self._wire.loop.time()
-        taken_s = (8 + len(reply) - 4) * 11 / 9600 + 0.05
+        taken_s = (8 + len(reply) - 4) * 11 / 9600 + 0.1
         self._wire.free_at_s = max(self._wire.free_at_s, now_s) + taken_s
         self._wire.loop.call_later(self._wire.free_at_s - now_s, self._deliver, reply)
 
