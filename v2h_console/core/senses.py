@@ -96,6 +96,7 @@ _FIELD_OF: dict[type, str] = {
 
 #: Slow ones, whose age limit is the time for which the fault classes let them be unknown.
 _PATIENT = ("car", "temperatures")
+NONSENSE_NS = 500 * NS_PER_MS
 _MAX_CIRCUITS = 32
 _MOST_PARTS = 16
 
@@ -162,7 +163,16 @@ def absorb(senses: Senses, readings: Iterable[Reading]) -> Senses:
 def garbled(reading: object, held: object) -> bool:
     """Whether a slow word tells nothing after one that did. That one counts until its own age ends it: a single word that
     is garbled darkens no house."""
-    return not _tells(reading) and _tells(held)
+    if _tells(reading) or not _tells(held):
+        return False
+    if (
+        isinstance(reading, Temperatures)
+        and isinstance(held, Temperatures)
+        and reading.heatsink_c is not None
+    ):
+        # A sensor that goes on telling nonsense is broken: a second after it began that has been acted on.
+        return reading.at_ns - held.at_ns <= NONSENSE_NS
+    return True
 
 
 def _tells(reading: object) -> bool:
