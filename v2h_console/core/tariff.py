@@ -61,7 +61,8 @@ class TariffState:
 
     ``engaged``: begun and not stopped, be the power nothing for a moment. ``ending_since_ns``: since when it has been stopped
     and the inverter has not shown that it gives nothing any more; ``goes_on``: what it went on giving, in words, once that
-    has lasted, until a person resets it. ``spent``: the reserve was reached; ``failed``: the inverter did not follow, nothing more in this window.
+    has lasted, until a person resets it. ``spent``: the reserve was reached; ``failed``: the inverter did not follow,
+    nothing more in this window.
     """
 
     clock: ClockState = ClockState()
