@@ -98,3 +98,37 @@ def test_a_lock_that_cannot_be_made_is_said_and_stops_no_owner(tmp_path: Path) -
     until(lambda: bool(said))
     assert "records.lock: Is a directory" in said[0]
     assert not records.end(0.1)
+
+
+def test_a_defect_in_their_beginning_is_shown_with_its_place_and_the_owner_goes_on(tmp_path: Path) -> None:
+    said = list[str]()
+
+    def begin() -> None:
+        raise ValueError("no such thing")
+
+    records = Records(tmp_path, begin, said.append)
+    records.begin()
+    assert not records.is_alive()
+    assert len(said) == 1
+    assert "ValueError: no such thing, at test_records_wait.py:" in said[0]
+    assert not records.end(0.1)
+    records.release()
+    RecordsLock(tmp_path, patience_s=0.0).release()
+
+
+def test_a_defect_after_the_wait_is_shown_as_well_and_not_tried_again(
+    tmp_path: Path, before: RecordsLock
+) -> None:
+    said, tries = list[str](), list[str]()
+
+    def begin() -> None:
+        tries.append("tried")
+        raise ValueError("no such thing")
+
+    records = Records(tmp_path, begin, said.append)
+    records.begin()
+    before.release()
+    until(lambda: not records.is_alive())
+    assert len(said) == len(tries) == 1
+    assert not records.end(0.1)
+    records.release()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+import traceback
 from collections.abc import Callable
 from pathlib import Path
 
@@ -17,7 +18,8 @@ LOOK_S = 0.05
 class Records(threading.Thread):
     """``begin`` starts the writers, once, with the lock: at once where nobody has it, else from this thread.
 
-    ``failed`` hears why it takes longer than the disk of an owner that ends orderly, and "" once they have begun.
+    ``failed`` hears why it takes longer than the disk of an owner that ends orderly, and "" once they have begun; also of
+    a defect in their beginning, which is not tried again: half of them may run.
     """
 
     def __init__(
@@ -49,7 +51,7 @@ class Records(threading.Thread):
                 self._failed(why)
             if self._ending.wait(LOOK_S):
                 return
-        if said:
+        if said and self.begun:
             self._failed("")
 
     def end(self, patience_s: float) -> bool:
@@ -67,13 +69,22 @@ class Records(threading.Thread):
             self._lock.release()
 
     def _begin_with_the_lock(self) -> str:
-        """Why not yet, "" = they have begun."""
+        """Why not yet, "" = they have begun, or never will."""
         try:
             self._lock = RecordsLock(self._root, patience_s=0.0)
         except Held as error:
             return str(error)
         except OSError as error:
             return f"{error.filename or self._root}: {error.strerror or error}"
-        self._begin()
-        self.begun = True
+        try:
+            self._begin()
+            self.begun = True
+        except Exception as error:  # noqa: BLE001  (what is kept must not darken the house, nor end unseen; it is shown)
+            self._failed(f"{type(error).__name__}: {error}, at {_place(error)}")
         return ""
+
+
+def _place(error: Exception) -> str:
+    """Where it was raised."""
+    raised = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{Path(raised.filename).name}:{raised.lineno}"
