@@ -56,6 +56,28 @@ def owner(tmp_path: Path) -> Iterator[Owner]:
     made_owner.stop()
 
 
+@pytest.mark.parametrize(
+    ("failure", "said"),
+    [
+        (OSError(28, "No space left on device"), "No space left on device"),
+        (OverflowError("out of range"), "out of range"),
+    ],
+)
+def test_a_memory_that_cannot_be_written_down_stays_with_this_owner(
+    owner: Owner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, failure: Exception, said: str
+) -> None:
+    def refuse(folder: Path, handed: hand_over.HandOver) -> None:
+        raise failure
+
+    monkeypatch.setattr(hand_over, "write", refuse)
+    why = owner.hand_over(tmp_path, hand_over.shape(owner._settings))
+    assert why == f"it cannot be written: {said}"
+    assert owner.lane.is_alive()
+    assert owner.lane.failure is None
+    monkeypatch.undo()
+    assert owner.hand_over(tmp_path, hand_over.shape(owner._settings)) == ""
+
+
 def test_an_order_that_comes_after_the_last_look_goes_with_the_core(owner: Owner, tmp_path: Path) -> None:
     answers: list[Receipt] = []
     recorded = owner.lane._recorded

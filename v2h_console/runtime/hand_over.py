@@ -121,8 +121,10 @@ class Yielding:
             if not why:
                 try:
                     self._give(state, last_words())
-                except OSError as error:
-                    why, self._withdrawn = f"it cannot be written: {error.strerror or error}", True
+                except (OSError, ValueError, TypeError, OverflowError) as error:
+                    # A memory that cannot be written down costs the hand-over, never the lane.
+                    why = f"it cannot be written: {getattr(error, 'strerror', None) or error}"
+                    self._withdrawn = True
             self._why = why
             if not why or self._withdrawn:
                 self._answered.set()
