@@ -128,7 +128,10 @@ def _waves(root: Path) -> Waves:
     except (NoOwner, WireError) as error:
         raise Refusal(f"{error}; it records the waveforms, and nobody else may") from None
     if sys.stderr.isatty():
-        print("recording 217 ms of both sides: takes about 4 s ...", file=sys.stderr)
+        print(
+            "recording 217 ms of both sides: takes about 4 s (12 s with several inverters) ...",
+            file=sys.stderr,
+        )
     try:
         return session.ask_waves().result(WAVES_S)
     except NoWaves as error:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from v2h_console.session.snapshot import Snapshot
     from v2h_console.wiring.running import Running
 
+#: How long a demo without a screen lives where nobody says.
+HEADLESS_S = 10.0
+
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     """Add ``demo`` to the command line."""
@@ -32,7 +35,11 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
     )
     parser.add_argument("--headless", action="store_true", help="no screen: print what was seen")
     parser.add_argument(
-        "--for", dest="for_s", type=float, default=10.0, metavar="S", help="seconds, with --headless"
+        "--for",
+        dest="for_s",
+        type=float,
+        metavar="S",
+        help="seconds, with --headless; 10 unless said otherwise",
     )
     parser.add_argument("--json", action="store_true", help="one JSON document on stdout, with --headless")
     parser.set_defaults(run=run)
@@ -43,9 +50,12 @@ def run(arguments: argparse.Namespace) -> int:
     root: Path | None = getattr(arguments, "root", None)
     scenario = None if arguments.scenario is None else script.read(arguments.scenario)
     if arguments.headless:
-        if not 0 < arguments.for_s <= 86_400:
-            return refuse(f"--for takes 0 to 86400 seconds, not {arguments.for_s:g}")
-        return run_headless(root, scenario, arguments.for_s, as_json=arguments.json)
+        for_s = HEADLESS_S if arguments.for_s is None else arguments.for_s
+        if not 0 < for_s <= 86_400:
+            return refuse(f"--for takes 0 to 86400 seconds, not {for_s:g}")
+        return run_headless(root, scenario, for_s, as_json=arguments.json)
+    if arguments.json or arguments.for_s is not None:
+        return refuse("--json and --for are for a demo without a screen: add --headless")
     return run_screen(root, scenario)
 
 

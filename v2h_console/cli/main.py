@@ -33,7 +33,7 @@ def build_parser() -> argparse.ArgumentParser:
         "--root",
         type=Path,
         default=argparse.SUPPRESS,
-        help="all files below this folder (etc/energy, var/lib/v2h, ...); default / and a private folder for demo",
+        help="all files below this folder (etc/energy, var/lib/v2h, ...); default / and a private folder for demo and bench",
     )
     parser = OneLineParser(
         prog="v2h-console",

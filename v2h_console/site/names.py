@@ -50,9 +50,11 @@ def codes(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
 
 def can_be_asked_for(host: str) -> bool:
     """Whether the resolver takes this name: beyond ASCII it goes out as IDNA writes it."""
+    if host.isascii():
+        # Looked at as it stands; and no codec is loaded for it, which is too late where a user who cannot read them asks.
+        return True
     try:
         written = host.encode("idna").decode("ascii")
     except UnicodeError:
-        # IPv6 and whatever is plain has been looked at as it stands.
-        return host.isascii()
-    return host.isascii() or re.fullmatch(ASCII_HOST, written) is not None
+        return False
+    return re.fullmatch(ASCII_HOST, written) is not None

@@ -38,7 +38,7 @@ def _owner_ends(snapshot: Snapshot, simulated: bool, others: list[str]) -> list[
         then = "Whether the house is lit now is not known; it will be DARK."
     lines = [
         "This console runs the control of the house, and the control ends with it:",
-        "the logic controller hears no heartbeat, opens the MID within 0.1 s and stops the inverter.",
+        "the logic controller hears no heartbeat, opens the MID within 0.25 s and stops the inverter.",
         then,
     ]
     if simulated:
