@@ -7,7 +7,13 @@ from collections.abc import Iterator
 
 import pytest
 
-from v2h_console.runtime.garbage import ALIVE_MOST, FULL_WHEN_QUIET_NS, PASSES_ABOVE, GarbagePlan
+from v2h_console.runtime.garbage import (
+    ALIVE_MOST,
+    FULL_WHEN_QUIET_NS,
+    PASSES_ABOVE,
+    GarbagePlan,
+    take_over,
+)
 
 
 @pytest.fixture
@@ -62,3 +68,18 @@ def test_nothing_is_collected_in_a_transfer_before_it_is_overdue() -> None:
     assert plan.full_at_ns == 1
     plan.run_if_due(1 + 6 * FULL_WHEN_QUIET_NS, quiet=False)
     assert plan.full_at_ns == 1 + 6 * FULL_WHEN_QUIET_NS
+
+
+@pytest.mark.usefixtures("by_hand")
+def test_taking_over_beside_a_lane_that_runs_goes_through_nothing() -> None:
+    gc.enable()
+    kept: list[list[object]] = [[] for _ in range(ALIVE_MOST)]
+    before, passed = gc.get_freeze_count(), list[str]()
+    gc.callbacks.append(watch := lambda phase, info: passed.append(phase))
+    try:
+        take_over()
+    finally:
+        gc.callbacks.remove(watch)
+    assert not passed
+    assert not gc.isenabled()
+    assert gc.get_freeze_count() >= before + len(kept)

@@ -78,12 +78,13 @@ def run_screen(start: Callable[[], Running], *, outlives: bool = True) -> int:
     running: list[Running] = []
 
     def start_session() -> Session:
+        from v2h_console.runtime import garbage
+
+        garbage.take_over()
         owned = start()
         running.append(owned)
         # The signal thread ends the screen and then the owner.
         owned.desk.on_stop = lambda: os.kill(os.getpid(), signal.SIGTERM)
-        from v2h_console.runtime import garbage
-
         garbage.take_over()
         return owned.session(helm=True)
 

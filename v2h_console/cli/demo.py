@@ -105,6 +105,7 @@ def run_headless(root: Path | None, scenario: script.Script | None, for_s: float
     from v2h_console.wiring.running import StartFailed
 
     with private_root(root) as folder:
+        garbage.take_over()
         try:
             running = _start(folder, scenario)
         except (ConfigError, TwinFailed, StartFailed) as error:

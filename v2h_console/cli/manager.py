@@ -77,6 +77,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise Refusal(str(error)) from None
     if ended.is_set():
         return 130 if interrupted.is_set() else 0
+    garbage.take_over()
     try:
         running = take_over(root) if arguments.take_over else start_site(root, lock)
     except (ConfigError, StartFailed) as error:
