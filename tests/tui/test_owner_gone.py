@@ -133,7 +133,7 @@ async def test_an_owning_screen_says_what_happens_to_the_house(clock: Clock, hou
     text = await asked_to_leave(ConsoleApp(session, steady=clock))
     assert "END THE OWNER WITH THIS SCREEN?" in text
     assert then in text
-    assert "opens the MID within 0.1 s" in text
+    assert "opens the MID within 0.25 s" in text
     assert "These consoles lose their owner: anna (process 9)." in text
     assert "v2h-manager" in text
     assert "It is a simulated house" not in text
