@@ -24,6 +24,8 @@ def test_an_outage_replays_to_identical_decisions(tmp_path: Path) -> None:
     terminal = Terminal([*MAIN, "demo", "--root", str(tmp_path)])
     try:
         terminal.await_text("On the grid. Backup ready.", 40.0)
+        # An outage within three seconds of the return would be part of that incident.
+        until(lambda: list(folder.glob("*-grid_requalified.v2hincident")), "the return's incident", 20.0)
         terminal.type("!")
         terminal.await_text("TRAINER")
         terminal.type("g")
