@@ -33,7 +33,7 @@ class Terminal:
         cwd: Path | None = None,
     ) -> None:
         self.master, self.slave = pty.openpty()
-        ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+        self._set_size(columns, rows)
         self.before = termios.tcgetattr(self.slave)
         self.seen = b""
         self.first_s: float | None = None
@@ -53,6 +53,14 @@ class Terminal:
         )
         self._stalled = False
         threading.Thread(target=self._read, daemon=True).start()
+
+    def _set_size(self, columns: int, rows: int) -> None:
+        ioctl(self.slave, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+    def resize(self, columns: int, rows: int) -> None:
+        """Another size, as a dragged window or a tmux pane gives."""
+        self._set_size(columns, rows)
+        self.process.send_signal(signal.SIGWINCH)
 
     def stall(self) -> None:
         """Read nothing any more: the line's buffers fill, and writes to it block."""

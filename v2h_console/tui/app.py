@@ -29,6 +29,7 @@ from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
 from v2h_console.tui.owner_watch import OwnerWatch
+from v2h_console.tui.pages import Pages
 from v2h_console.tui.picture import Entry, Picture, aged, entries
 from v2h_console.tui.place import Mark, Place
 from v2h_console.tui.returns import Return
@@ -98,6 +99,8 @@ class ConsoleApp(App[int]):
         self._faults_only = False
         self._owner, self._return = OwnerWatch(), Return()
         self._left = False
+        self.pages = Pages(self)
+        self._small = SmallScreen()
         for theme in themes():
             self.register_theme(theme)
         self.theme = "mono" if mono else "terminal"
@@ -114,6 +117,7 @@ class ConsoleApp(App[int]):
 
     def on_mount(self) -> None:
         """Paint, then start what is slow."""
+        self.install_screen(self._small, "small")
         self.set_interval(POLL_S, self._poll)
         self.call_after_refresh(self._painted)
 
@@ -196,7 +200,7 @@ class ConsoleApp(App[int]):
         """A terminal that cannot show the numbers whole shows none."""
         small = event.size.width < MIN_COLUMNS or event.size.height < MIN_ROWS
         if small and not isinstance(self.screen, SmallScreen):
-            self.push_screen(SmallScreen())
+            self.push_screen(self._small)
         elif not small and isinstance(self.screen, SmallScreen):
             self.pop_screen()
 
@@ -384,25 +388,26 @@ class ConsoleApp(App[int]):
         """A page to read."""
         from v2h_console.tui.screens.text import TextScreen
 
-        self.push_screen(TextScreen(title, lines))
+        self.pages.open(TextScreen, title, lambda page: page.begin(title, lines))
 
     def show_list(self, title: str, choices: Sequence[Choice], search: bool = False) -> None:
         """A list to choose from."""
         from v2h_console.tui.screens.choose import ChooseScreen, SearchScreen
 
-        self.push_screen((SearchScreen if search else ChooseScreen)(title, choices))
+        kind: type[ChooseScreen] = SearchScreen if search else ChooseScreen
+        self.pages.open(kind, title, lambda page: page.begin(title, choices))
 
     def ask_word(self, title: str, lines: Sequence[str], word: str, then: Callable[[], None]) -> None:
         """A typed confirmation."""
         from v2h_console.tui.screens.confirm import ConfirmScreen
 
-        self.push_screen(ConfirmScreen(title, lines, word, then))
+        self.pages.open(ConfirmScreen, title, lambda page: page.begin(title, lines, word, then))
 
     def ask_yes(self, title: str, lines: Sequence[str], then: Callable[[], None]) -> None:
         """A question."""
         from v2h_console.tui.screens.text import YesScreen
 
-        self.push_screen(YesScreen(title, lines, then))
+        self.pages.open(YesScreen, title, lambda page: page.ask(title, lines, then))
 
     def leave(self) -> None:
         """End this screen."""

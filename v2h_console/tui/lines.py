@@ -10,7 +10,7 @@ from rich.cells import cell_len, get_character_cell_size
 
 from v2h_console.tui.inert import clean
 
-#: The roles a cell can have; each is the name of a component style of ``widgets.rows.Rows``.
+#: The roles a cell can have; ``themes.CELLS`` has the style of each.
 ROLES = ("plain", "value", "title", "ok", "warn", "alarm", "twin", "key", "rule", "mark", "field")
 
 Line = tuple[tuple[str, str], ...]

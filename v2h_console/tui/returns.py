@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from v2h_console.session.absence import Absence
@@ -70,14 +71,17 @@ class Return:
         from v2h_console.tui.screens.away import AwayScreen
 
         assert self._absence is not None
+        where, go_on = "", _nowhere
         if first:
             number = Place.read(self._absence.place).view
-            app.push_screen(
-                AwayScreen(self._absence, f"view {number} {NAMES[number - 1]}", lambda: self._go_on(app))
-            )
-        else:
-            app.push_screen(AwayScreen(self._absence, "", lambda: None))
+            where, go_on = f"view {number} {NAMES[number - 1]}", partial(self._go_on, app)
+        begin = partial(AwayScreen.begin, absence=self._absence, where=where, go_on=go_on)
+        app.pages.open(AwayScreen, "", begin)
 
     def _go_on(self, app: ConsoleApp) -> None:
         assert self._absence is not None
         app.stand(Place.read(self._absence.place))
+
+
+def _nowhere() -> None:
+    """Whatever stood before the page stands there again."""

@@ -2,63 +2,69 @@
 
 from __future__ import annotations
 
+from rich.style import Style
 from textual.theme import BUILTIN_THEMES, Theme
 
 #: role -> (colour, text style), per theme. No dim anywhere: bad light is the normal case.
 _STYLES: dict[str, dict[str, tuple[str, str]]] = {
     "terminal": {
-        "plain": ("ansi_default", "none"),
-        "value": ("ansi_default", "bold"),
-        "title": ("ansi_cyan", "none"),
-        "ok": ("ansi_green", "bold"),
-        "warn": ("ansi_yellow", "bold"),
-        "alarm": ("ansi_bright_red", "bold reverse"),
-        "twin": ("ansi_magenta", "bold reverse"),
-        "key": ("ansi_default", "bold"),
-        "rule": ("ansi_default", "none"),
-        "mark": ("ansi_cyan", "none"),
-        "field": ("ansi_default", "underline"),
+        "plain": ("default", ""),
+        "value": ("default", "bold"),
+        "title": ("cyan", ""),
+        "ok": ("green", "bold"),
+        "warn": ("yellow", "bold"),
+        "alarm": ("bright_red", "bold reverse"),
+        "twin": ("magenta", "bold reverse"),
+        "key": ("default", "bold"),
+        "rule": ("default", ""),
+        "mark": ("cyan", ""),
+        "field": ("default", "underline"),
     },
     "sun": {
-        "plain": ("ansi_black", "none"),
-        "value": ("ansi_black", "bold"),
-        "title": ("ansi_black", "none"),
-        "ok": ("ansi_black", "bold"),
-        "warn": ("ansi_black", "bold underline"),
-        "alarm": ("ansi_black", "bold reverse"),
-        "twin": ("ansi_black", "bold reverse"),
-        "key": ("ansi_black", "bold"),
-        "rule": ("ansi_black", "none"),
-        "mark": ("ansi_black", "none"),
-        "field": ("ansi_black", "underline"),
+        "plain": ("black", ""),
+        "value": ("black", "bold"),
+        "title": ("black", ""),
+        "ok": ("black", "bold"),
+        "warn": ("black", "bold underline"),
+        "alarm": ("black", "bold reverse"),
+        "twin": ("black", "bold reverse"),
+        "key": ("black", "bold"),
+        "rule": ("black", ""),
+        "mark": ("black", ""),
+        "field": ("black", "underline"),
     },
     "mono": {
-        "plain": ("ansi_default", "none"),
-        "value": ("ansi_default", "bold"),
-        "title": ("ansi_default", "none"),
-        "ok": ("ansi_default", "bold"),
-        "warn": ("ansi_default", "bold"),
-        "alarm": ("ansi_default", "bold reverse"),
-        "twin": ("ansi_default", "bold reverse"),
-        "key": ("ansi_default", "bold"),
-        "rule": ("ansi_default", "none"),
-        "mark": ("ansi_default", "none"),
-        "field": ("ansi_default", "underline"),
+        "plain": ("default", ""),
+        "value": ("default", "bold"),
+        "title": ("default", ""),
+        "ok": ("default", "bold"),
+        "warn": ("default", "bold"),
+        "alarm": ("default", "bold reverse"),
+        "twin": ("default", "bold reverse"),
+        "key": ("default", "bold"),
+        "rule": ("default", ""),
+        "mark": ("default", ""),
+        "field": ("default", "underline"),
     },
 }
 
 NAMES = tuple(_STYLES)
+_GROUNDS = {"terminal": "default", "sun": "bright_white", "mono": "default"}
+_INKS = {"terminal": "default", "sun": "black", "mono": "default"}
+
+#: theme -> role -> how its cells are painted. Not in the style sheet: Textual builds a node for every role of every
+#: widget there, and again with every page that is opened, of which each is garbage that holds itself.
+CELLS: dict[str, dict[str, Style]] = {
+    name: {
+        role: Style.parse(f"{style} {colour} on {_GROUNDS[name]}") for role, (colour, style) in roles.items()
+    }
+    for name, roles in _STYLES.items()
+}
 
 
 def variables(name: str) -> dict[str, str]:
     """The style sheet's variables of one theme."""
-    found = {}
-    for role, (colour, style) in _STYLES[name].items():
-        found[f"role-{role}"] = colour
-        found[f"role-{role}-style"] = style
-    found["ground"] = "ansi_bright_white" if name == "sun" else "ansi_default"
-    found["ink"] = "ansi_black" if name == "sun" else "ansi_default"
-    return found
+    return {"ground": f"ansi_{_GROUNDS[name]}", "ink": f"ansi_{_INKS[name]}"}
 
 
 def themes() -> list[Theme]:

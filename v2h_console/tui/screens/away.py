@@ -18,10 +18,16 @@ _KEPT = ("O", "ctrl+o", "ctrl+q", "ctrl+c")
 
 
 class AwayScreen(Frame):
-    """``where``: what ``go_on`` shows after this, in words; "" = whatever stood before."""
+    """The page of one absence."""
 
-    def __init__(self, absence: Absence, where: str, go_on: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._absence: Absence | None = None
+        self._where = ""
+        self._go_on: Callable[[], None] = lambda: None
+
+    def begin(self, absence: Absence, where: str, go_on: Callable[[], None]) -> None:
+        """``where``: what ``go_on`` shows after this, in words; "" = whatever stood before."""
         self._absence, self._where, self._go_on = absence, where, go_on
 
     def keys(self) -> str:
@@ -31,6 +37,8 @@ class AwayScreen(Frame):
 
     def lines(self, picture: Picture) -> list[Line]:
         """The page, drawn anew with each picture: what it says of now is true now."""
+        if self._absence is None:
+            return []
         return [row.line() for row in away_rows(self._absence, picture, self._where)[: picture.height]]
 
     def on_key(self, event: events.Key) -> None:

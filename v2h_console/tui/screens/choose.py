@@ -26,8 +26,14 @@ class ChooseScreen(Frame):
         Binding("q", "leave", "Back", show=False),
     ]
 
-    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
+    def __init__(self) -> None:
         super().__init__()
+        self._title = ""
+        self._choices: list[Choice] = []
+        self._cursor = 0
+
+    def begin(self, title: str, choices: Sequence[Choice]) -> None:
+        """Another list, its first line chosen."""
         self._title = title
         self._choices = list(choices)
         self._cursor = 0
@@ -95,10 +101,15 @@ class SearchScreen(ChooseScreen):
 
     AUTO_FOCUS = "#search"
 
-    def __init__(self, title: str, choices: Sequence[Choice]) -> None:
-        super().__init__(title, choices)
+    def __init__(self) -> None:
+        super().__init__()
         self.search = Input(id="search", compact=True, placeholder="type a part of its name")
         self.search.cursor_blink = False
+
+    def begin(self, title: str, choices: Sequence[Choice]) -> None:
+        """Another list, and nothing typed yet."""
+        super().begin(title, choices)
+        self.search.value = ""
 
     def body(self) -> Iterable[Widget]:
         """The field above the list."""

@@ -17,13 +17,17 @@ class ConfirmScreen(Frame):
 
     AUTO_FOCUS = "#typed"
 
-    def __init__(self, title: str, text: Sequence[str], word: str, then: Callable[[], None]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._title = title
-        self._text = list(text)
-        self._word = word
-        self._then = then
+        self._title = self._word = ""
+        self._text: list[str] = []
+        self._then: Callable[[], None] = lambda: None
         self.typed = TypedInput(id="typed")
+
+    def begin(self, title: str, text: Sequence[str], word: str, then: Callable[[], None]) -> None:
+        """Another question, and nothing typed yet."""
+        self._title, self._text, self._word, self._then = title, list(text), word, then
+        self.typed.value = ""
 
     def body(self) -> Iterable[Widget]:
         """The field above what it means."""

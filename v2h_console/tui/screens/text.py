@@ -24,13 +24,19 @@ class TextScreen(Frame):
         Binding("pageup", "page(-1)", "Page up", show=False),
     ]
 
-    def __init__(self, title: str, text: Sequence[str]) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._title = title
-        self._text = list(text)
+        self._title = ""
+        self._text: list[str] = []
         self._first = 0
         self._hidden = 0
         self._height = 1
+
+    def begin(self, title: str, text: Sequence[str]) -> None:
+        """Another text, from its first line on."""
+        self._title = title
+        self._text = list(text)
+        self._first = 0
 
     def keys(self) -> str:
         """Scrolling is offered only where there is something to scroll."""
@@ -83,8 +89,13 @@ class YesScreen(TextScreen):
         Binding("enter", "hint", "", show=False),
     ]
 
-    def __init__(self, title: str, text: Sequence[str], then: Callable[[], None]) -> None:
-        super().__init__(title, [*text, "", "y  yes        n  no"])
+    def __init__(self) -> None:
+        super().__init__()
+        self._then: Callable[[], None] = lambda: None
+
+    def ask(self, title: str, text: Sequence[str], then: Callable[[], None]) -> None:
+        """Another question."""
+        self.begin(title, [*text, "", "y  yes        n  no"])
         self._then = then
 
     def keys(self) -> str:

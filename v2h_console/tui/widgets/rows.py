@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
 
 from rich.segment import Segment
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from v2h_console.tui.lines import ROLES, Line
+from v2h_console.tui.lines import Line
+from v2h_console.tui.themes import CELLS
 
 
 class Rows(Widget):
-    """Lines of (text, role), painted with the component style ``rows--ROLE`` of the style sheet.
+    """Lines of (text, role), painted with the theme's style of that role.
 
     ``show`` compares with what stands on the screen: equal lines cost nothing, a changed line is repainted from its
     first to its last changed cell. ``painted`` counts the repaints that were asked for.
     """
-
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"rows--{role}" for role in ROLES}
 
     def __init__(self, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
@@ -51,19 +49,21 @@ class Rows(Widget):
         self.painted += 1
         self.refresh(*regions)
 
-    def notify_style_update(self) -> None:
-        """The theme changed: the kept strips carry the old colours."""
+    def on_mount(self) -> None:
+        """Kept pages are recoloured like the one that is shown."""
+        self.watch(self.app, "theme", self._recolour, init=False)
+
+    def _recolour(self) -> None:
         self._strips.clear()
-        super().notify_style_update()
+        self.refresh()
 
     def render_line(self, y: int) -> Strip:
         """The strip of line ``y``."""
         strip = self._strips.get(y)
         if strip is None:
             line = self._lines[y] if y < len(self._lines) else ()
-            strip = Strip(
-                [Segment(text, self.get_component_rich_style(f"rows--{role}")) for text, role in line]
-            )
+            cells = CELLS[self.app.theme]
+            strip = Strip([Segment(text, cells[role]) for text, role in line])
             self._strips[y] = strip
         return strip.adjust_cell_length(self.size.width, self.rich_style)
 
