@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,7 @@ from v2h_console.core.commands import PersistLatch
 from v2h_console.core.kept_latch import kept_of, take_receipts
 from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS
 from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
-from v2h_console.core.settings import NS_PER_MS
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.soc import SocState
 from v2h_console.core.state import FaultCause, Mode, boot
 from v2h_console.runtime.latch_file import read_latch, write_latch
@@ -53,6 +54,38 @@ def test_a_lockout_outlives_the_process_and_ends_with_a_person(lock: str) -> Non
     house.plant.phase_deg = 0.0
     assert house.disk.kept == Kept()
     house.until(Mode.TIED)
+
+
+@pytest.mark.parametrize("restarts_after", [(1,), (2,), (1, 2), (3,)])
+def test_a_relay_that_does_not_close_has_three_tries_however_often_the_owner_starts(
+    restarts_after: tuple[int, ...],
+) -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.will_not_close = True
+    tries_ns = []
+    for nth in (1, 2, 3):
+        house.until(Mode.CLOSING_SYNC, within_ms=40_000, tick_ms=10)
+        tries_ns.append(house.now_ns)
+        house.until(Mode.ISLANDED)
+        house.run_ms(50)
+        if nth in restarts_after:
+            assert house.disk.kept.close_tries == nth
+            house.restart()
+            house.until(Mode.ISLANDED)
+            assert "LATCH_KEPT" in house.codes()
+    assert all(later - earlier >= 30 * NS_PER_S for earlier, later in pairwise(tries_ns))
+    house.run_ms(60_000, tick_ms=20)
+    house.must_be(Mode.ISLANDED)
+    assert house.state.islanding.lk_close
+    house.plant.will_not_close = False
+    house.plant.phase_deg = 40.0
+    house.run_ms(3_000, tick_ms=10)
+    house.tick(OrderKind.RESET_LOCKOUT)
+    house.plant.phase_deg = 0.0
+    house.until(Mode.TIED, within_ms=10_000)
+    house.run_ms(50)
+    assert house.disk.kept == Kept()
 
 
 @pytest.mark.parametrize("cause", [FaultCause.UNBIDDEN, FaultCause.DISAGREEMENT, FaultCause.BACKFEED])

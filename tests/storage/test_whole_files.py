@@ -42,6 +42,7 @@ LOCKED = PersistLatch(
         doubted=("oven", "well"),
         roof_off=True,
         doubted_cars=(("Inverter 2", 22),),
+        close_tries=2,
     ),
 )
 CLEARED = PersistLatch(5, False, "grid requalified", Kept())

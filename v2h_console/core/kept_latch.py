@@ -5,7 +5,8 @@ So do a circuit that overloaded the island again and again and a switch that doe
 a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
 the report that had emptied the car. So do the discharge limit that a person set, and a drift of the
 grid's sense: else a restart closes by a voltage that is not the street's; and a roof that was told to leave, which
-nobody else would ever let in again.
+nobody else would ever let in again. So do the tries of an MID that does not close: else an owner that ends between two of
+them tries for ever.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
 
@@ -13,12 +14,13 @@ from __future__ import annotations
 
 from v2h_console.core import car_reserve, guards, latch, soc, solar, street_side
 from v2h_console.core.commands import PersistLatch
+from v2h_console.core.effects import CLOSE_RETRY_S, CLOSE_TRIES
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.load_state import LoadState, remembered, with_remembered
 from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.core.parallel import ParallelState
-from v2h_console.core.settings import NS_PER_MS, Settings
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import FaultCause, Mode, State
 
 #: Causes of FAULT_OPEN that a person must look into, and what a later run says of them.
@@ -51,6 +53,9 @@ def take_receipts(
         lk_form=state.islanding.lk_form or kept.lk_form,
         lk_close=state.islanding.lk_close or kept.lk_close,
         operator_hold=state.islanding.operator_hold or kept.held_open,
+        close_tries=kept.close_tries,
+        # When the last try was nobody knows any more.
+        close_not_before_ns=now_ns + CLOSE_RETRY_S * NS_PER_S if kept.close_tries else 0,
     )
     # What was found is what is wanted until something changes it: nothing has to be written for it. A record that could
     # not be read is replaced by one that can, so that the next start knows of it too.
@@ -128,6 +133,9 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             ""
             if kept.operator_limit_w is None
             else f"the discharge limit was set to {kept.operator_limit_w / 1000:.1f} kW",
+            f"the MID did not close (try {kept.close_tries} of {CLOSE_TRIES})"
+            if kept.close_tries and not kept.lk_close
+            else "",
             kept.drift and f"closing is held (grid sensing: {kept.drift})",
             "the roof was told to leave" if kept.roof_off else "",
             *(
@@ -153,6 +161,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         state.plausibility.drift,
         not state.solar_permitted,
         _doubts(settings, state),
+        islanding.close_tries,
     )
 
 

@@ -42,7 +42,8 @@ class Kept:
     ``doubted_soc_pct``: what the car's charge was taken for when its report was doubted, ``None`` = it was not;
     ``operator_limit_w``: the discharge limit that a person set, ``None`` = none; ``drift``: why the grid's voltage is not to
     be closed on, "" = nothing is known against it. ``roof_off``: the roof's inverter has been told to leave.
-    ``doubted_cars``: the same as ``doubted_soc_pct`` where there are several inverters, for each car by its inverter's name."""
+    ``doubted_cars``: the same as ``doubted_soc_pct`` where there are several inverters, for each car by its inverter's name.
+    ``close_tries``: how often the MID has not closed in a row."""
 
     lk_form: str = ""
     lk_close: str = ""
@@ -54,6 +55,7 @@ class Kept:
     drift: str = ""
     roof_off: bool = False
     doubted_cars: tuple[tuple[str, int], ...] = ()
+    close_tries: int = 0
 
 
 @dataclass(frozen=True, slots=True)
