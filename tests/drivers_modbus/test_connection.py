@@ -18,6 +18,7 @@ from v2h_drivers.modbus.connection import (
     _TcpPort,
     tcp_connection,
 )
+from v2h_drivers.modbus.machine import Framing
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar
 
@@ -116,3 +117,23 @@ def test_a_name_that_no_host_can_have_is_a_refused_connection(host: str) -> None
 
     with pytest.raises(ModbusFailure, match="no host's name"):
         asyncio.run(story())
+
+
+async def test_an_end_that_comes_together_with_the_connection_is_an_end() -> None:
+    class Silent:
+        alive = True
+
+        def write(self, data: bytes) -> None:
+            """To nobody."""
+
+        def close(self) -> None:
+            """Nothing to let go of."""
+
+    opened: asyncio.Future[Port] = asyncio.get_running_loop().create_future()
+    connection = Connection("nowhere", Framing.TCP, lambda _connection: opened, timeout_s=0.05)
+    asked = asyncio.create_task(connection.read_holding(1, 40000, 2))
+    await asyncio.sleep(0)
+    opened.set_result(Silent())
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
+import aiomqtt
 import pytest
 
 from tests.outlets.brokers import House, until
@@ -41,3 +43,32 @@ async def test_a_broker_that_answers_no_more_holds_up_no_end(monkeypatch: pytest
         broker.deaf = True
         await _ended(task)
         assert task.cancelled()
+
+
+async def test_an_end_that_comes_together_with_the_brokers_answer_is_an_end(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    publish = aiomqtt.Client.publish
+
+    async def answered_as_it_ends(client: aiomqtt.Client, topic: str, *rest: Any, **options: Any) -> None:
+        if not topic.endswith("/state"):
+            await publish(client, topic, *rest, **options)
+            return
+        answer = asyncio.Event()
+
+        def both() -> None:
+            answer.set()
+            task.cancel()
+
+        asyncio.get_running_loop().call_later(0.01, both)
+        # What the client itself waits with.
+        await asyncio.wait_for(answer.wait(), 5.0)
+
+    monkeypatch.setattr(aiomqtt.Client, "publish", answered_as_it_ends)
+    async with SmallBroker() as broker:
+        outlet = MqttOutlet(MqttTarget("127.0.0.1", broker.port), House().watch)
+        task = asyncio.create_task(outlet.run())
+        async with asyncio.timeout(5.0):
+            await asyncio.gather(task, return_exceptions=True)
+        assert task.cancelled()
+        assert broker.retained[AVAILABILITY] == b"offline"

@@ -71,6 +71,7 @@ class MqttOutlet:
         """Connect, publish, connect again, until cancelled."""
         tries = 0
         while True:
+            _heed_cancellation()
             connected = False
             try:
                 async with self._client() as client:
@@ -134,15 +135,15 @@ class MqttOutlet:
         for topic, payload in home_assistant.configurations(
             self._target.discovery_prefix, node, site, state, availability
         ).items():
-            await self._publish(client, topic, payload, retain=True)
-        await self._publish(client, availability, b"online", retain=True)
+            await _publish(client, topic, payload, retain=True)
+        await _publish(client, availability, b"online", retain=True)
         self.health.ok()
         while True:
             snapshot = self._watch()
             self._take_events(snapshot)
-            await self._publish(client, state, document.encoded(snapshot), retain=True)
+            await _publish(client, state, document.encoded(snapshot), retain=True)
             while self.waiting:
-                await self._publish(client, f"{base}/event", _event(self.waiting[0]), retain=False)
+                await _publish(client, f"{base}/event", _event(self.waiting[0]), retain=False)
                 self.waiting.popleft()
             await asyncio.sleep(PUBLISH_S)
 
@@ -151,10 +152,7 @@ class MqttOutlet:
         availability = f"{self._base(self._watch())}/availability"
         with suppress(aiomqtt.MqttError, OSError, TimeoutError):
             async with asyncio.timeout(LEAVE_S):
-                await self._publish(client, availability, b"offline", retain=True)
-
-    async def _publish(self, client: aiomqtt.Client, topic: str, payload: bytes, *, retain: bool) -> None:
-        await client.publish(topic, payload, qos=1, retain=retain, timeout=PUBLISH_TIMEOUT_S)
+                await client.publish(availability, b"offline", qos=1, retain=True)
 
     def _take_events(self, snapshot: Snapshot) -> None:
         for event in snapshot.events:
@@ -168,6 +166,19 @@ class MqttOutlet:
             self.waiting.append(event)
         # What happened before this owner's outlets existed is history, not news.
         self._first_look = False
+
+
+async def _publish(client: aiomqtt.Client, topic: str, payload: bytes, *, retain: bool) -> None:
+    await client.publish(topic, payload, qos=1, retain=retain, timeout=PUBLISH_TIMEOUT_S)
+    _heed_cancellation()
+
+
+def _heed_cancellation() -> None:
+    """``asyncio.wait_for`` of Python 3.11, which the client waits with, forgets a cancellation that comes together with
+    its result: the outlet would go on, and whoever ends it wait for ever."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _event(event: EventView) -> bytes:

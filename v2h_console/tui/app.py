@@ -283,7 +283,8 @@ class ConsoleApp(App[int]):
 
     async def _order(self, session: Session, order: Order, accepted: str) -> None:
         try:
-            receipt: Receipt = await asyncio.wait_for(session.order(order), ANSWER_S)
+            async with asyncio.timeout(ANSWER_S):
+                receipt: Receipt = await session.order(order)
         except TimeoutError:
             self.tell(f"No answer from the owner within {ANSWER_S:.0f} s: {order.do} is not confirmed.", 12.0)
             return

@@ -164,7 +164,9 @@ class Connection:
             if self._clock_ns() < self._retry_not_before_ns:
                 raise ModbusFailure(self._last_refusal)
             try:
-                port = await asyncio.wait_for(self._open_port(self), CONNECT_TIMEOUT_S)
+                # Not wait_for: in Python 3.11 it forgets a cancellation that comes together with its result.
+                async with asyncio.timeout(CONNECT_TIMEOUT_S):
+                    port = await self._open_port(self)
             except TimeoutError:
                 self._refused("does not take the connection")
             except OSError as error:
