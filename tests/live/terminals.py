@@ -17,6 +17,8 @@ from fcntl import ioctl
 from pathlib import Path
 
 MAIN = [sys.executable, "-m", "v2h_console.cli.main"]
+#: What a failure shows of the end of all that was written: a screen or two.
+LAST_WORDS = 4_000
 UTF8 = {"TERM": "xterm-256color", "LC_ALL": "C.UTF-8", "PYTHONUTF8": "1"}
 
 
@@ -88,9 +90,11 @@ class Terminal:
         ends_s = time.monotonic() + limit_s
         while text.encode() not in self.seen:
             assert self.process.poll() is None or text.encode() in self.seen, (
-                f"it ended: {self.seen[-400:]!r}"
+                f"it ended: {self.seen[-LAST_WORDS:]!r}"
             )
-            assert time.monotonic() < ends_s, f"no {text!r} within {limit_s:.0f} s: {self.seen[-400:]!r}"
+            assert time.monotonic() < ends_s, (
+                f"no {text!r} within {limit_s:.0f} s: {self.seen[-LAST_WORDS:]!r}"
+            )
             time.sleep(0.005)
         return time.monotonic() - self.began_s
 
