@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import re
 import shutil
 import socket
@@ -26,11 +27,17 @@ MISSING = [name for name in NEEDED if shutil.which(name) is None] + ([] if MOSQU
 PASSWORD = "a secret of this test"
 
 
+#: Below those that the kernel gives to connections: one of these could be gone again before somebody listens at it.
+_OWN_PORTS = iter(random.sample(range(20_000, 32_000), 12_000))
+
+
 def free_port() -> int:
-    """One that nobody listens at."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """One that nobody listens at, and that no connection takes meanwhile; another each time."""
+    for port in _OWN_PORTS:
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+    raise AssertionError("no port is free")
 
 
 class Broker:
