@@ -28,32 +28,28 @@ class Pages:
     def open(self, kind: type[PageT], title: str, begin: Callable[[PageT], None]) -> None:
         """Show a page of ``kind`` that ``begin`` has filled. One of the same title that lies open already is gone back
         to, so that a held key piles up nothing."""
-        page = self._lying(kind, title)
-        if page is None:
-            page = self._idle(kind)
-            self._titles[page] = title
-            begin(page)
-            self._app.push_screen(page)
+        kept = self._of(kind)
+        stack: list[object] = list(self._app.screen_stack)
+        lying = next((page for page in kept if page in stack and self._titles[page] == title), None)
+        if lying is not None:
+            self._uncover(lying)
+            begin(lying)
+            lying.draw()
             return
-        self._uncover(page)
+        page = next((page for page in kept if page not in stack), None) or self._build(kind)
+        self._titles[page] = title
         begin(page)
-        page.draw()
+        self._app.push_screen(page)
+
+    def _of(self, kind: type[PageT]) -> list[PageT]:
+        # Not a subclass: a question is also a text.
+        return [page for page in self._kept if isinstance(page, kind) and type(page) is kind]
 
     def _uncover(self, page: Frame) -> None:
         while self._app.screen is not page:
             self._app.pop_screen()
 
-    def _lying(self, kind: type[PageT], title: str) -> PageT | None:
-        for screen in self._app.screen_stack:
-            # Not a subclass: a question is also a text.
-            if isinstance(screen, kind) and type(screen) is kind and self._titles.get(screen) == title:
-                return screen
-        return None
-
-    def _idle(self, kind: type[PageT]) -> PageT:
-        for kept in self._kept:
-            if isinstance(kept, kind) and type(kept) is kind and kept not in self._app.screen_stack:
-                return kept
+    def _build(self, kind: type[PageT]) -> PageT:
         page = kind()
         self._app.install_screen(page, f"{kind.__name__} {len(self._kept)}")
         self._kept.append(page)
