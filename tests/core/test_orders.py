@@ -213,6 +213,20 @@ def test_switching_on_what_runs_stops_nothing_be_its_board_silent(meter_w: float
     assert not house.state.loads.circuits[HEAT_PUMP].shed
 
 
+def test_what_is_switched_on_while_the_mid_is_on_its_way_waits_for_the_street() -> None:
+    """The contact may not come, and until it does the car would have to start it."""
+    house = House.islanded()
+    on = _running(house, board=False, meter_w=0.0)
+    house.plant.grid_returns()
+    house.until(Mode.CLOSING_SYNC, within_ms=60_000)
+    ask(house, replace(on, expires_at_ns=house.now_ns + NS_PER_S))
+    assert house.mode is Mode.CLOSING_SYNC
+    assert house.state.loads.circuits[HEAT_PUMP].shed
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(240_000, tick_ms=50)
+    assert not house.state.loads.circuits[HEAT_PUMP].shed
+
+
 def test_off_and_on_within_a_poll_passes_no_admission() -> None:
     house = House.islanded()
     on = _running(house, board=True, meter_w=2_900.0)

@@ -64,6 +64,18 @@ def test_the_gate_stays_off_until_a_person_resets_and_is_taken_again_from_what_g
     assert house.control.gate is obeys_gate
 
 
+def test_an_owner_without_a_tariff_ends_what_the_one_before_had_begun() -> None:
+    evening = Evening()
+    house = evening.house
+    house.settings = replace(SHAVING, tariff=TariffSettings())
+    evening.over = True  # the inverter goes on with what it gave
+    evening.live(0.2)
+    assert house.state.tariff.power_w == 0.0
+    assert "PEAK_SHAVING_ENDED" in house.codes()
+    evening.live(CONFIRM_NS / NS_PER_S + 0.5)
+    assert not house.control.gate
+
+
 def test_an_outage_gives_the_gate_to_the_island_and_not_back_to_the_grid() -> None:
     evening = Evening()
     evening.over = True

@@ -170,6 +170,24 @@ def test_a_roof_that_was_told_to_leave_and_still_gives_is_an_alarm() -> None:
     assert not solar.will_not_leave(state, gone, now_ns)
 
 
+@pytest.mark.parametrize("car_still_takes_w", [1_500.0, 0.0])
+def test_a_roof_that_says_it_has_left_is_held_against_what_still_charges_the_car(
+    car_still_takes_w: float,
+) -> None:
+    house = House.islanded()
+    house.plant.soc_pct, house.plant.inverter_w = 99.0, -3_000.0
+    alarms: list[bool] = []
+    for nth in range(1_000):
+        if nth == 300:
+            house.plant.inverter_w = -car_still_takes_w
+        house.now_ns += 10 * NS_PER_MS
+        dark = SolarStatus(house.now_ns, Quality.GOOD, "Solar", 0.0, 240.0, 60.0, 5_000.0)
+        house.observe((*house.plant.readings(house.now_ns), dark))
+        alarms.append(any(alarm.code == "SOLAR_WILL_NOT_LEAVE" for alarm in house.state.alarms))
+    assert not any(alarms[:500])
+    assert alarms[-1] is bool(car_still_takes_w)
+
+
 def test_the_core_tells_the_roof_to_leave_once() -> None:
     house = House.islanded()
     house.plant.soc_pct = 99.0

@@ -37,3 +37,27 @@ def test_only_a_car_that_has_long_said_too_much_at_rest_on_the_grid_is_nobodys_t
     for second in range(rested_s, rested_s + 5):
         judge.look(replace(at_rest, at_ns=second * S, mode="following", dc_current_a=5.0, gate_on=True))
     assert [one.invariant for one in judge.violations] == (["I7"] if found else [])
+
+
+@pytest.mark.parametrize(
+    ("before_pct", "rested_s", "owed"),
+    [(20.5, 0, False), (20.5, 20, False), (20.5, 40, True), (60.0, 0, True)],
+)
+def test_a_house_left_dark_beside_a_car_that_was_filled_in_a_moment_is_owed_no_light(
+    before_pct: float, rested_s: int, owed: bool
+) -> None:
+    """What a car says more than it was charged with is believed after it has rested on the grid, and not before."""
+    judge = Judge(15.0, settled=True)
+    tied = replace(house(), soc_pct=before_pct)
+    judge.look(replace(tied, at_ns=S))
+    filled = replace(tied, soc_pct=99.8)
+    judge.saw(Truth(2 * S, "fault.injected", {"fault": "pv.surplus"}), replace(filled, at_ns=2 * S))
+    judge.saw(Truth(3 * S, "fault.cleared", {"fault": "pv.surplus"}), replace(filled, at_ns=3 * S))
+    for second in range(4, 4 + rested_s):
+        judge.look(replace(filled, at_ns=second * S))
+    dark = replace(
+        filled, poles=(False, False), grid_pu=(0.0, 0.0), grid_lost=(True, True), house_pu=(0.0, 0.0)
+    )
+    for second in range(50, 130):
+        judge.look(replace(dark, at_ns=second * S))
+    assert (judge.unlit_for(129 * S) > 75 * S) is owed

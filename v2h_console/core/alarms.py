@@ -140,8 +140,8 @@ def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> It
         yield "PEAK_SHAVING_GOES_ON", Severity.ALARM, text
     if missing:
         yield "CLOCK_DOUBTED", Severity.WARNING, f"No peak shaving: {missing}."
-    if solar.will_not_leave(state.solar, state.senses, now_ns):
-        yield "SOLAR_WILL_NOT_LEAVE", Severity.ALARM, "Solar was told to leave and still gives power."
+    if stays := solar.will_not_leave(state.solar, state.senses, now_ns):
+        yield "SOLAR_WILL_NOT_LEAVE", Severity.ALARM, stays
 
 
 def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:

@@ -31,7 +31,8 @@ MOST_REMEMBERED = 256
 RELAYS_LIMIT_MS = 3_000.0
 TURN = "it was switched on, and waits for room"
 
-_ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING)
+#: Until the contact, which may not come, it is the car that starts what is switched on.
+_ISLAND_MODES = (Mode.ISLANDED, Mode.SYNCING, Mode.CLOSING_SYNC)
 _CLOSED_MODES = (Mode.TIED, Mode.CLOSING_SYNC, Mode.CLOSING_DEAD, Mode.HANDBACK)
 
 

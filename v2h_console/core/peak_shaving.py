@@ -26,12 +26,12 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Ev
     if state.tariff.goes_on and state.islanding.gate_in_tied:
         # What obeys no setpoint may still obey its gate; only a person gives it back.
         state = replace(state, islanding=replace(state.islanding, gate_in_tied=False))
-    if not settings.tariff.windows:
-        return state, ()
     before = state.tariff
     senses = state.senses
+    at_rest = not before.engaged and before.ending_since_ns is None
     nothing_new = senses.wall_clock == before.clock.reading and senses.inverter == before.status
-    if nothing_new and not before.engaged and before.ending_since_ns is None:
+    # What an owner with a tariff began is ended by one that has none.
+    if at_rest and (nothing_new or not settings.tariff.windows):
         return state, ()
     after = tariff.update(settings.tariff, before, _seen(settings, state, now_ns), senses.wall_clock, now_ns)
     if not after.engaged and after.status != senses.inverter:

@@ -198,11 +198,20 @@ def deadline_ns(state: SolarState) -> int | None:
     return state.foreign_since_ns + FOREIGN_NS
 
 
-def will_not_leave(state: SolarState, senses: Senses, now_ns: int) -> bool:
-    """Told to leave, and it still gives (I13): what a person must see to."""
+def will_not_leave(state: SolarState, senses: Senses, now_ns: int) -> str:
+    """Told to leave, and something still gives (I13): what a person must see to; "" = nothing.
+
+    A roof that says that it has left is held against the car: what still charges it is more than its word.
+    """
     if not state.kept_off or now_ns - state.kept_off_since_ns < LEAVE_NS:
-        return False
-    return fresh(senses.solar, now_ns, STATUS_LIMIT_MS) is not None and not _has_left(senses, now_ns)
+        return ""
+    if fresh(senses.solar, now_ns, STATUS_LIMIT_MS) is not None and not _has_left(senses, now_ns):
+        return "Solar was told to leave and still gives power."
+    since_ns = state.surplus_since_ns
+    judged = fresh(state.status, now_ns, STATUS_LIMIT_MS) is not None
+    if not judged or since_ns is None or now_ns - since_ns < LEAVE_NS:
+        return ""
+    return "Solar was told to leave, and something still charges the car past what it may take."
 
 
 def _has_left(senses: Senses, now_ns: int) -> bool:

@@ -12,6 +12,8 @@ from v2h_console.proving.judge.limits import (
     CONTINUOUS_VA,
     DERATE_FROM_C,
     DERATE_PER_K,
+    FILL_BELIEVED_NS,
+    FILLED_PCT,
     FLOOR_PATIENCE_NS,
     FLOOR_SOC_PCT,
     FLOOR_TOLERANCE_PCT,
@@ -38,7 +40,7 @@ from v2h_console.proving.judge.limits import (
     UNREACHABLE,
     S,
 )
-from v2h_console.proving.judge.memory import LYING_CAR, Circumstances, Since
+from v2h_console.proving.judge.memory import FILLED_CAR, LYING_CAR, Circumstances, Since
 from v2h_console.twin.scene import Scene
 
 
@@ -51,6 +53,10 @@ class EnergyJudge:
     #: On the grid and at rest beside a car that lies, and whether that has made it believed.
     _told_at_rest: Since = field(default_factory=Since)
     _lie_believed: bool = False
+    #: The charge at the last look, and how much of it a fault filled in at once, until that may be believed.
+    _before_pct: float | None = None
+    _filled_pct: float = 0.0
+    _rests: Since = field(default_factory=Since)
     _below_floor: Since = field(default_factory=Since)
     _other_below: Since = field(default_factory=Since)
     _below_tariff: Since = field(default_factory=Since)
@@ -68,6 +74,7 @@ class EnergyJudge:
 
     def check(self, scene: Scene) -> None:
         """The house as it stands."""
+        self._follow_charge(scene)
         self._check_reserve(scene)
         self._check_load(scene)
         self._check_limits(scene)
@@ -80,10 +87,20 @@ class EnergyJudge:
             and not self._around.faults
             and not self._around.away_for(scene.at_ns)
             and scene.car_connected
-            and scene.soc_pct >= LIGHTS_SOC_PCT
+            and scene.soc_pct - self._filled_pct >= LIGHTS_SOC_PCT
             and scene.car_limit_w >= LIGHTS_W
             and scene.heatsink_c < LIGHTS_C
         )
+
+    def _follow_charge(self, scene: Scene) -> None:
+        """No pack fills in a moment, and nothing in a dark house fills one at all: a core that does not believe it is right."""
+        before_pct, self._before_pct = self._before_pct, scene.soc_pct
+        if before_pct is not None and FILLED_CAR in self._around.ever:
+            leap_pct = scene.soc_pct - before_pct
+            self._filled_pct += leap_pct if leap_pct > FILLED_PCT else 0.0
+        rests = all(scene.poles) and scene.dc_current_a < AT_REST_A
+        if self._rests.update(rests, scene.at_ns) > FILL_BELIEVED_NS:
+            self._filled_pct = 0.0
 
     def _check_reserve(self, scene: Scene) -> None:
         """I7 on the true charge."""

@@ -54,6 +54,9 @@ FLOOR_PATIENCE_NS = 2 * S
 #: A report that leapt up is believed after half a minute of rest on the grid, where something may have charged the car:
 #: who lies for so long is not found out.
 TOLD_AT_REST_NS = 29 * S
+#: Likewise a pack that a test fills at once, by more than any charger in one look: rightly doubted until it has rested.
+FILLED_PCT = 1.5
+FILL_BELIEVED_NS = 31 * S
 AT_REST_A = 0.5
 STOP_SOC_PCT = 20.8
 SHED_SOC_PCT = 21.8

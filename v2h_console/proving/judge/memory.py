@@ -9,6 +9,7 @@ from v2h_console.twin.truth import Truth
 
 SECOND_MASTER = "control.second_master"
 LYING_CAR = "ev.soc_jumps"
+FILLED_CAR = "pv.surplus"
 
 
 @dataclass(slots=True)
