@@ -19,7 +19,10 @@ from .conftest import Clock, shown, whole
 from .houses import ISLANDED, FakeSession, v
 
 
-async def test_the_first_frame_stands_before_anything_slow_starts(session: FakeSession) -> None:
+async def test_the_first_frame_stands_before_anything_slow_starts_and_the_house_at_once_after_it(
+    session: FakeSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("v2h_console.tui.app.POLL_S", 3_600.0)
     order: list[str] = []
     go_on = threading.Event()
 
@@ -38,7 +41,7 @@ async def test_the_first_frame_stands_before_anything_slow_starts(session: FakeS
         assert "Not sent: the owner has not started yet." in whole(app)
         go_on.set()
         await app.workers.wait_for_complete()
-        app._poll()
+        await pilot.pause()
         assert shown(app)[0].startswith(" ISLANDED")
     assert order == ["painted", "start"]
     assert session.closed == 1

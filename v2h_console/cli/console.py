@@ -18,14 +18,15 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the console on the root's site."""
-    from v2h_console.site import reader
-
-    root: Path = getattr(arguments, "root", Path("/"))
     from v2h_console.cli import attach
 
+    root: Path = getattr(arguments, "root", Path("/"))
     attached = attach.screen_if_owned(root)
     if attached is not None:
         return attached
+    # Not before: it loads the core's settings, a quarter of the time that a second login would wait.
+    from v2h_console.site import reader
+
     if not reader.is_configured(root):
         folder = reader.config_path(root, "")
         if folder.is_dir() and any(folder.iterdir()):

@@ -138,7 +138,10 @@ class ConsoleApp(App[int]):
         session.close()
 
     def on_worker_state_changed(self, event: Worker.StateChanged) -> None:
-        """A start that failed ends the application; an order that failed is said."""
+        """A start that has come to its end is shown at once, one that failed ends the application; an order that failed is
+        said."""
+        if event.worker.name == "start" and event.state is WorkerState.SUCCESS:
+            self._poll()
         if event.state is not WorkerState.ERROR:
             return
         error = event.worker.error
