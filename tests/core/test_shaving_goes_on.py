@@ -10,7 +10,7 @@ from tests.core.houses import SETTINGS, House
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, TariffSettings, TariffWindow
 from v2h_console.core.state import Mode
-from v2h_console.core.tariff import CONFIRM_NS
+from v2h_console.core.tariff import CONFIRM_NS, TariffState
 from v2h_drivers.capabilities import InverterSetpoint, Quality, WallClock
 
 SHAVING = replace(SETTINGS, tariff=TariffSettings((TariffWindow(tuple(range(7)), 17 * 60, 21 * 60),)))
@@ -74,6 +74,18 @@ def test_an_owner_without_a_tariff_ends_what_the_one_before_had_begun() -> None:
     assert "PEAK_SHAVING_ENDED" in house.codes()
     evening.live(CONFIRM_NS / NS_PER_S + 0.5)
     assert not house.control.gate
+
+
+def test_an_owner_without_a_tariff_says_nothing_of_the_one_before() -> None:
+    evening = Evening()
+    house = evening.house
+    house.plant.soc_pct = 30.0  # kept for the house and the road
+    evening.live(30.0)
+    assert house.state.tariff.window
+    assert house.state.tariff.refusal
+    house.settings = replace(SHAVING, tariff=TariffSettings())
+    evening.live(1.0)
+    assert house.state.tariff == TariffState()
 
 
 def test_an_outage_gives_the_gate_to_the_island_and_not_back_to_the_grid() -> None:

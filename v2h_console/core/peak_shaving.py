@@ -10,7 +10,7 @@ from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import CURRENTS_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_console.core.tariff import Seen
+from v2h_console.core.tariff import Seen, TariffState
 from v2h_drivers.capabilities import InverterMode
 
 #: Three polls of the slowest polled device that counts here (solar, 0.5 s).
@@ -30,8 +30,11 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, tuple[Ev
     senses = state.senses
     at_rest = not before.engaged and before.ending_since_ns is None
     nothing_new = senses.wall_clock == before.clock.reading and senses.inverter == before.status
-    # What an owner with a tariff began is ended by one that has none.
-    if at_rest and (nothing_new or not settings.tariff.windows):
+    if at_rest and not settings.tariff.windows:
+        # What an owner with a tariff began is ended by one that has none, and then forgotten.
+        over = before.clock.reading is not None
+        return (replace(state, tariff=TariffState(goes_on=before.goes_on)) if over else state), ()
+    if nothing_new and at_rest:
         return state, ()
     after = tariff.update(settings.tariff, before, _seen(settings, state, now_ns), senses.wall_clock, now_ns)
     if not after.engaged and after.status != senses.inverter:

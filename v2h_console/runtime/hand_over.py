@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+from v2h_console.core.frozen import replace
 from v2h_console.core.observation import Observation
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import Mode, State, boot
@@ -100,6 +101,21 @@ def read(folder: Path, settings: Settings) -> HandOver:
     if handed.shape != shape(settings):
         raise ValueError("what was handed over is another house's, or another version's")
     return handed
+
+
+def at_this_site(state: State, devices: Collection[str], *, solar: bool) -> State:
+    """Without what the owner before heard of devices that this site does not have: a link that nobody listens to any more
+    would stand as it was for ever, and a roof that is gone as one that may give anything."""
+    senses = state.senses
+    return replace(
+        state,
+        senses=replace(
+            senses,
+            links=tuple(link for link in senses.links if link.device in devices),
+            identities=tuple(one for one in senses.identities if one.device in devices),
+            solar=senses.solar if solar else None,
+        ),
+    )
 
 
 class Yielding:

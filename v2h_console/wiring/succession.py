@@ -95,7 +95,8 @@ def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, O
     try:
         with real_time():
             handed = _ask_for_the_core(session, bus, link, folder, site.settings)
-            owner.take_up(handed.state)
+            devices, solar = site.comm.names().values(), site.comm.solar is not None
+            owner.take_up(hand_over.at_this_site(handed.state, devices, solar=solar))
     except BaseException:
         bus.shutdown()
         session.close()
