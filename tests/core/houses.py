@@ -283,7 +283,13 @@ class Plant:
             LoadFeedback(now_ns, GOOD, 0b1111 & ~self.shed_mask | self.relay_stuck_mask),
             temperatures(now_ns, self.heatsink_c),
             Supply(now_ns, GOOD, 24.1, 45.0),
-            car(now_ns, self.soc_pct, dc_voltage_v=self.dc_v),
+            car(
+                now_ns,
+                self.soc_pct,
+                dc_voltage_v=self.dc_v,
+                dc_current_a=5.0 if self.gate else 0.1,
+                dc_power_w=2_000.0 if self.gate else 40.0,
+            ),
             car_session(now_ns, **self.dc_side),
             changed(inverter_status(now_ns), power_w=self.inverter_w),
         )  # fmt: skip

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.core.houses import CIRCUITS, FRIDGE, SETTINGS, House
+from tests.core.houses import CIRCUITS, FRIDGE, HEAT_PUMP, SETTINGS, House
 from v2h_console.core import load_holds, load_state
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S
@@ -45,6 +45,23 @@ def test_a_house_that_waited_in_the_dark_for_its_car_lets_it_rest(ghost_pu: floa
     until_ns = house.state.loads.circuits[FRIDGE].until_ns
     assert until_ns is not None
     assert (until_ns - house.now_ns) / NS_PER_S > RESTS_S - 10.0
+
+
+def test_what_is_never_carried_is_not_let_in_because_it_had_rested_as_the_grid_fell() -> None:
+    """A tier 4 compressor that still waited for its rest, from the outage before, kept the end of its wait."""
+    circuits = tuple(replace(one, tier=4) if one.id == "heat_pump" else one for one in CIRCUITS)
+    never = replace(SETTINGS, loads=replace(SETTINGS.loads, circuits=circuits))
+    house = House.tied(never)
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.ISLANDED)
+    house.plant.grid_returns()
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(2_000, tick_ms=20)
+    assert house.state.loads.circuits[HEAT_PUMP].until_ns is not None, "it rests on the grid"
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.ISLANDED)
+    house.run_ms(300_000, tick_ms=50)
+    assert house.state.loads.circuits[HEAT_PUMP].shed
 
 
 def test_an_owner_that_starts_does_not_know_how_long_it_was_dark() -> None:

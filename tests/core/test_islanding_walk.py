@@ -11,6 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, ru
 
 from tests.core.houses import SETTINGS, House
 from tests.core.moments import bad
+from v2h_console.core import guards
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode
@@ -45,6 +46,7 @@ class Walk(RuleBasedStateMachine):
         self.low_ns: int | None = None
         self.open_since_ns: int | None = None
         self.gone_ns: int | None = None
+        self.sourceless_ns = 0
         self.held = self.held_on_disk = False
         self.formed = False
         self.lied = False
@@ -180,6 +182,9 @@ class Walk(RuleBasedStateMachine):
         )
         gone = plant.closed and max(plant.grid_pu) < 0.5
         self.gone_ns = (self.gone_ns if self.gone_ns is not None else now_ns) if gone else None
+        # A house that nothing could light stays for as long as the grid code's own elements let it: dark either way.
+        if guards.source_refusal(house.settings, house.state, now_ns):
+            self.sourceless_ns = now_ns
         assert not (control.open_mid and control.close_mid)
         if control.close_mid:
             self._closing_is_allowed(was_gate)
@@ -190,8 +195,10 @@ class Walk(RuleBasedStateMachine):
             assert control.gate
         if control.gate and self.low_ns is not None and control.form:
             assert now_ns - self.low_ns <= 2_000 * NS_PER_MS, "I7: forming on under the floor"
-        if self.gone_ns is not None and now_ns - self.gone_ns > 250 * NS_PER_MS and not plant.welded:
-            assert control.open_mid, "a dead grid, and the MID is not told to open"
+        if self.gone_ns is not None and not plant.welded:
+            overdue = now_ns - max(self.gone_ns, self.sourceless_ns) > 250 * NS_PER_MS
+            if overdue or now_ns - self.gone_ns > 2_250 * NS_PER_MS:
+                assert control.open_mid, "a dead grid, and the MID is not told to open"
         self.formed = control.form
 
     def _closing_is_allowed(self, was_gate: bool) -> None:

@@ -114,6 +114,22 @@ def test_a_bus_that_goes_away_is_no_unit_s_fault() -> None:
     assert all(one.drops == 0 for one in group.state.units)
 
 
+def test_a_unit_that_runs_on_while_all_are_told_to_be_off_is_against_its_orders() -> None:
+    """On the grid the mask stays as it is, and the gates go off for another reason: an empty car, a lockout."""
+    group = joined()
+    group.changes[2] = {"gate_on": True}
+    group.changes[1] = group.changes[3] = {"gate_on": False, "mode": STANDBY}
+    for _ in range(3):
+        group.tick(gated=False)
+    assert not parallel.gate_against_orders(group.state, group.now_ns), "the time that a gate takes"
+    for _ in range(6):
+        group.tick(gated=False)
+    assert parallel.gate_against_orders(group.state, group.now_ns)
+    group.changes[2] = {"gate_on": False, "mode": STANDBY}
+    group.tick(gated=False)
+    assert not parallel.gate_against_orders(group.state, group.now_ns)
+
+
 def test_a_follower_that_makes_its_own_frequency_is_a_second_master() -> None:
     group = joined()
     group.changes[3] = {"mode": InverterMode.FORMING}

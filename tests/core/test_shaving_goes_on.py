@@ -88,6 +88,22 @@ def test_an_owner_without_a_tariff_says_nothing_of_the_one_before() -> None:
     assert house.state.tariff == TariffState()
 
 
+def test_a_restart_does_not_give_the_gate_back() -> None:
+    evening = Evening()
+    evening.over = True
+    evening.live(CONFIRM_NS / NS_PER_S + 0.5)
+    house = evening.house
+    house.restart()
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(2_000)
+    assert not house.control.gate
+    assert "PEAK_SHAVING_GOES_ON" in {alarm.code for alarm in house.state.alarms}
+    house.tick(OrderKind.RESET_LOCKOUT)
+    assert house.control.gate
+    house.run_ms(100)
+    assert house.disk.kept.goes_on == ""
+
+
 def test_an_outage_gives_the_gate_to_the_island_and_not_back_to_the_grid() -> None:
     evening = Evening()
     evening.over = True

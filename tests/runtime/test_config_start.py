@@ -67,6 +67,15 @@ def test_the_copy_follows_each_good_start(house: House) -> None:
     assert house.keeper.load().site.settings.inverter.max_discharge_w == 4_000.0
 
 
+def test_the_copy_does_not_follow_a_take_over_that_is_refused(house: House) -> None:
+    house.write("limits", LIMITS.replace("5.0", "4.0"))
+    loaded = house.keeper.load(adopt=False)
+    house.write("limits", "broken")
+    assert house.keeper.load().site.settings.inverter.max_discharge_w == 5_000.0
+    assert house.keeper.adopt(loaded) == loaded
+    assert house.keeper.load().site.settings.inverter.max_discharge_w == 4_000.0
+
+
 def test_a_start_with_nothing_new_writes_nothing(house: House) -> None:
     before = (house.kept / LAST_GOOD).stat()
     house.keeper.load()

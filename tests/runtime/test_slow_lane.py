@@ -61,6 +61,17 @@ def test_what_is_asked_for_before_the_lane_is_there_reaches_its_device_in_order(
     assert lane.refused_requests == 0
 
 
+def test_a_limit_is_told_to_each_inverter() -> None:
+    inverters = [Limited(), Limited()]
+    lane = SlowLane(lambda: inverters)
+    lane.submit(DischargeLimitRequest(5000.0))
+    lane.start()
+    assert lane.ready.wait(10.0)
+    lane.stop()
+    lane.join(10.0)
+    assert [one.taken for one in inverters] == [[DischargeLimitRequest(5000.0)]] * 2
+
+
 def test_one_that_is_told_to_end_while_it_begins_polls_nobody() -> None:
     begins, goes_on, polled = threading.Event(), threading.Event(), threading.Event()
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import discharge_limit, lockouts, peak_shaving, relay_times, solar, storage
+from v2h_console.core import discharge_limit, house_watch, lockouts, peak_shaving, relay_times, solar, storage
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.car_session import LEAKS, LEAST_OHM_PER_V
@@ -24,6 +24,8 @@ from v2h_drivers.capabilities import LinkState
 START_GRACE_NS = 3 * NS_PER_S
 #: An inverter that has said nothing for so long is silent; the core acts on it long before.
 SILENT_MS = 500.0
+#: A record that takes longer to reach the disk than a slow card's worst second.
+LATCH_WAITS_NS = 5 * NS_PER_S
 #: A derating is said from this much on, and until it is quite over.
 DERATED_BY_W = 200.0
 #: A grid that was too high is so until it is this much below the limit.
@@ -71,6 +73,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         trend = f"{relay_times.slope_ms(state.relay):+.1f} ms an opening, the last took {state.relay.last_ms:.0f} ms"
         yield "MID_WEARS", Severity.WARNING, f"The MID opens more slowly each time: {trend}."
     yield from _bond(settings, state, now_ns)
+    yield from _house(state, now_ns)
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
@@ -104,6 +107,24 @@ def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
     elif settings.mid.poles == 2 and mid.bond_closed:
         text = "The island has a second neutral-ground bond: current flows on the grounding conductor."
         yield "BOND_DOUBLED", Severity.ALARM, text
+
+
+def _house(state: State, now_ns: int) -> Iterator[Condition]:
+    watch, senses = state.house, state.senses
+    if why := house_watch.poor_volts(watch, senses, now_ns):
+        yield "HOUSE_VOLTAGE_POOR", Severity.ALARM, f"The island's voltage: {why}."
+    if why := house_watch.poor_hertz(watch, senses, now_ns):
+        yield "HOUSE_FREQUENCY_POOR", Severity.ALARM, f"The island's frequency: {why}."
+    if house_watch.blind(watch, now_ns):
+        text = "The house is lit, and nobody knows with what voltage: its sensing says nothing."
+        yield "HOUSE_SENSE_SILENT", Severity.ALARM, text
+    if house_watch.unfed(watch, now_ns):
+        text = "The MID says closed and the grid is there, but a leg of the house has no voltage."
+        yield "HOUSE_NOT_FED", Severity.ALARM, text
+    waits_ns = state.latch.wanted_since_ns
+    if waits_ns is not None and now_ns - waits_ns >= LATCH_WAITS_NS:
+        text = "The latch's record is not on disk yet: until it is, nothing forms and nothing closes."
+        yield "LATCH_WAITS", Severity.ALARM, text
 
 
 def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:
@@ -237,6 +258,11 @@ def _inverter(settings: Settings, state: State, now_ns: int, settled: bool) -> I
     if lockouts.gate_stays(state, now_ns):
         text = "The inverter was told to stop and has not: switch it off at its own disconnect."
         yield "INVERTER_DOES_NOT_STOP", Severity.LOCKOUT, text
+    elif lockouts.gives_against_orders(state, now_ns):
+        text = (
+            "The inverter says that its gate is off, and it still gives: switch it off at its own disconnect."
+        )
+        yield "INVERTER_STILL_GIVES", Severity.ALARM, text
     lives = fresh(state.senses.heartbeat, now_ns, HEARTBEAT_LIMIT_MS) is not None
     if settled and lives and fresh(inverter, now_ns, SILENT_MS) is None:
         text = "The inverter is not heard, though the controller is: no backup, and its state is unknown."

@@ -116,6 +116,13 @@ def with_doubt(state: CarState, doubted_pct: int | None) -> CarState:
     return replace(state, soc=soc.remembered(float(doubted_pct)), judged_at_ns=None)
 
 
+def of_another_device(state: CarState) -> CarState:
+    """Its charge is read at another address from now on: what was counted by the last one's words says nothing of it. A doubt
+    stays: it may be the same car behind another name."""
+    counted = SocState() if state.soc.doubted_since_ns is None else state.soc
+    return replace(state, soc=counted, pack=PackState(), trend=LimitTrend(), ended_pct=None)
+
+
 def _fresh_ms(settings: CarSettings, heard: CarStatus | None, patience_ms: float) -> float:
     polled_ms = settings.fresh_ms + patience_ms
     return polled_ms if heard is None else NATIVE_FRESH_MS.get(heard.source, polled_ms)

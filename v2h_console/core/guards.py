@@ -193,7 +193,12 @@ def neutral_lost(state: State, now_ns: int) -> bool:
     if _interlock_open(state, now_ns):
         return True
     house = fresh(state.senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
-    shift = None if house is None else house.neutral_shift_pu
+    if house is None:
+        return False
+    shift = house.neutral_shift_pu
+    if shift is None and house.l1_pu is not None and house.l2_pu is not None:
+        # Both legs together stay where they are: what one gains the other loses.
+        shift = (house.l1_pu - house.l2_pu) / 2.0
     return shift is not None and abs(shift) > NEUTRAL_SHIFT_PU
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, mode_commands, overdraw, parallel, street_side
+from v2h_console.core import guards, house_watch, lockouts, mode_commands, overdraw, parallel, street_side
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
@@ -118,6 +118,8 @@ def _source_lost(view: View) -> bool:
     inverter = view.state.senses.inverter_fast
     settled = view.elapsed_ms() >= HOUSE_LOST_MS
     if settled and inverter is not None and inverter.mode is not InverterMode.FORMING:
+        return True
+    if house_watch.too_high(state.house, view.now_ns):
         return True
     return settled and guards.house_lost(state, view.now_ns)
 
@@ -272,7 +274,13 @@ TABLE: tuple[Edge, ...] = (
         lambda v: _source_gone(v) or guards.neutral_lost_in_the_rise(v.state, v.now_ns),
         Mode.DARK,
     ),
-    Edge(_LIT, "source_lost", "inverter, car, DC, charge, heat, neutral, overdraw", _source_lost, Mode.DARK),
+    Edge(
+        _LIT,
+        "source_lost",
+        "inverter, car, DC, charge, heat, neutral, voltage, overdraw",
+        _source_lost,
+        Mode.DARK,
+    ),
     Edge(
         (Mode.CLOSING_SYNC,),
         "source_lost",
@@ -405,6 +413,13 @@ def observe(state: State, now_ns: int) -> State:
     inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
     stays = inverter is not None and inverter.gate_on and not mode_commands.of_mode(state).gate
     stays = stays or parallel.gate_against_orders(state.parallel, now_ns)
+    off_since_ns = _since(islanding.gate_off_since_ns, not mode_commands.of_mode(state).gate, now_ns)
+    rivals = (
+        islanding.mode is Mode.TIED
+        and closed
+        and inverter is not None
+        and inverter.mode is InverterMode.FORMING
+    )
     kept = replace(
         islanding,
         closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
@@ -414,6 +429,11 @@ def observe(state: State, now_ns: int) -> State:
         heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
         gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
         inverter_failed_ns=_failed_ns(islanding, inverter, now_ns),
+        rivals_since_ns=_since(islanding.rivals_since_ns, rivals, now_ns),
+        gate_off_since_ns=off_since_ns,
+        gives_since_ns=_since(
+            islanding.gives_since_ns, lockouts.gives(state, off_since_ns, inverter, now_ns), now_ns
+        ),
     )
     return replace(state, islanding=street_side.observe(state, kept, now_ns))
 

@@ -5,7 +5,7 @@ So do a circuit that overloaded the island again and again and a switch that doe
 a restart would find them out anew, with the house. So does a doubt about the car's charge: else a restart would take
 the report that had emptied the car. So do the discharge limit that a person set, and a drift of the
 grid's sense: else a restart closes by a voltage that is not the street's; and a roof that was told to leave, which
-nobody else would ever let in again. So do the tries of an MID that does not close: else an owner that ends between two of
+nobody else would ever let in again; and an inverter that went on giving after peak shaving. So do the tries of an MID that does not close: else an owner that ends between two of
 them tries for ever.
 FAULT_OPEN itself is a mode, and every start is BOOT_OPEN; a cause that only a person ends is kept as a lockout.
 """
@@ -69,6 +69,8 @@ def take_receipts(
     plausibility = state.plausibility
     if kept.drift:
         plausibility = replace(plausibility, drift=plausibility.drift or kept.drift)
+    if kept.goes_on:
+        state = replace(state, tariff=replace(state.tariff, goes_on=kept.goes_on))
     if kept.roof_off:
         state = replace(state, solar=solar.restored(now_ns), solar_permitted=False)
     state = replace(
@@ -138,6 +140,7 @@ def _said(settings: Settings, kept: Kept, loads: LoadState) -> str:
             else "",
             kept.drift and f"closing is held (grid sensing: {kept.drift})",
             "the roof was told to leave" if kept.roof_off else "",
+            kept.goes_on and f"the inverter's gate is held off (peak shaving: {kept.goes_on})",
             *(
                 f"the charge of {name}'s car is doubted, and counts as {pct} % until it has settled on the grid"
                 for name, pct in kept.doubted_cars
@@ -162,6 +165,7 @@ def kept_of(settings: Settings, state: State) -> Kept:
         not state.solar_permitted,
         _doubts(settings, state),
         islanding.close_tries,
+        state.tariff.goes_on,
     )
 
 
@@ -173,7 +177,10 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistL
     locked = not _clear_wanted(settings, state, now_ns)
     reason = state.islanding.mode.value if locked else "grid requalified"
     following, persist = latch.want(state.latch, locked, reason, kept_of(settings, state))
-    return (state if persist is None else replace(state, latch=following)), persist
+    waits = following.durable_sequence != following.sequence
+    since_ns = (now_ns if following.wanted_since_ns is None else following.wanted_since_ns) if waits else None
+    following = replace(following, wanted_since_ns=since_ns)
+    return (state if following is state.latch else replace(state, latch=following)), persist
 
 
 def _clear_wanted(settings: Settings, state: State, now_ns: int) -> bool:

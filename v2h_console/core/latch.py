@@ -32,6 +32,8 @@ class LatchState:
     durable_sequence: int = -1
     durable_locked: bool = True
     durable_kept: Kept = Kept()
+    #: Since when a record has been on its way to the disk; ``None`` = none is.
+    wanted_since_ns: int | None = None
 
     @property
     def found(self) -> bool:

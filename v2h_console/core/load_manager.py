@@ -341,6 +341,7 @@ def _waiting(settings: Settings, state: LoadState, shed_from: int, now_ns: int) 
         (circuit.tier, held.off_since_ns or 0, circuit.id, index)
         for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.circuits, strict=True))
         if held.shed
+        and circuit.tier < 4
         and not held.stuck
         and not held.culprit
         and held.until_ns is not None

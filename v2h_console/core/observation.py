@@ -43,7 +43,8 @@ class Kept:
     ``operator_limit_w``: the discharge limit that a person set, ``None`` = none; ``drift``: why the grid's voltage is not to
     be closed on, "" = nothing is known against it. ``roof_off``: the roof's inverter has been told to leave.
     ``doubted_cars``: the same as ``doubted_soc_pct`` where there are several inverters, for each car by its inverter's name.
-    ``close_tries``: how often the MID has not closed in a row."""
+    ``close_tries``: how often the MID has not closed in a row; ``goes_on``: what the inverter went on giving after peak
+    shaving, "" = nothing."""
 
     lk_form: str = ""
     lk_close: str = ""
@@ -56,6 +57,7 @@ class Kept:
     roof_off: bool = False
     doubted_cars: tuple[tuple[str, int], ...] = ()
     close_tries: int = 0
+    goes_on: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def update(
         if lit or tied
         else _alone(state, senses, now_ns)
     )
-    return _count_out(shared, now_ns)
+    return _count_out(shared, gated, now_ns)
 
 
 def _heard(unit: Unit, now_ns: int) -> bool:
@@ -90,10 +90,11 @@ def _judge_cars(state: ParallelState, *, tied: bool) -> ParallelState:
     return state if units == state.units else replace(state, units=units)
 
 
-def _count_out(state: ParallelState, now_ns: int) -> ParallelState:
+def _count_out(state: ParallelState, gated: bool, now_ns: int) -> ParallelState:
+    """Since when each has been told to be off: by the mask, or with all the others."""
     units = []
     for index, unit in enumerate(state.units):
-        out = not state.mask >> index & 1
+        out = not (gated and state.mask >> index & 1)
         if out == (unit.out_since_ns is None):
             unit = replace(unit, out_since_ns=now_ns if out else None)
         units.append(unit)

@@ -11,6 +11,7 @@ from v2h_console.core.contact_watch import ContactWatch
 from v2h_console.core.export import ExportState
 from v2h_console.core.follower import FollowerState
 from v2h_console.core.grid_monitor import GridState
+from v2h_console.core.house_watch import HouseWatch
 from v2h_console.core.latch import LatchState
 from v2h_console.core.load_holds import drop_for_forming
 from v2h_console.core.load_state import LoadState, initial
@@ -92,6 +93,10 @@ class IslandingState:
     heard_mid_since_ns: int | None = None
     gate_stays_since_ns: int | None = None
     inverter_failed_ns: int | None = None
+    #: Since when the inverter makes a frequency beside the grid; and has been told to stop while it gives all the same.
+    rivals_since_ns: int | None = None
+    gate_off_since_ns: int | None = None
+    gives_since_ns: int | None = None
     emptied: bool = False
 
 
@@ -124,6 +129,7 @@ class State:
     solar_permitted: bool = True
     parallel: ParallelState = ParallelState()
     tariff: TariffState = TariffState()
+    house: HouseWatch = HouseWatch()
     operator_limit_w: float | None = None
     #: (nonce, expiry) of the orders that could still count: each counts once.
     nonces: tuple[tuple[str, int], ...] = ()

@@ -17,6 +17,7 @@ from v2h_console.core import (
     follower,
     grid_monitor,
     guards,
+    house_watch,
     islanding,
     kept_latch,
     load_holds,
@@ -244,6 +245,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
         car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state, now_ns)),
+        house=house_watch.update(state.house, senses, lit=mode in _ISLAND_MODES, closed=tied, now_ns=now_ns),
         supply=supply.update(settings.supply, state.supply, senses, now_ns, lit=mode not in _UNLIT_MODES),
     )
 
@@ -395,11 +397,14 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     ends += supply.deadlines_ns(settings.supply, state.supply)
     ends += peak_shaving.deadlines_ns(state)
     ends += discharge_limit.deadlines_ns(state)
+    ends += house_watch.deadlines_ns(state.house)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.unlit_since_ns, STANDS_NS),
         (machine.closed_since_ns, islanding.CLOSED_HOLD_MS * NS_PER_MS),
         (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
+        (machine.rivals_since_ns, lockouts.RIVALS_NS),
+        (machine.gives_since_ns, lockouts.GIVES_NS),
         (machine.inverter_failed_ns, islanding.FAILED_NS),
         (state.sync.ok_since_ns, int(settings.sync.hold_ms * NS_PER_MS)),
         (mid_proof.ripe_ns(settings.mid, state.proof), 0),

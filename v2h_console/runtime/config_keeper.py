@@ -15,7 +15,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -64,10 +64,23 @@ class ConfigKeeper:
         #: Hears what only the next start takes up, "" for nothing.
         self.on_edited: Callable[[str], None] | None = None
 
-    def load(self) -> Loaded:
-        """The site as its files say, or as the last good ones said. Raises ConfigError when there are none."""
+    def load(self, *, adopt: bool = True) -> Loaded:
+        """The site as its files say, or as the last good ones said. Raises ConfigError when there are none.
+
+        What is good is what a later start falls back to, unless ``adopt`` comes later: nobody may run on it yet.
+        """
         loaded = self._load()
         self._started = loaded.texts
+        return self.adopt(loaded) if adopt else loaded
+
+    def adopt(self, loaded: Loaded) -> Loaded:
+        """An owner runs on it: keep it as the last good one, where it is no older one itself."""
+        if loaded.complaint:
+            return loaded
+        try:
+            self._keep(loaded.texts)
+        except OSError as error:
+            return replace(loaded, unkept=error.strerror or str(error))
         return loaded
 
     def _load(self) -> Loaded:
@@ -90,10 +103,6 @@ class ConfigKeeper:
             return Loaded(
                 site, texts, f"{error}. The last good configuration, of {at}, is used until the next start"
             )
-        try:
-            self._keep(texts)
-        except OSError as error:
-            return Loaded(site, texts, unkept=error.strerror or str(error))
         return Loaded(site, texts)
 
     def keep(

@@ -11,13 +11,14 @@ from __future__ import annotations
 import hashlib
 import os
 import threading
-from collections.abc import Callable, Collection
-from dataclasses import fields, is_dataclass
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any, get_args, get_type_hints
 
 import msgspec
 
+from v2h_console.core import car_reserve
 from v2h_console.core.frozen import replace
 from v2h_console.core.observation import Observation
 from v2h_console.core.settings import Settings
@@ -103,18 +104,43 @@ def read(folder: Path, settings: Settings) -> HandOver:
     return handed
 
 
-def at_this_site(state: State, devices: Collection[str], *, solar: bool) -> State:
-    """Without what the owner before heard of devices that this site does not have: a link that nobody listens to any more
-    would stand as it was for ever, and a roof that is gone as one that may give anything."""
+@dataclass(frozen=True, slots=True)
+class Equipment:
+    """What a site has: ``addresses`` of its devices by name as links say them, "" where nobody compares it; circuits that are
+    ``metered`` by their index; whether there are a ``roof`` and ``relays``."""
+
+    addresses: Mapping[str, str]
+    metered: Collection[int] = ()
+    roof: bool = False
+    relays: bool = False
+
+
+def at_this_site(state: State, here: Equipment) -> State:
+    """Without what the owner before knew of devices that this site does not have.
+
+    A link that nobody listens to any more would stand as it was for ever, a meter that is gone as one that is silent, and a
+    roof as one that may give anything. What was asked of the inverter is asked again: it may be another one.
+    """
     senses = state.senses
+    moved = any(here.addresses.get(link.device, "") not in ("", link.address) for link in senses.links)
     return replace(
         state,
         senses=replace(
             senses,
-            links=tuple(link for link in senses.links if link.device in devices),
-            identities=tuple(one for one in senses.identities if one.device in devices),
-            solar=senses.solar if solar else None,
+            links=tuple(link for link in senses.links if link.device in here.addresses),
+            identities=tuple(one for one in senses.identities if one.device in here.addresses),
+            solar=senses.solar if here.roof else None,
+            relays=senses.relays if here.relays else None,
+            circuits=tuple(
+                one if index in here.metered else None for index, one in enumerate(senses.circuits)
+            ),
         ),
+        car=car_reserve.of_another_device(state.car) if moved else state.car,
+        thermal=replace(state.thermal, limit_w=None, rises_since_ns=None),
+        requested_limit_w=None,
+        limit_doubted_ns=None,
+        limit_ignored="",
+        limit_tries=0,
     )
 
 

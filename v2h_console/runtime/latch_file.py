@@ -41,6 +41,7 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
     roof_off: bool = False
     doubted_cars: tuple[tuple[str, Annotated[int, msgspec.Meta(ge=0, le=100)]], ...] = ()
     close_tries: Annotated[int, msgspec.Meta(ge=0)] = 0
+    goes_on: str = ""
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
@@ -70,6 +71,7 @@ def read_latch(path: Path, disk: Disk = DISK) -> LatchReceipt:
             record.roof_off,
             record.doubted_cars,
             record.close_tries,
+            record.goes_on,
         )
         return LatchReceipt(record.sequence, record.locked, kept)
     except FileNotFoundError:
@@ -114,6 +116,7 @@ def write_latch(path: Path, record: PersistLatch, disk: Disk = DISK) -> None:
             kept.roof_off,
             kept.doubted_cars,
             kept.close_tries,
+            kept.goes_on,
         )
     )
     whole_file.write(path, msgspec.json.encode({**body, "crc": _crc(body)}) + b"\n", disk=disk)

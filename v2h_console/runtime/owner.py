@@ -33,7 +33,15 @@ from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, R
 from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
 from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
-from v2h_drivers.capabilities import FastDevice, Quality, Reading, SlowDevice, StorageState, WaveCapture
+from v2h_drivers.capabilities import (
+    FastDevice,
+    Quality,
+    Reading,
+    SlowDevice,
+    SolarPermitRequest,
+    StorageState,
+    WaveCapture,
+)
 
 #: A picture that was made within this time of a change may not show it yet: a step, and the look at it.
 SHOWN_NS = 20_000_000
@@ -127,13 +135,19 @@ class Owner:
         self.start_core()
         self.start_polling()
 
-    def take_up(self, state: State) -> None:
-        """Go on from another owner's core. The lane first: every millisecond until then is one without a command."""
+    def take_up(self, state: State, *, roof: bool = False) -> None:
+        """Go on from another owner's core. The lane first: every millisecond until then is one without a command.
+
+        ``roof``: this site has one. It is told again whether it may give: what it was told last may have gone with the owner
+        who was asked to, or to another address.
+        """
         # What stood on the disk before is older than what this core has written: it says nothing, and is written nowhere.
         self._inbox.receipts.clear()
         # What its storage refused is that process's; this one says anew what is refused here.
         self.lane.take_up(replace(state, senses=replace(state.senses, storage=())))
         self.start_core()
+        if roof:
+            self._slow.submit(SolarPermitRequest(state.solar_permitted))
 
     def start_core(self) -> None:
         """Start everything but the polling."""

@@ -40,7 +40,7 @@ class SlowLane(threading.Thread):
         self._on_the_way = 0
 
     def submit(self, request: SlowRequest) -> None:
-        """From any thread: hand the request to the first device that takes it, as soon as there are devices."""
+        """From any thread: hand the request to each device that takes it, as soon as there are devices."""
         with self._lock:
             loop = self._loop
             if loop is None:
@@ -108,7 +108,8 @@ class SlowLane(threading.Thread):
             self._on_the_way -= 1
 
     def _dispatch(self, request: SlowRequest) -> None:
-        if not any(device.submit(request) for device in self._devices):
+        # Each inverter has a limit of its own to be told: the first that takes a request is not the only one.
+        if not sum(device.submit(request) for device in self._devices):
             self.refused_requests += 1
 
 

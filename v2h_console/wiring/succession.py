@@ -50,7 +50,7 @@ def take_over(root: Path) -> Running:
     """The owner on a real site, from the one that runs: the house stays as it is. Raises ConfigError, StartFailed."""
     _owner_before(root)
     config = ConfigKeeper(root)
-    loaded = config.load()
+    loaded = config.load(adopt=False)
     heir = building.heir_lock(root)
     try:
         # Again, now that nobody else can become it.
@@ -58,7 +58,7 @@ def take_over(root: Path) -> Running:
     finally:
         heir.release()
     owner.start_polling()
-    return serve(root, config, loaded, owner, lock)
+    return serve(root, config, config.adopt(loaded), owner, lock)
 
 
 def _owner_before(root: Path) -> str:
@@ -95,8 +95,8 @@ def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, O
     try:
         with real_time():
             handed = _ask_for_the_core(session, bus, link, folder, site.settings)
-            devices, solar = site.comm.names().values(), site.comm.solar is not None
-            owner.take_up(hand_over.at_this_site(handed.state, devices, solar=solar))
+            here = _equipment(site)
+            owner.take_up(hand_over.at_this_site(handed.state, here), roof=here.roof)
     except BaseException:
         bus.shutdown()
         session.close()
@@ -107,6 +107,15 @@ def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, O
     except BaseException:
         owner.stop()
         raise
+
+
+def _equipment(site: Site) -> hand_over.Equipment:
+    comm, centre = site.comm, site.comm.load_centre
+    addresses = dict.fromkeys(comm.names().values(), "")
+    addresses |= {one.name: f"{one.host}:{one.port}/{one.unit}" for one in comm.inverters()}
+    ids = [circuit.id for circuit in site.settings.loads.circuits]
+    metered = [] if centre is None else [ids.index(name) for name in centre.meters]
+    return hand_over.Equipment(addresses, metered, comm.solar is not None, centre is not None)
 
 
 def _ask_for_the_core(
