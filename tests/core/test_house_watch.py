@@ -72,6 +72,7 @@ def test_a_voltage_that_burns_appliances_ends_the_island_after_half_a_second() -
     assert house.mode is Mode.ISLANDED
     live(house, 100, Said(legs=(1.3, 1.3), shift=0.0))
     assert not house.control.gate
+    assert "House dark: a leg had more than appliances bear." in [event.text for event in house.events]
 
 
 @pytest.mark.parametrize("hertz", [52.0, 63.0])

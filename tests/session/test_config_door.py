@@ -118,7 +118,8 @@ def test_a_file_s_text_stands_in_no_audit_however_its_edit_is_refused(door: Door
     for nth in range(int(AT_ONCE)):
         session.ask(Order(f"a{nth}", "operator.acknowledge"))
     refused = [session.ask(edit(f"e{nth}", '[mqtt]\nusername = "secret"\n')) for nth in range(5)]
-    assert any("too many orders" in answer.result(5.0).reason for answer in refused)
+    answers = [answer.result(5.0) for answer in refused]
+    assert any("too many orders" in answer.reason for answer in answers)
     edits = [order for order, _ in audited if order.do == SAVE_CONFIG]
     assert "e4" in [order.nonce for order in edits]
     assert all(str(order.params["text"]).startswith("sha256 ") for order in edits)

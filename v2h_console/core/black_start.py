@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from v2h_console.core import load_holds, overdraw
+from v2h_console.core import house_watch, load_holds, overdraw
 from v2h_console.core.events import Event, Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S, Settings
@@ -60,7 +60,8 @@ def island_lost(settings: Settings, state: State, stood_ns: int, now_ns: int) ->
     """A lit island went dark after ``stood_ns``; gates are off already."""
     # What the car does not allow now it may allow later, and what was drawn may have gone.
     soft = soft_cause(settings, state) or overdraw.reason(state.loads, state.senses, now_ns)
-    why = soft or "the inverter stopped"
+    high = house_watch.too_high(state.house, now_ns)
+    why = soft or ("a leg had more than appliances bear" if high else "the inverter stopped")
     event = Event(now_ns, "HOUSE_DARK", Severity.ALARM, f"House dark: {why}.")
     if stood_ns >= FORGET_TRIES_S * NS_PER_S:
         state = replace(

@@ -138,16 +138,16 @@ class Owner:
     def take_up(self, state: State, *, roof: bool = False) -> None:
         """Go on from another owner's core. The lane first: every millisecond until then is one without a command.
 
-        ``roof``: this site has one. It is told again whether it may give: what it was told last may have gone with the owner
-        who was asked to, or to another address.
+        ``roof``: this site has one. One that has been told to leave is told again: it may be another one. That it may come back
+        is said once, by whoever found that it may: nobody enables what was switched off for a reason of its own.
         """
         # What stood on the disk before is older than what this core has written: it says nothing, and is written nowhere.
         self._inbox.receipts.clear()
         # What its storage refused is that process's; this one says anew what is refused here.
         self.lane.take_up(replace(state, senses=replace(state.senses, storage=())))
         self.start_core()
-        if roof:
-            self._slow.submit(SolarPermitRequest(state.solar_permitted))
+        if roof and not state.solar_permitted:
+            self._slow.submit(SolarPermitRequest(False))
 
     def start_core(self) -> None:
         """Start everything but the polling."""
