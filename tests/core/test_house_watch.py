@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 import pytest
 
-from tests.core.houses import House
+from tests.core.houses import SETTINGS, House
 from v2h_console.core import guards
 from v2h_console.core.lockouts import RIVALS
 from v2h_console.core.observation import OrderKind
@@ -120,6 +120,32 @@ def test_an_inverter_that_makes_a_frequency_beside_the_grid_has_its_gate_taken_u
     assert not house.control.gate
     house.tick(OrderKind.RESET_LOCKOUT)
     assert house.control.gate
+
+
+def test_one_that_made_a_frequency_beside_the_grid_stands_by_after_an_outage_too() -> None:
+    house = House.tied()
+    live(house, 300, Said(mode=InverterMode.FORMING))
+    house.plant.grid_falls(house.now_ns)
+    house.until(Mode.DARK, within_ms=10_000)
+    house.run_ms(1_000, tick_ms=20)
+    house.plant.grid_returns()
+    house.until(Mode.TIED, within_ms=60_000)
+    house.run_ms(500)
+    assert not house.control.gate
+
+
+def test_a_house_that_is_not_brought_in_phase_in_time_is_told_until_it_is() -> None:
+    quick = replace(SETTINGS, sync=replace(SETTINGS.sync, timeout_s=5.0))
+    house = House.islanded(quick)
+    house.plant.grid_returns()
+    house.plant.phase_deg = 90.0
+    house.run_ms(5_000, tick_ms=20)
+    assert "NOT_IN_PHASE" not in codes(house)
+    house.run_ms(3_000, tick_ms=20)
+    assert "NOT_IN_PHASE" in codes(house)
+    house.plant.phase_deg = 0.0
+    house.until(Mode.TIED, within_ms=60_000)
+    assert "NOT_IN_PHASE" not in codes(house)
 
 
 def test_an_inverter_that_says_its_gate_is_off_and_gives_all_the_same_is_told() -> None:

@@ -92,6 +92,14 @@ def test_one_garbled_word_of_a_further_car_drops_nobody() -> None:
     assert group.state.mask == 0b111
 
 
+def test_a_unit_that_stands_by_with_its_gate_on_is_not_counted_on() -> None:
+    group = joined()
+    group.changes[2] = {"mode": STANDBY, "current_a": 0.0}
+    group.run(10)
+    assert not group.state.mask & 0b010
+    assert "does not run" in group.state.units[1].reason
+
+
 def test_three_drops_keep_a_unit_out_until_a_person_resets_it() -> None:
     group = joined()
     for _ in range(3):

@@ -6,11 +6,12 @@ from dataclasses import replace
 
 import pytest
 
-from tests.core.houses import House
-from v2h_console.core.settings import NS_PER_S
+from tests.core.houses import SETTINGS, House
+from v2h_console.core.settings import NS_PER_S, EnterService, Settings
 from v2h_console.core.soc import SocState
-from v2h_console.core.state import Mode
-from v2h_console.runtime.hand_over import Equipment, at_this_site
+from v2h_console.core.state import Mode, State
+from v2h_console.runtime import hand_over
+from v2h_console.runtime.hand_over import Equipment, HandOver
 from v2h_drivers.capabilities import (
     CircuitReading,
     DischargeLimitRequest,
@@ -23,6 +24,11 @@ from v2h_drivers.capabilities import (
 )
 
 OLD, KEPT = "Old roof", "Inverter"
+
+
+def at_this_site(state: State, here: Equipment, settings: Settings = SETTINGS) -> State:
+    """What an owner with ``settings`` takes up of one with the plain ones."""
+    return hand_over.at_this_site(HandOver("", {}, state, hand_over.rules(SETTINGS)), settings, here)
 
 
 @pytest.mark.parametrize("still_there", [True, False])
@@ -90,3 +96,17 @@ def test_a_charge_that_is_read_at_another_address_is_counted_anew_unless_it_is_d
     assert house.state.islanding.mode is Mode.ISLANDED
     if forgotten:
         assert house.state.car.known_soc_pct == house.plant.soc_pct
+
+
+@pytest.mark.parametrize("lowest_hz", [SETTINGS.grid.enter_service.f_lo_hz, 59.9])
+def test_the_delay_before_a_close_is_served_in_the_window_that_holds_now(lowest_hz: float) -> None:
+    house = House.islanded()
+    house.plant.grid_returns()
+    house.plant.grid_hz = 59.8
+    house.run_ms(900, tick_ms=20)
+    served_ns = house.state.grid.ok_for_ns(house.now_ns)
+    assert served_ns > 0
+    window = EnterService(f_lo_hz=lowest_hz, delay_s=SETTINGS.grid.enter_service.delay_s)
+    edited = replace(SETTINGS, grid=replace(SETTINGS.grid, enter_service=window))
+    house.state = at_this_site(house.state, Equipment({}), edited)
+    assert (house.state.grid.ok_for_ns(house.now_ns) == 0) is (edited != SETTINGS)

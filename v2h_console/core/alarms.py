@@ -73,7 +73,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         trend = f"{relay_times.slope_ms(state.relay):+.1f} ms an opening, the last took {state.relay.last_ms:.0f} ms"
         yield "MID_WEARS", Severity.WARNING, f"The MID opens more slowly each time: {trend}."
     yield from _bond(settings, state, now_ns)
-    yield from _house(state, now_ns)
+    yield from _house(settings, state, now_ns)
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
@@ -109,12 +109,16 @@ def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
         yield "BOND_DOUBLED", Severity.ALARM, text
 
 
-def _house(state: State, now_ns: int) -> Iterator[Condition]:
+def _house(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
     watch, senses = state.house, state.senses
     if why := house_watch.poor_volts(watch, senses, now_ns):
         yield "HOUSE_VOLTAGE_POOR", Severity.ALARM, f"The island's voltage: {why}."
     if why := house_watch.poor_hertz(watch, senses, now_ns):
         yield "HOUSE_FREQUENCY_POOR", Severity.ALARM, f"The island's frequency: {why}."
+    if state.islanding.sync_tries and state.islanding.mode in (Mode.ISLANDED, Mode.SYNCING):
+        limit_s = settings.sync.timeout_s
+        text = f"The house could not be brought in phase with the street within {limit_s:.0f} s: it stays on the car."
+        yield "NOT_IN_PHASE", Severity.WARNING, text
     if house_watch.blind(watch, now_ns):
         text = "The house is lit, and nobody knows with what voltage: its sensing says nothing."
         yield "HOUSE_SENSE_SILENT", Severity.ALARM, text

@@ -23,6 +23,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.islanding import CLOSING, Edge, View
+from v2h_console.core.lockouts import RIVALS
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import CONTACT_RESTS_NS, FaultCause, Mode, State
@@ -226,6 +227,11 @@ def _syncing(view: View, state: State) -> Outcome:
     return Outcome(replace(state, sync=replace(state.sync, ok_since_ns=None)), (event,))
 
 
+def _not_in_phase(_view: View, state: State) -> Outcome:
+    tries = state.islanding.sync_tries + 1
+    return Outcome(replace(state, islanding=replace(state.islanding, sync_tries=tries)))
+
+
 def _close_in_phase(view: View, state: State) -> Outcome:
     aim = synchronism.aim(view.settings, view.state.senses, view.now_ns)
     return _close(view, replace(state, sync=replace(state.sync, aim=aim)))
@@ -318,13 +324,14 @@ def _tied(view: View, state: State) -> Outcome:
     islanding = replace(
         state.islanding,
         close_tries=0,
+        sync_tries=0,
         form_tries=0,
         soft_stops=0,
         # What stands by meanwhile stays where it is: a second master, a DC side that a person must look at, be it well
         # again by its own word.
         gate_in_tied=not state.parallel.second_master
         and not state.car.session.lock(view.now_ns)
-        and state.islanding.lk_form not in DC_LOCKS,
+        and state.islanding.lk_form not in (*DC_LOCKS, RIVALS),
         contact_grace_until_ns=0,
         emptied=False,
     )
@@ -415,6 +422,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("not_formed", Mode.DARK): _form_failed,
     ("source_lost", Mode.DARK): _island_lost,
     ("requalified", Mode.SYNCING): _syncing,
+    ("sync_timeout", Mode.ISLANDED): _not_in_phase,
     ("in_phase", Mode.CLOSING_SYNC): _close_in_phase,
     ("close_dead", Mode.CLOSING_DEAD): _close,
     ("not_closed", Mode.ISLANDED): _close_failed,

@@ -15,7 +15,7 @@ from v2h_console.core.load_limits import PathsVa, limits, on_leg_va
 from v2h_console.core.load_overload import CIRCUIT_LIMIT_MS
 from v2h_console.core.load_peaks import LegsVa
 from v2h_console.core.load_state import CircuitState, LoadState, Start, hold, known, with_circuit
-from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
+from v2h_console.core.senses import INVERTER_LIMIT_MS, LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Circuit, Settings
 
 #: Share of the limits that one which has been shed for overload may plan with.
@@ -28,6 +28,9 @@ SETTLE_LEAST_NS = NS_PER_S
 LEARN_SHARE = 1.2
 #: An inverter's power is polled; older than this it says nothing of what is drawn now.
 POWER_LIMIT_MS = 1_500.0
+#: The inverters must give by so much more than the current sensors see before these are not believed.
+WITNESS_SHARE = 1.25
+WITNESS_VA = 1_000.0
 RESERVE_IS_LOW = "the car's reserve is low"
 
 
@@ -75,7 +78,9 @@ def update_island(
     loads_va = measured
     if measured is not None:
         state = _keep_peaks(settings, state, senses, measured, source, now_ns)
-    if loads_va is None:
+    if loads_va is not None:
+        loads_va = _witnessed(loads_va, senses, source.units, now_ns)
+    else:
         table_va = load_admission.table_sum(_believed_on(settings, state, senses, now_ns))
         loads_va = _at_least(table_va, senses, source.units, now_ns)
     before = state.circuits
@@ -167,6 +172,22 @@ def _measured_va(senses: Senses, now_ns: int) -> PathsVa | None:
     one, two = abs(currents.l1_a) * NOMINAL_V, abs(currents.l2_a) * NOMINAL_V
     # An unknown neutral carries the worse leg whole.
     return one, two, max(one, two) if currents.n_a is None else abs(currents.n_a) * NOMINAL_V
+
+
+def _witnessed(measured: PathsVa, senses: Senses, units: int, now_ns: int) -> PathsVa:
+    """What the current sensors say, raised to what the inverters give where two of their own words say more: a sensor that
+    has slipped off its wire hides the load that opens the car's contactors."""
+    status = fresh(senses.inverter, now_ns, POWER_LIMIT_MS)
+    fast = fresh(senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
+    if status is None or status.power_w is None or fast is None or fast.current_a is None:
+        return measured
+    # The power has a sign and is old; the current has none and is of now: while a roof charges the car neither counts.
+    given_va = min(status.power_w, 2.0 * NOMINAL_V * fast.current_a) * units
+    seen_va = measured[0] + measured[1]
+    if given_va <= WITNESS_SHARE * seen_va + WITNESS_VA:
+        return measured
+    missing_va = (given_va - seen_va) / 2.0
+    return measured[0] + missing_va, measured[1] + missing_va, measured[2]
 
 
 def _at_least(table_va: PathsVa, senses: Senses, units: int, now_ns: int) -> PathsVa:

@@ -211,7 +211,8 @@ def _wrong(settings: ParallelSettings, state: ParallelState, unit: Unit, now_ns:
     if abs(reading.phase_deg) > settings.drop_phase_deg:
         return f"{reading.phase_deg:+.0f}° out of phase"
     gated_ns = state.gated_since_ns
-    if unit.joined and not reading.gate_on and gated_ns is not None:
+    idle = not reading.gate_on or reading.mode is InverterMode.STANDBY
+    if unit.joined and idle and gated_ns is not None:
         # It carries nothing, and the others were given its part.
         return "it does not run though told to" if now_ns - max(unit.joined_ns, gated_ns) >= STARTS_NS else ""
     return ""

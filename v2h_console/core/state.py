@@ -79,6 +79,8 @@ class IslandingState:
     soft_stops: int = 0
     form_not_before_ns: int = 0
     close_tries: int = 0
+    #: How often in a row the house was not brought in phase in time.
+    sync_tries: int = 0
     close_not_before_ns: int = 0
     close_token: int = 0
     closed_since_ns: int | None = None

@@ -20,6 +20,7 @@ import msgspec
 
 from v2h_console.core import car_reserve
 from v2h_console.core.frozen import replace
+from v2h_console.core.grid_trips import TripClocks
 from v2h_console.core.observation import Observation
 from v2h_console.core.settings import Settings
 from v2h_console.core.state import Mode, State, boot
@@ -38,6 +39,8 @@ class HandOver(msgspec.Struct):
     shape: str
     counters: dict[str, int]
     state: State
+    #: Of the rules by which the grid was judged: clocks that were counted by others mean nothing.
+    grid: str = ""
 
 
 def shape(settings: Settings) -> str:
@@ -115,13 +118,22 @@ class Equipment:
     relays: bool = False
 
 
-def at_this_site(state: State, here: Equipment) -> State:
-    """Without what the owner before knew of devices that this site does not have.
+def rules(settings: Settings) -> str:
+    """Of how this owner judges the grid."""
+    return hashlib.blake2b(repr(settings.grid).encode(), digest_size=16).hexdigest()
+
+
+def at_this_site(handed: HandOver, settings: Settings, here: Equipment) -> State:
+    """Without what the owner before knew of devices that this site does not have, and counted by rules that it has not.
 
     A link that nobody listens to any more would stand as it was for ever, a meter that is gone as one that is silent, and a
     roof as one that may give anything. What was asked of the inverter is asked again: it may be another one.
     """
-    senses = state.senses
+    state = handed.state
+    senses, grid = state.senses, state.grid
+    if handed.grid != rules(settings):
+        # The delay is served in this window, and a trip's time beyond this limit.
+        grid = replace(grid, clocks=TripClocks(), ok_since_ns=None)
     moved = any(here.addresses.get(link.device, "") not in ("", link.address) for link in senses.links)
     return replace(
         state,
@@ -135,6 +147,7 @@ def at_this_site(state: State, here: Equipment) -> State:
                 one if index in here.metered else None for index, one in enumerate(senses.circuits)
             ),
         ),
+        grid=grid,
         car=car_reserve.of_another_device(state.car) if moved else state.car,
         thermal=replace(state.thermal, limit_w=None, rises_since_ns=None),
         requested_limit_w=None,

@@ -170,7 +170,8 @@ class Owner:
             return f"the latch cannot be written: {self._latch.failure}"
 
         def give(state: State, counters: dict[str, int]) -> None:
-            hand_over.write(folder, hand_over.HandOver(wanted, counters, state))
+            rules = hand_over.rules(self._settings)
+            hand_over.write(folder, hand_over.HandOver(wanted, counters, state, rules))
 
         return self.lane.hand_over(hand_over.Yielding(give))
 

@@ -14,6 +14,7 @@ WHAT_TO_DO = {
     "HOUSE_FREQUENCY_POOR": "Measure the frequency; compare with the inverter's own settings. Clocks and motors go wrong.",
     "HOUSE_SENSE_SILENT": "Measure both legs yourself. Look at the house side's sensing and its fuse.",
     "HOUSE_NOT_FED": "Measure both legs behind the MID: a burnt pole, a blown fuse, or the sensing. Open the MID before you touch it.",
+    "NOT_IN_PHASE": "Compare both sides' frequency: if the house's does not move while it is brought in phase, look at the inverter's settings.",
     "LATCH_WAITS": "Look in dmesg for a disk that hangs; the next outage stays dark until the record is written.",
     "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
     "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",

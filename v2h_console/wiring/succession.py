@@ -96,7 +96,7 @@ def _take(root: Path, site: Site, heir: HeirLock, before: str) -> tuple[Owner, O
         with real_time():
             handed = _ask_for_the_core(session, bus, link, folder, site.settings)
             here = _equipment(site)
-            owner.take_up(hand_over.at_this_site(handed.state, here), roof=here.roof)
+            owner.take_up(hand_over.at_this_site(handed, site.settings, here), roof=here.roof)
     except BaseException:
         bus.shutdown()
         session.close()
