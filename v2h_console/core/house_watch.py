@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S
+from v2h_console.core.since import since
 from v2h_drivers.capabilities import HouseFast
 
 #: Appliances bear this for half a second.
@@ -55,13 +56,13 @@ def update(watch: HouseWatch, senses: Senses, *, lit: bool, closed: bool, now_ns
         lit and legs is not None and not _good(legs),
     )
     following = HouseWatch(
-        high_since_ns=_since(watch.high_since_ns, high, now_ns),
-        volts_since_ns=_since(watch.volts_since_ns, poor, now_ns),
-        hertz_since_ns=_since(
+        high_since_ns=since(watch.high_since_ns, high, now_ns),
+        volts_since_ns=since(watch.volts_since_ns, poor, now_ns),
+        hertz_since_ns=since(
             watch.hertz_since_ns, hertz is not None and not GOOD_HZ[0] <= hertz <= GOOD_HZ[1], now_ns
         ),
-        blind_since_ns=_since(watch.blind_since_ns, lit and legs is None, now_ns),
-        unfed_since_ns=_since(watch.unfed_since_ns, closed and _unfed(senses, legs, now_ns), now_ns),
+        blind_since_ns=since(watch.blind_since_ns, lit and legs is None, now_ns),
+        unfed_since_ns=since(watch.unfed_since_ns, closed and _unfed(senses, legs, now_ns), now_ns),
     )
     return watch if following == watch else following
 
@@ -82,12 +83,6 @@ def _unfed(senses: Senses, legs: tuple[float, float] | None, now_ns: int) -> boo
     if grid is None or grid.l1_pu is None or grid.l2_pu is None or legs is None:
         return False
     return min(grid.l1_pu, grid.l2_pu) >= FED_PU and min(legs) < UNFED_PU
-
-
-def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
-    if not holds:
-        return None
-    return since_ns if since_ns is not None else now_ns
 
 
 def too_high(watch: HouseWatch, now_ns: int) -> bool:

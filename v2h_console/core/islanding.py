@@ -10,14 +10,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, house_watch, lockouts, mode_commands, overdraw, parallel, street_side
-from v2h_console.core.frozen import replace
+from v2h_console.core import guards, house_watch, overdraw, street_side
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
-from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, HOUSE_FAST_LIMIT_MS, INVERTER_LIMIT_MS, Senses, fresh
+from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
-from v2h_console.core.state import FaultCause, IslandingState, Mode, State
-from v2h_drivers.capabilities import InverterFast, InverterMode
+from v2h_console.core.state import FaultCause, Mode, State
+from v2h_drivers.capabilities import InverterMode
 
 OPENING_DEADLINE_MS = 100
 PROVING_DEADLINE_MS = 100
@@ -26,10 +25,6 @@ BOOT_DEADLINE_MS = 200
 FORMING_DEADLINE_MS = 200
 CLOSING_DEADLINE_MS = 100
 HANDBACK_DEADLINE_MS = 100
-#: Under this no motor runs, whatever ghost of voltage there is.
-UNLIT_PU = 0.5
-#: Beside the grid an inverter that had a fault rests for so long.
-FAILED_NS = 60 * NS_PER_S
 CLOSED_HOLD_MS = 10
 CLOSED_MAX_DIFFERENCE_PCT = 2.0
 FAULT_PROOF_NS = NS_PER_S
@@ -400,65 +395,6 @@ def next_edge(view: View) -> Edge | None:
         if edge.guard(view):
             return edge
     return None
-
-
-def observe(state: State, now_ns: int) -> State:
-    """Keep the clocks that the guards read: contact closed, bus dead, proof held in a fault, MID first heard."""
-    islanding = state.islanding
-    position = state.proof.position
-    closed = position is Position.CLOSED
-    dead = guards.bus_is_dead(state, now_ns)
-    in_fault = islanding.mode is Mode.FAULT_OPEN and state.proof.proven
-    heard = position is not Position.UNKNOWN
-    inverter = fresh(state.senses.inverter_fast, now_ns, INVERTER_LIMIT_MS)
-    stays = inverter is not None and inverter.gate_on and not mode_commands.of_mode(state).gate
-    stays = stays or parallel.gate_against_orders(state.parallel, now_ns)
-    off_since_ns = _since(islanding.gate_off_since_ns, not mode_commands.of_mode(state).gate, now_ns)
-    rivals = (
-        islanding.mode is Mode.TIED
-        and closed
-        and inverter is not None
-        and inverter.mode is InverterMode.FORMING
-    )
-    kept = replace(
-        islanding,
-        closed_since_ns=_since(islanding.closed_since_ns, closed, now_ns),
-        dead_since_ns=_since(islanding.dead_since_ns, dead, now_ns),
-        unlit_since_ns=_unlit_since_ns(islanding, state.senses, now_ns),
-        proven_in_fault_since_ns=_since(islanding.proven_in_fault_since_ns, in_fault, now_ns),
-        heard_mid_since_ns=_since(islanding.heard_mid_since_ns, heard, now_ns),
-        gate_stays_since_ns=_since(islanding.gate_stays_since_ns, stays, now_ns),
-        inverter_failed_ns=_failed_ns(islanding, inverter, now_ns),
-        rivals_since_ns=_since(islanding.rivals_since_ns, rivals, now_ns),
-        gate_off_since_ns=off_since_ns,
-        gives_since_ns=_since(
-            islanding.gives_since_ns, lockouts.gives(state, off_since_ns, inverter, now_ns), now_ns
-        ),
-    )
-    return replace(state, islanding=street_side.observe(state, kept, now_ns))
-
-
-def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
-    if not holds:
-        return None
-    return since_ns if since_ns is not None else now_ns
-
-
-def _unlit_since_ns(machine: IslandingState, senses: Senses, now_ns: int) -> int | None:
-    house = fresh(senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS)
-    if house is None or house.l1_pu is None or house.l2_pu is None:
-        return machine.unlit_since_ns
-    return _since(machine.unlit_since_ns, max(house.l1_pu, house.l2_pu) < UNLIT_PU, now_ns)
-
-
-def _failed_ns(machine: IslandingState, inverter: InverterFast | None, now_ns: int) -> int | None:
-    """When the inverter last had a fault beside the grid; forgotten after a minute, so that its gate does not flutter."""
-    if machine.mode is not Mode.TIED:
-        return None
-    if inverter is not None and (inverter.fault or inverter.mode is InverterMode.FAULT):
-        return now_ns
-    since_ns = machine.inverter_failed_ns
-    return since_ns if since_ns is not None and now_ns - since_ns < FAILED_NS else None
 
 
 def deadline_ns(settings: Settings, state: State) -> int | None:

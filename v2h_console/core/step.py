@@ -25,6 +25,7 @@ from v2h_console.core import (
     load_overload,
     load_switches,
     lockouts,
+    machine_clocks,
     mid_proof,
     mode_commands,
     orders,
@@ -108,7 +109,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
     events.extend(taken.events)
     commands.extend(taken.commands)
     open_ordered, reset_ordered = taken.opens, taken.resets
-    state = lockouts.update(islanding.observe(taken.state, now_ns), now_ns)
+    state = lockouts.update(machine_clocks.observe(taken.state, now_ns), now_ns)
     state = lockouts.dc_side(state, now_ns)
     state = _keep_units(settings, state, now_ns, events)
     for _ in range(MAX_EDGES):
@@ -117,7 +118,7 @@ def step(settings: Settings, state: State, observation: Observation, now_ns: int
         if edge is None:
             break
         outcome = effects.take(edge, view)
-        state = islanding.observe(outcome.state, now_ns)
+        state = machine_clocks.observe(outcome.state, now_ns)
         events.extend(outcome.events)
         open_ordered = open_ordered and edge.event != "operator"
     state, transfer_events = _time_transfer(state, observation.readings, now_ns)
@@ -405,7 +406,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
         (machine.proven_in_fault_since_ns, islanding.FAULT_PROOF_NS),
         (machine.rivals_since_ns, lockouts.RIVALS_NS),
         (machine.gives_since_ns, lockouts.GIVES_NS),
-        (machine.inverter_failed_ns, islanding.FAILED_NS),
+        (machine.inverter_failed_ns, machine_clocks.FAILED_NS),
         (state.sync.ok_since_ns, int(settings.sync.hold_ms * NS_PER_MS)),
         (mid_proof.ripe_ns(settings.mid, state.proof), 0),
         (islanding.deadline_ns(settings, state), 0),

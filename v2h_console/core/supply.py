@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SupplySettings
+from v2h_console.core.since import since
 from v2h_drivers.capabilities import Supply
 
 #: Fifteen periods of the SUPPLY frame.
@@ -72,8 +73,8 @@ def update(
     warn_v = settings.warn_v + (WARN_CLEARS_V if state.low else 0.0)
     low = failing or volts < warn_v or minutes is None or minutes < settings.warn_hold_up_min
     good = volts >= settings.recovered_v and not failing
-    failing_since = _since(state.failing_since_ns, failing, now_ns)
-    good_since = _since(state.good_since_ns, good, now_ns)
+    failing_since = since(state.failing_since_ns, failing, now_ns)
+    good_since = since(state.good_since_ns, good, now_ns)
     stop = state.stop
     if failing_since is not None and now_ns - failing_since >= settings.confirm_ms * NS_PER_MS:
         stop = True
@@ -122,12 +123,6 @@ def _words(
     if low:
         return f"the controller's battery lasts {minutes:.0f} min"
     return ""
-
-
-def _since(since_ns: int | None, holds: bool, now_ns: int) -> int | None:
-    if not holds:
-        return None
-    return since_ns if since_ns is not None else now_ns
 
 
 def refusal(state: SupplyState) -> str:
