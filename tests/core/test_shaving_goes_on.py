@@ -104,6 +104,18 @@ def test_a_restart_does_not_give_the_gate_back() -> None:
     assert house.disk.kept.goes_on == ""
 
 
+def test_a_roof_that_has_never_been_heard_may_give_anything() -> None:
+    house = House.tied(replace(SHAVING, solar=replace(SHAVING.solar, polled=True)))
+    house.plant.leg_a = (20.0, 20.0)
+    house.run_ms(60_000, tick_ms=100)
+    assert house.state.export.recent_w(house.now_ns) is None
+    evening = Evening()
+    evening.house.settings = house.settings
+    evening.live(2.0)
+    assert evening.house.state.tariff.refusal == "the roof's power is unknown"
+    assert evening.house.state.tariff.power_w == 0.0
+
+
 def test_an_outage_gives_the_gate_to_the_island_and_not_back_to_the_grid() -> None:
     evening = Evening()
     evening.over = True

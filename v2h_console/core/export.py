@@ -38,11 +38,11 @@ class ExportState:
         return max(self.most_w, *self.before_w)
 
 
-def update(state: ExportState, senses: Senses, now_ns: int) -> ExportState:
-    """Look four times a second."""
+def update(state: ExportState, senses: Senses, now_ns: int, *, roof: bool = False) -> ExportState:
+    """Look four times a second. ``roof``: the site has one that is polled."""
     if now_ns - state.looked_ns < LOOK_NS and state.known_ns is not None:
         return state
-    export_w = _export_w(senses, now_ns)
+    export_w = _export_w(senses, now_ns, roof)
     if now_ns - state.since_ns >= WINDOW_NS:
         state = replace(state, since_ns=now_ns, most_w=0.0, before_w=(state.most_w, state.before_w[0]))
     if export_w is None:
@@ -51,16 +51,16 @@ def update(state: ExportState, senses: Senses, now_ns: int) -> ExportState:
     return replace(state, looked_ns=now_ns, known_ns=now_ns, most_w=most_w, newest_w=export_w)
 
 
-def _export_w(senses: Senses, now_ns: int) -> float | None:
+def _export_w(senses: Senses, now_ns: int, roof: bool) -> float | None:
     inverter = fresh(senses.inverter, now_ns, POLLED_LIMIT_MS)
     currents = fresh(senses.currents, now_ns, CURRENTS_LIMIT_MS)
     if inverter is None or inverter.power_w is None or currents is None:
         return None
     if currents.l1_a is None or currents.l2_a is None:
         return None
-    # A site without solar has no such reading at all; one whose reading has gone stale may still export.
+    # A roof that has not been heard yet, or not for long, may still export.
     solar_w = 0.0
-    if senses.solar is not None:
+    if roof or senses.solar is not None:
         solar = fresh(senses.solar, now_ns, POLLED_LIMIT_MS)
         if solar is None or solar.power_w is None:
             return None

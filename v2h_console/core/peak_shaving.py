@@ -54,9 +54,9 @@ def _seen(settings: Settings, state: State, now_ns: int) -> Seen:
     load_va = None
     if currents is not None and currents.l1_a is not None and currents.l2_a is not None:
         load_va = (currents.l1_a + currents.l2_a) * NOMINAL_V
-    # A site without solar has no such reading at all; one whose reading has gone stale may give anything.
+    # A roof that has not been heard yet, or not for long, may give anything.
     solar_w: float | None = 0.0
-    if senses.solar is not None:
+    if settings.solar.polled or senses.solar is not None:
         solar = fresh(senses.solar, now_ns, POLLED_LIMIT_MS)
         solar_w = None if solar is None else solar.power_w
     return Seen(

@@ -208,8 +208,12 @@ class SupplySettings:
 
 @dataclass(frozen=True, slots=True)
 class SolarSettings:
-    """What a roof may do to the island: ``raise_most_hz`` above nominal at the most, then it is told to leave."""
+    """What a roof may do to the island: ``raise_most_hz`` above nominal at the most, then it is told to leave.
 
+    ``polled``: the site has one that says what it gives; one that has said nothing yet may give anything.
+    """
+
+    polled: bool = False
     rated_w: float = 5_000.0
     raise_most_hz: float = 1.0
     #: Surplus for this long in spite of the frequency: leave.

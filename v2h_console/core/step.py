@@ -208,7 +208,8 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     plausibility = sense_plausibility.update(
         state.plausibility, senses, observation.readings, tied=tied, now_ns=now_ns
     )
-    exported = export.update(state.export, senses, now_ns) if tied else export.ExportState()
+    roof = settings.solar.polled
+    exported = export.update(state.export, senses, now_ns, roof=roof) if tied else export.ExportState()
     followed = follower.update(
         state.follower, senses, tied=tied and mode_commands.follows_in_tied(state), now_ns=now_ns
     )

@@ -22,6 +22,7 @@ from v2h_console.core.settings import (
     MidSettings,
     ParallelSettings,
     Settings,
+    SolarSettings,
     UnitSettings,
 )
 from v2h_console.site import grid_profile, names, schedule, toml_place
@@ -260,6 +261,7 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
                 for entry in loads.circuit
             ),
         ),
+        solar=SolarSettings(polled=comm.solar is not None),
         parallel=_parallel(comm.inverters(), limits.rated_power_kw * 1000.0),
         controller_device=comm.controller.name,
         device_codes=names.codes(comm.names().values()),
