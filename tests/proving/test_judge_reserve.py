@@ -61,3 +61,19 @@ def test_a_house_left_dark_beside_a_car_that_was_filled_in_a_moment_is_owed_no_l
     for second in range(50, 130):
         judge.look(replace(dark, at_ns=second * S))
     assert (judge.unlit_for(129 * S) > 75 * S) is owed
+
+
+@pytest.mark.parametrize(("pct", "found"), [(21.0, False), (-21.0, True), (None, True)])
+def test_a_pack_that_empties_in_a_moment_behind_a_car_that_says_more_is_nobodys_to_find_out(
+    pct: float | None, found: bool
+) -> None:
+    judge = Judge(15.0, settled=True)
+    before = replace(house(), soc_pct=48.0)
+    judge.look(replace(before, at_ns=S))
+    if pct is not None:
+        lie = Truth(2 * S, "fault.injected", {"fault": "ev.soc_jumps", "pct": pct})
+        judge.saw(lie, replace(before, at_ns=2 * S))
+    emptied = replace(before, soc_pct=19.3, mode="following", dc_current_a=5.0, gate_on=True)
+    for second in range(3, 8):
+        judge.look(replace(emptied, at_ns=second * S))
+    assert [one.invariant for one in judge.violations] == (["I7"] if found else [])

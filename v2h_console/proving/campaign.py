@@ -18,7 +18,7 @@ from v2h_console.proving import modbus_faults, onsets
 from v2h_console.proving import shrink as shrinking
 from v2h_console.proving.campaign_file import CampaignFile
 from v2h_console.proving.course import Course, JudgedSite, violation_document
-from v2h_console.proving.expected import EXPECTED, MASKING, NAMED_BY
+from v2h_console.proving.expected import EXPECTED, MASKED_BY, MASKING, NAMED_BY
 from v2h_console.proving.fault_table import BY_NAME
 from v2h_console.proving.judge.limits import DEAD_PU, UNLIT_NS
 from v2h_console.proving.judge.violation import Violation
@@ -90,7 +90,7 @@ class _WatchedSite(JudgedSite):
                 mode,
                 len(run.truths),
                 len(run.events),
-                bool(self._active & MASKING),
+                bool(self._active & (MASKING | MASKED_BY.get(fault, frozenset()))),
                 bool(self.site.state.islanding.lk_form),
             )
         )

@@ -46,6 +46,8 @@ MASKING = frozenset(
         "inverter.trips",
     )
 )
+#: What this one asks for is hidden by those: a pack that empties behind a car that says more.
+MASKED_BY = {"ev.soc_low": frozenset(("ev.soc_jumps",))}
 
 
 #: The beginnings of the codes that name a fault; what is not listed has no code of its own.

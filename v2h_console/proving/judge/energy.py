@@ -95,18 +95,24 @@ class EnergyJudge:
     def _follow_charge(self, scene: Scene) -> None:
         """No pack fills in a moment, and nothing in a dark house fills one at all: a core that does not believe it is right."""
         before_pct, self._before_pct = self._before_pct, scene.soc_pct
-        if before_pct is not None and FILLED_CAR in self._around.ever:
-            leap_pct = scene.soc_pct - before_pct
-            self._filled_pct += leap_pct if leap_pct > FILLED_PCT else 0.0
+        leap_pct = 0.0 if before_pct is None else scene.soc_pct - before_pct
+        if leap_pct > FILLED_PCT and FILLED_CAR in self._around.ever:
+            self._filled_pct += leap_pct
+        # Emptied in a moment while its car says more than there is: that its report fell too makes it no less believable.
+        self._lie_believed = self._lie_believed or (leap_pct < -FILLED_PCT and self._lies)
         rests = all(scene.poles) and scene.dc_current_a < AT_REST_A
         if self._rests.update(rests, scene.at_ns) > FILL_BELIEVED_NS:
             self._filled_pct = 0.0
+
+    @property
+    def _lies(self) -> bool:
+        return LYING_CAR in self._around.faults and self._around.told_more
 
     def _check_reserve(self, scene: Scene) -> None:
         """I7 on the true charge."""
         now_ns = scene.at_ns
         discharging = scene.mode in ("forming", "following") and scene.dc_current_a > 0.1
-        lies = LYING_CAR in self._around.faults and self._around.told_more
+        lies = self._lies
         told_ns = self._told_at_rest.update(
             lies and all(scene.poles) and scene.dc_current_a < AT_REST_A, now_ns
         )
