@@ -73,7 +73,8 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
         trend = f"{relay_times.slope_ms(state.relay):+.1f} ms an opening, the last took {state.relay.last_ms:.0f} ms"
         yield "MID_WEARS", Severity.WARNING, f"The MID opens more slowly each time: {trend}."
     yield from _bond(settings, state, now_ns)
-    yield from _house(settings, state, now_ns)
+    yield from _house(state, now_ns)
+    yield from _kept_waiting(settings, state, now_ns)
     for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
         if held.stuck:
             text = f"{circuit.name}: its switch does not follow; counted as on."
@@ -109,22 +110,26 @@ def _bond(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
         yield "BOND_DOUBLED", Severity.ALARM, text
 
 
-def _house(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+def _house(state: State, now_ns: int) -> Iterator[Condition]:
     watch, senses = state.house, state.senses
     if why := house_watch.poor_volts(watch, senses, now_ns):
         yield "HOUSE_VOLTAGE_POOR", Severity.ALARM, f"The island's voltage: {why}."
     if why := house_watch.poor_hertz(watch, senses, now_ns):
         yield "HOUSE_FREQUENCY_POOR", Severity.ALARM, f"The island's frequency: {why}."
-    if state.islanding.sync_tries and state.islanding.mode in (Mode.ISLANDED, Mode.SYNCING):
-        limit_s = settings.sync.timeout_s
-        text = f"The house could not be brought in phase with the street within {limit_s:.0f} s: it stays on the car."
-        yield "NOT_IN_PHASE", Severity.WARNING, text
     if house_watch.blind(watch, now_ns):
         text = "The house is lit, and nobody knows with what voltage: its sensing says nothing."
         yield "HOUSE_SENSE_SILENT", Severity.ALARM, text
     if house_watch.unfed(watch, now_ns):
         text = "The MID says closed and the grid is there, but a leg of the house has no voltage."
         yield "HOUSE_NOT_FED", Severity.ALARM, text
+
+
+def _kept_waiting(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    """What the next close, or the next start, has waited for too long."""
+    if state.islanding.sync_tries and state.islanding.mode in (Mode.ISLANDED, Mode.SYNCING):
+        limit_s = settings.sync.timeout_s
+        text = f"The house could not be brought in phase with the street within {limit_s:.0f} s: it stays on the car."
+        yield "NOT_IN_PHASE", Severity.WARNING, text
     waits_ns = state.latch.wanted_since_ns
     if waits_ns is not None and now_ns - waits_ns >= LATCH_WAITS_NS:
         text = "The latch's record is not on disk yet: until it is, nothing forms and nothing closes."

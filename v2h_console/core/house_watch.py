@@ -41,6 +41,9 @@ class HouseWatch:
     unfed_since_ns: int | None = None
 
 
+IDLE = HouseWatch()
+
+
 def update(watch: HouseWatch, senses: Senses, *, lit: bool, closed: bool, now_ns: int) -> HouseWatch:
     """One look. ``lit``: the house stands on a voltage of ours alone; ``closed``: on the grid, by contacts that say so."""
     if not (lit or closed):
@@ -51,10 +54,8 @@ def update(watch: HouseWatch, senses: Senses, *, lit: bool, closed: bool, now_ns
     if lit:
         cycle = fresh(senses.house_cycle, now_ns, CYCLE_LIMIT_MS)
         hertz = None if cycle is None else cycle.frequency_hz
-    high, poor = (
-        lit and legs is not None and max(legs) > MOST_PU,
-        lit and legs is not None and not _good(legs),
-    )
+    high = lit and legs is not None and max(legs) > MOST_PU
+    poor = lit and legs is not None and not (GOOD_PU[0] <= min(legs) and max(legs) <= GOOD_PU[1])
     following = HouseWatch(
         high_since_ns=since(watch.high_since_ns, high, now_ns),
         volts_since_ns=since(watch.volts_since_ns, poor, now_ns),
@@ -67,15 +68,8 @@ def update(watch: HouseWatch, senses: Senses, *, lit: bool, closed: bool, now_ns
     return watch if following == watch else following
 
 
-IDLE = HouseWatch()
-
-
 def _legs(house: HouseFast | None) -> tuple[float, float] | None:
     return None if house is None or house.l1_pu is None or house.l2_pu is None else (house.l1_pu, house.l2_pu)
-
-
-def _good(legs: tuple[float, float]) -> bool:
-    return min(legs) >= GOOD_PU[0] and max(legs) <= GOOD_PU[1]
 
 
 def _unfed(senses: Senses, legs: tuple[float, float] | None, now_ns: int) -> bool:

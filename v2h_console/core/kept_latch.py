@@ -21,6 +21,7 @@ from v2h_console.core.load_state import LoadState, remembered, with_remembered
 from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.core.parallel import ParallelState
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
+from v2h_console.core.since import since
 from v2h_console.core.state import FaultCause, Mode, State
 
 #: Causes of FAULT_OPEN that a person must look into, and what a later run says of them.
@@ -178,8 +179,7 @@ def keep(settings: Settings, state: State, now_ns: int) -> tuple[State, PersistL
     reason = state.islanding.mode.value if locked else "grid requalified"
     following, persist = latch.want(state.latch, locked, reason, kept_of(settings, state))
     waits = following.durable_sequence != following.sequence
-    since_ns = (now_ns if following.wanted_since_ns is None else following.wanted_since_ns) if waits else None
-    following = replace(following, wanted_since_ns=since_ns)
+    following = replace(following, wanted_since_ns=since(following.wanted_since_ns, waits, now_ns))
     return (state if following is state.latch else replace(state, latch=following)), persist
 
 
