@@ -37,6 +37,7 @@ from v2h_drivers.capabilities import (
     HouseFast,
     InverterFast,
     InverterMode,
+    InverterSetpoint,
     InverterStatus,
     LegCurrents,
     LoadFeedback,
@@ -156,7 +157,8 @@ def inverter_status(at_ns: int, max_discharge_w: float | None = 7_600.0) -> Inve
 
 @dataclass
 class Plant:
-    """The house itself. ``stuck_contacts`` (NC, NO) overrides what the contacts say; ``twist`` what any reading says."""
+    """The house itself. ``stuck_contacts`` (NC, NO) overrides what the contacts say; ``twist`` what any reading says.
+    ``slip_mhz`` is the house's at its nominal frequency; ``bypassed``: house and street are one beside the open MID."""
 
     grid_pu: tuple[float, float] = (1.0, 1.0)
     grid_hz: float = 60.0
@@ -182,6 +184,8 @@ class Plant:
     residual_pu: float = 0.0
     phase_deg: float = 0.0
     slip_mhz: float = 0.0
+    set_hz: float = 60.0
+    bypassed: bool = False
     difference_pct: float = 0.0
     soc_pct: float | None = 62.0
     dc_v: float | None = 400.0
@@ -234,6 +238,8 @@ class Plant:
         for command in commands:
             if isinstance(command, ShedRequest):
                 self.shed_mask = command.mask
+            elif isinstance(command, InverterSetpoint):
+                self.set_hz = command.frequency_hz
             elif isinstance(command, ControlRequest):
                 self.gate, self.form = command.gate, command.form
                 if command.open_mid:
@@ -253,6 +259,8 @@ class Plant:
         house_l1, house_l2 = self.house_pu
         low_ms = 0.0 if self.fell_ns is None else (now_ns - self.fell_ns) / NS_PER_MS
         both_live = min(*self.grid_pu, *self.house_pu) > 0.5
+        one = self.closed or self.bypassed
+        slip_mhz = 0.0 if one else self.slip_mhz + 1_000.0 * (self.set_hz - self.grid_hz)
         nc, no = self.stuck_contacts or (not self.closed, self.closed)
         edge_ms = min(6553.4, (now_ns - self.edge_ns) / NS_PER_MS)
         everything: tuple[Reading, ...] = (
@@ -267,8 +275,8 @@ class Plant:
             inverter_fast(now_ns, self.mode, fault=self.inverter_fault, gate_on=self.gate),
             Sync(
                 now_ns, GOOD,
-                self.phase_deg if both_live and not self.closed else (0.0 if both_live else None),
-                self.slip_mhz if both_live and not self.closed else (0.0 if both_live else None),
+                (0.0 if one else self.phase_deg) if both_live else None,
+                slip_mhz if both_live else None,
                 self.difference_pct if both_live else None, 0,
             ),
             grid_cycle(

@@ -92,6 +92,8 @@ def test_the_close_comes_after_half_a_second_in_phase_with_a_new_token() -> None
     house = syncing()
     token = house.state.islanding.close_token
     house.plant.phase_deg = 5.0
+    # Until now it was turned as fast as 90 degrees ask for.
+    house.tick()
     house.tick()
     in_phase_ns = house.now_ns
     house.until(Mode.CLOSING_SYNC)

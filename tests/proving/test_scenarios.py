@@ -18,6 +18,7 @@ STORIES = {
     "black-start-after-overload": ("islanded", "INVERTER_FAULT"),
     "blind-grid-sense": ("tied", "GRID_NOT_SENSED"),
     "brown-out": ("tied", "GRID_LOST"),
+    "bypass-in-an-island": ("tied", "GRID_SIDE_FOLLOWS"),
     "car-charger-in-an-island": ("islanded", "GRID_LOST"),
     "car-comes-home": ("islanded", "HOUSE_DARK"),
     "car-unplugged": ("islanded", "CAR_NOT_READY"),

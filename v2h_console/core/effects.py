@@ -392,6 +392,14 @@ _BACKFEED = _fault(
     "The street side followed the house's voltage. Gate off: treat the street as live.",
     street_side.BACKFEED,
 )
+_FED_PAST = _fault(
+    FaultCause.BACKFEED,
+    "GRID_SIDE_FOLLOWS",
+    Severity.LOCKOUT,
+    "The street came alive and turns with the house: something feeds it past the MID (a closed bypass?). Gate off: treat "
+    "the street as live.",
+    street_side.BACKFEED,
+)
 _BOOT = _fault(
     FaultCause.BOOT,
     "MID_NOT_PROVEN_AT_START",
@@ -413,6 +421,7 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("disagree", Mode.FAULT_OPEN): _DISAGREE,
     ("unbidden", Mode.FAULT_OPEN): _UNBIDDEN,
     ("backfeed", Mode.FAULT_OPEN): _BACKFEED,
+    ("fed_past", Mode.FAULT_OPEN): _FED_PAST,
     ("boot_overdue", Mode.FAULT_OPEN): _BOOT,
     ("proven_late", Mode.DARK): _fault_over,
     ("apart", Mode.DARK): _apart,

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from v2h_console.core import black_start, discharge_limit, parallel, solar, storage, supply
+from v2h_console.core import black_start, discharge_limit, parallel, solar, storage, street_trial, supply
 from v2h_console.core.grid_monitor import DEAD_PU, GridCondition
 from v2h_console.core.load_switches import cold_pickup_refusal, confirmed_off
 from v2h_console.core.mid_proof import Position
@@ -149,6 +149,8 @@ def closing_refusal(settings: Settings, state: State, now_ns: int) -> str:
         return "the grid is not in its window"
     if state.plausibility.drift:
         return f"{state.plausibility.drift}; check it, then reset (R)"
+    if state.street.since_ns is not None:
+        return street_trial.UNTOLD
     delay_ns = int(settings.grid.enter_service.delay_s * NS_PER_S)
     if state.grid.ok_for_ns(now_ns) < delay_ns:
         return "the enter-service delay runs"

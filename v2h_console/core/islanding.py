@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from v2h_console.core import guards, house_watch, overdraw, street_side
+from v2h_console.core import guards, house_watch, overdraw, street_side, street_trial
 from v2h_console.core.grid_monitor import GridCondition
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
@@ -244,6 +244,13 @@ TABLE: tuple[Edge, ...] = (
         "backfeed",
         "the grid side follows",
         lambda v: street_side.follows(v.state, v.now_ns),
+        Mode.FAULT_OPEN,
+    ),
+    Edge(
+        (Mode.ISLANDED,),
+        "fed_past",
+        "a street that came alive turns with the house for 0.6 s",
+        lambda v: street_trial.fed_by_the_house(v.state.street, v.now_ns),
         Mode.FAULT_OPEN,
     ),
     Edge((Mode.DARK,), "form", "car, inverter, shed, bond, proof ready", _may_form, Mode.FORMING),

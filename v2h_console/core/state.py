@@ -23,6 +23,7 @@ from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, Settings
 from v2h_console.core.solar import SolarState
+from v2h_console.core.street_trial import StreetTrial
 from v2h_console.core.supply import SupplyState
 from v2h_console.core.synchronism import SyncState
 from v2h_console.core.tariff import TariffState
@@ -132,6 +133,7 @@ class State:
     parallel: ParallelState = ParallelState()
     tariff: TariffState = TariffState()
     house: HouseWatch = HouseWatch()
+    street: StreetTrial = StreetTrial()
     operator_limit_w: float | None = None
     #: (nonce, expiry) of the orders that could still count: each counts once.
     nonces: tuple[tuple[str, int], ...] = ()

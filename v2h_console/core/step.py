@@ -36,6 +36,7 @@ from v2h_console.core import (
     sense_plausibility,
     sharing,
     solar,
+    street_trial,
     succession,
     supply,
     synchronism,
@@ -247,6 +248,9 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
             settings.thermal, settings.inverter, state.thermal, senses, state.started_ns, now_ns
         ),
         car=car_reserve.update(settings.car, state.car, senses, now_ns, _use_of_car(settings, state, now_ns)),
+        street=street_trial.update(
+            state.street, senses, raising=mode is Mode.FORMING, lit=mode in _ISLAND_MODES, now_ns=now_ns
+        ),
         house=house_watch.update(state.house, senses, lit=mode in _ISLAND_MODES, closed=tied, now_ns=now_ns),
         supply=supply.update(settings.supply, state.supply, senses, now_ns, lit=mode not in _UNLIT_MODES),
     )
@@ -380,7 +384,7 @@ def _fast_requests(settings: Settings, state: State, now_ns: int) -> tuple[Comma
     elif state.islanding.mode in (Mode.SYNCING, Mode.CLOSING_SYNC):
         setpoint = synchronism.aim(settings, state.senses, now_ns)
     else:
-        raised_hz = settings.inverter.nominal_hz + state.solar.raised_hz
+        raised_hz = settings.inverter.nominal_hz + state.solar.raised_hz + state.street.turn_hz
         # Only beside the grid does the inverter obey a power; in the island it gives what the loads take.
         shaved_w = state.tariff.power_w if state.islanding.mode is Mode.TIED else 0.0
         setpoint = InverterSetpoint(raised_hz, settings.inverter.nominal_v, shaved_w)
@@ -400,6 +404,7 @@ def _deadline_ns(settings: Settings, state: State, now_ns: int) -> int | None:
     ends += peak_shaving.deadlines_ns(state)
     ends += discharge_limit.deadlines_ns(state)
     ends += house_watch.deadlines_ns(state.house)
+    ends += street_trial.deadlines_ns(state.street)
     for since_ns, hold_ns in (
         (machine.dead_since_ns, guards.DEAD_BUS_NS),
         (machine.unlit_since_ns, STANDS_NS),

@@ -26,6 +26,7 @@ from v2h_console.proving.outcome import Answer, Outcome
 from v2h_console.proving.plans import MAKERS, Plan, plan
 from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.twin.scene import Scene, scene
+from v2h_console.twin.truth import Truth
 from v2h_console.twin.vocabulary import ScenarioError
 
 S = 1_000_000_000
@@ -186,15 +187,22 @@ def _answer(course: Course, begun: Sequence[Onset], nth: int) -> Answer:
     apart = all(one is onset or abs(one.at_ns - onset.at_ns) >= APART_NS for one in begun)
     owed = not (onset.barred and expected.applies is onsets.can_leave)
     judged = apart and owed and not onset.masked and expected.applies(onset.scene)
-    if later is not None and later.at_ns - onset.at_ns < expected.within_ms * 1e6:
+    bound_ms = expected.bound_ms(_owned_for_ms(truths[: onset.position], onset.at_ns))
+    if later is not None and later.at_ns - onset.at_ns < bound_ms * 1e6:
         judged = False
     reacted_ms: float | None = None
     if judged:
         after = truths[onset.position : later.position if later else None]
         reacted_ms = expected.reaction(onset.at_ns, onset.scene, after)
-    in_time = not judged or (reacted_ms is not None and reacted_ms <= expected.within_ms)
+    in_time = not judged or (reacted_ms is not None and reacted_ms <= bound_ms)
     said = events[onset.told : later.told if later else None]
     return Answer(onset.fault, onset.mode, judged, reacted_ms, in_time, _named(onset.fault, said))
+
+
+def _owned_for_ms(before: Sequence[Truth], now_ns: int) -> float | None:
+    """For how long the owner has run that began last; ``None`` = it has run from the beginning."""
+    began = [truth.at_ns for truth in before if truth.truth == "owner.started"]
+    return (now_ns - began[-1]) / 1e6 if began else None
 
 
 def _named(fault: str, said: Sequence[Event]) -> bool | None:

@@ -13,6 +13,9 @@ from dataclasses import dataclass
 from v2h_console.proving import onsets, reactions
 from v2h_console.twin.scene import Scene
 
+#: An owner that starts anew counts its commands anew, and the controller takes none of them before its own time-out (I6).
+UNHEARD_MS = 105.0
+
 
 @dataclass(frozen=True, slots=True)
 class Expected:
@@ -21,6 +24,11 @@ class Expected:
     applies: Callable[[Scene], bool]
     reaction: reactions.Reaction
     within_ms: float
+
+    def bound_ms(self, begun_ms: float | None) -> float:
+        """``within_ms``; where an owner has begun ``begun_ms`` before the onset, after one that had ended, not before the
+        controller lets go of what that one commanded last."""
+        return self.within_ms if begun_ms is None else max(self.within_ms, UNHEARD_MS - begun_ms)
 
 
 #: While one of these is there, the reaction to another fault may not get through, or need not.

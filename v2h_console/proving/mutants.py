@@ -26,6 +26,7 @@ from v2h_console.core import (
     mid_proof,
     mode_commands,
     sharing,
+    street_trial,
     synchronism,
     thermal,
 )
@@ -211,6 +212,13 @@ MUTANTS: tuple[Mutant, ...] = (
         (),
         ((mode_commands, "request", _forms_into_the_close),),
         (_at(5.0, "grid.loss"), _at(15.0, "grid.return")),
+    ),
+    Mutant(
+        "never asks whose voltage the street has",
+        ("I2a",),
+        (),
+        ((street_trial, "update", lambda *_args, **_named: street_trial.FREE),),
+        (_at(5.0, "grid.loss"), _at(20.0, "bypass.close", street_ohm=500.0)),
     ),
     Mutant("heavy loads stay on", ("I10",), (), ((load_holds, "drop_for_forming", _nothing_drops),)),
     Mutant("admits everything at once", ("I8", "I10"), (), ((load_manager, "update_island", _admits_all),)),

@@ -179,6 +179,8 @@ WORLD_VERBS: Mapping[str, Mapping[str, Kind]] = {
     "pv.power": {"kw": Number(0.0, 50.0, "kW", required=True)},
     "generator.on": {},
     "generator.off": {},
+    "bypass.close": {"street_ohm": Number(0.05, 1e6, "ohm")},
+    "bypass.open": {},
 }
 
 #: What only an owner or a person at it does: a scenario may name them, the world does not carry them out.

@@ -22,6 +22,7 @@ from v2h_console.proving.judge.limits import (
     DEAF,
     DELAY_SHARE,
     DISOBEDIENT,
+    FED_PAST_NS,
     FORMED_PU,
     GATE_WITHOUT_OWNER_NS,
     HANDBACK_LOST,
@@ -67,6 +68,7 @@ class Judge:
     _was_in_window: tuple[int, int] | None = None
     _dead: Since = field(default_factory=Since)
     _backfeeding: Since = field(default_factory=Since)
+    _fed_past: Since = field(default_factory=Since)
     _contacts_open: Since = field(default_factory=Since)
     _contacts_apart: Since = field(default_factory=Since)
     _dc_out: Since = field(default_factory=Since)
@@ -372,7 +374,11 @@ class Judge:
     def _check_street(self, scene: Scene) -> None:
         """I2a and I14: forming with a conducting pole, beyond the hand-back after a commanded close."""
         now_ns = scene.at_ns
-        conducting = scene.mode == "forming" and scene.raising and any(scene.poles)
+        raising = scene.mode == "forming" and scene.raising
+        conducting = raising and any(scene.poles)
+        past = raising and not conducting and _is_fed(scene)
+        if self._fed_past.update(past, now_ns) > FED_PAST_NS:
+            self._violate("I2a", now_ns, "a dead street fed past the open MID for more than 1 s")
         feeding = conducting and max(scene.house_pu) > FORMED_PU
         held_ns = self._backfeeding.update(feeding, now_ns)
         if not feeding:
@@ -406,3 +412,8 @@ class Judge:
         order, ordered_ns = self._order
         if order and invariant in ("I1", "I2a", "I2b", "I3", "I7") and at_ns - ordered_ns < ORDER_REACH_NS:
             self._violate("I16", at_ns, f"{order} was followed by: {detail}")
+
+
+def _is_fed(scene: Scene) -> bool:
+    """A street leg without a source of its own has voltage."""
+    return any(lost and pu > FORMED_PU for lost, pu in zip(scene.grid_lost, scene.grid_pu, strict=True))

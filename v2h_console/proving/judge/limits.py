@@ -24,6 +24,8 @@ JOIN_DEG = 6.0
 # I2: the house made by the inverter must not reach the street.
 FORMED_PU = 0.15
 HANDBACK_NS = 100 * MS
+#: A street that is fed past the MID: the house is turned for 0.6 s before that is known of it; then a command's way.
+FED_PAST_NS = 1 * S
 #: An unbidden closing is met by the logic controller within 20 ms; the contact's own bounce beside it.
 UNBIDDEN_NS = 25 * MS
 PROOF_NS = 12 * MS - 50_000

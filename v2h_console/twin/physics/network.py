@@ -52,6 +52,10 @@ class Network:
         self._circuits = circuits
         self._nodes = nodes
         self.generator = Generator()
+        #: Somebody has closed the manual bypass: street and house are one, whatever the MID does; what then hangs on the dead
+        #: street, per leg.
+        self.bypassed = False
+        self.dead_street_ohm = house.grid.dead_feeder_ohm
         #: The device that makes the neutral has dropped out: the legs share 240 V as their loads will have it.
         self.neutral_lost = False
         self._base = [
@@ -84,7 +88,8 @@ class Network:
         moves: list[Move] = []
         currents = [0j, 0j]
         for leg in (0, 1):
-            closed = mid.main_closed(leg + 1)
+            pole = mid.main_closed(leg + 1)
+            closed = pole or self.bypassed
             self.backfed[leg] = None
             if closed and not self._grid.lost[leg]:
                 currents[leg] = self._held_by_grid(at_ns, leg, forming, car_limit_w, jump, moves)
@@ -92,6 +97,9 @@ class Network:
                 currents[leg] = self._dead_feeder(at_ns, leg, forming, jump, moves)
             else:
                 currents[leg] = self._apart(at_ns, leg, forming, jump, moves)
+            if self.bypassed:
+                # Two equal ways where the pole is made, one where it is not.
+                self.pole[leg] *= 0.5 if pole else 0.0
         self._account(at_ns, forming, currents)
         return moves
 
@@ -174,7 +182,7 @@ class Network:
         data = self._grid.data
         grid, house = self._nodes["grid", leg], self._nodes["house", leg]
         if forming:
-            feeder = complex(1.0 / data.dead_feeder_ohm)
+            feeder = complex(1.0 / self.dead_street_ohm)
             drawn = self.load[leg] - self._solar_siemens() + feeder
             steady = self._limited(self._own_voltage(leg, at_ns), drawn)
             start = house.analytic(at_ns)

@@ -46,6 +46,8 @@ class Verbs:
             "pv.power": self._pv_power,
             "generator.on": partial(self._generator, True),
             "generator.off": partial(self._generator, False),
+            "bypass.close": partial(self._bypass, True),
+            "bypass.open": partial(self._bypass, False),
         }
         self._faults: dict[str, Callable[[Params], Callable[[], None]]] = {
             "inverter_temp.stuck": self._temperature_stuck,
@@ -179,6 +181,14 @@ class Verbs:
         if generator.running != running:
             generator.running = running
             self._world.tell("generator.on" if running else "generator.off")
+            self._world.react()
+
+    def _bypass(self, closed: bool, params: Params) -> None:
+        network = self._world.network
+        if network.bypassed != closed:
+            network.bypassed = closed
+            network.dead_street_ohm = float(params.get("street_ohm", self._world.house.grid.dead_feeder_ohm))
+            self._world.tell("bypass.closed" if closed else "bypass.opened")
             self._world.react()
 
     # -- faults -------------------------------------------------------------------------------------------------
