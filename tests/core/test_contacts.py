@@ -155,7 +155,7 @@ def test_the_predicted_angle_uses_what_this_relay_takes() -> None:
         times = relay_times.closed(times, 0, int(took_ms * NS_PER_MS))
     assert relay_times.closing_time_ms(settings, times) == 24.5
     house = syncing()
-    house.plant.slip_mhz = 50.0
+    house.plant.slip_mhz, house.plant.set_hz = 50.0, 60.0
     house.plant.phase_deg = -5.0
     house.state = replace(house.state, relay=times)
     house.tick()

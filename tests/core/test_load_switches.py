@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from tests.core.houses import DRYER, FRIDGE, HEAT_PUMP, LIGHTS, SETTINGS, House
-from v2h_console.core.settings import NS_PER_MS, Circuit, Settings
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Circuit, Settings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import LoadFeedback
+from v2h_drivers.capabilities import CircuitReading, LoadFeedback, Quality
 
 
 def _outage(house: House, within_ms: float = 5_000.0) -> float:
@@ -107,3 +107,39 @@ def test_feedback_that_has_just_come_back_convicts_nobody() -> None:
     assert not house.state.loads.stuck_mask
     house.until(Mode.ISLANDED)
     assert house.now_ns - heard_ns > 100 * NS_PER_MS
+
+
+def _reading(house: House, power_w: float, index: int = HEAT_PUMP) -> CircuitReading:
+    return CircuitReading(house.now_ns, Quality.GOOD, "Panel", index, 240.0, power_w / 240.0, power_w, 60.0)
+
+
+def _drawing(house: House) -> list[str]:
+    return [alarm.code for alarm in house.state.alarms if "STILL_DRAWS" in alarm.code]
+
+
+def test_a_contactor_that_is_welded_behind_a_feedback_that_says_open_is_told_by_the_circuits_meter() -> None:
+    house = House.islanded()
+    held = house.state.loads.circuits[HEAT_PUMP]
+    assert held.shed
+    assert held.off_since_ns is not None
+    # What was read while the order was on its way says nothing yet.
+    house.observe((*house.plant.readings(house.now_ns), _reading(house, 2_800.0)))
+    assert house.now_ns - held.off_since_ns < 5 * NS_PER_S
+    assert _drawing(house) == []
+    house.run_ms(5_000, tick_ms=10)
+    house.observe((*house.plant.readings(house.now_ns), _reading(house, 2_800.0)))
+    assert _drawing(house) == ["LOAD_STILL_DRAWS_HEAT_PUMP"]
+    text = next(alarm.text for alarm in house.state.alarms if "STILL_DRAWS" in alarm.code)
+    assert text == "Heat pump is held off and its switch says open, but its meter reads 2800 W."
+    house.must_be(Mode.ISLANDED)
+    # A lamp on the contactor, and a meter's own last digit, are no load.
+    house.observe((*house.plant.readings(house.now_ns), _reading(house, 20.0)))
+    assert _drawing(house) == []
+
+
+def test_a_circuit_that_is_let_in_may_draw() -> None:
+    house = House.islanded()
+    house.run_ms(6_000, tick_ms=10)
+    house.observe((*house.plant.readings(house.now_ns), _reading(house, 180.0, FRIDGE)))
+    assert not house.state.loads.circuits[FRIDGE].shed
+    assert _drawing(house) == []

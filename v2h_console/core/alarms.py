@@ -7,7 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from v2h_console.core import discharge_limit, house_watch, lockouts, peak_shaving, relay_times, solar, storage
+from v2h_console.core import (
+    discharge_limit,
+    house_watch,
+    load_switches,
+    lockouts,
+    peak_shaving,
+    relay_times,
+    solar,
+    storage,
+)
 from v2h_console.core.alarms_state import Alarm
 from v2h_console.core.car_reserve import CarState
 from v2h_console.core.car_session import LEAKS, LEAST_OHM_PER_V
@@ -55,11 +64,10 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
             "Logic controller silent. Treat MID, grid and house as LIVE.",
         )
     if islanding.mode is Mode.FAULT_OPEN:
-        yield (
-            "MID_NOT_PROVEN_OPEN",
-            Severity.LOCKOUT,
-            f"MID not proven open: {state.proof.doubt or 'proof holds now'}.",
-        )
+        text = f"MID not proven open: {state.proof.doubt}."
+        if not state.proof.doubt:
+            text = "MID not to be trusted although its proof of open holds now: a person must look, then reset (R)."
+        yield "MID_NOT_PROVEN_OPEN", Severity.LOCKOUT, text
     elif lockouts.contacts_contradict(state, now_ns):
         yield "MID_CONTACTS_DISAGREE", Severity.ALARM, "The MID's two contacts contradict each other."
     if islanding.lk_close:
@@ -75,13 +83,7 @@ def standing(settings: Settings, state: State, now_ns: int) -> Iterator[Conditio
     yield from _bond(settings, state, now_ns)
     yield from _house(state, now_ns)
     yield from _kept_waiting(settings, state, now_ns)
-    for circuit, held in zip(settings.loads.circuits, state.loads.circuits, strict=True):
-        if held.stuck:
-            text = f"{circuit.name}: its switch does not follow; counted as on."
-            yield f"LOAD_SWITCH_STUCK_{code_of(circuit.id)}", Severity.ALARM, text
-        if held.culprit:
-            text = f"{circuit.name} overloaded the island three times: off while islanded."
-            yield f"LOAD_LOCKED_OUT_{code_of(circuit.id)}", Severity.LOCKOUT, text
+    yield from _circuits(settings, state, now_ns)
     yield from _sources(settings, state, now_ns, settled)
     yield from _grid(settings, state, now_ns)
     yield from _car(settings, state, settled)
@@ -134,6 +136,22 @@ def _kept_waiting(settings: Settings, state: State, now_ns: int) -> Iterator[Con
     if waits_ns is not None and now_ns - waits_ns >= LATCH_WAITS_NS:
         text = "The latch's record is not on disk yet: until it is, nothing forms and nothing closes."
         yield "LATCH_WAITS", Severity.ALARM, text
+
+
+def _circuits(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
+    for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.loads.circuits, strict=True)):
+        if held.stuck:
+            text = f"{circuit.name}: its switch does not follow; counted as on."
+            yield f"LOAD_SWITCH_STUCK_{code_of(circuit.id)}", Severity.ALARM, text
+        drawn_w = load_switches.still_drawn_w(state.loads, state.senses, index, now_ns)
+        if drawn_w is not None:
+            text = (
+                f"{circuit.name} is held off and its switch says open, but its meter reads {drawn_w:.0f} W."
+            )
+            yield f"LOAD_STILL_DRAWS_{code_of(circuit.id)}", Severity.ALARM, text
+        if held.culprit:
+            text = f"{circuit.name} overloaded the island three times: off while islanded."
+            yield f"LOAD_LOCKED_OUT_{code_of(circuit.id)}", Severity.LOCKOUT, text
 
 
 def _sources(settings: Settings, state: State, now_ns: int, settled: bool) -> Iterator[Condition]:

@@ -12,12 +12,16 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.load_holds import drop_cold_pickup
 from v2h_console.core.load_limits import limits
 from v2h_console.core.load_manager import is_blind
+from v2h_console.core.load_overload import CIRCUIT_LIMIT_MS
 from v2h_console.core.load_state import CircuitState, LoadState
 from v2h_console.core.senses import LOAD_FEEDBACK_LIMIT_MS, Senses, fresh
-from v2h_console.core.settings import NS_PER_MS, Settings
+from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 
 #: A contactor drops within 40 ms and its feedback comes at once; what is still closed then does not follow (class 49).
 FOLLOW_NS = 100 * NS_PER_MS
+#: A meter that was read so long after the order says what flows past a switch that says open; and from here it is no stand-by.
+SETTLED_NS = 5 * NS_PER_S
+STILL_DRAWS_W = 50.0
 #: A gap in what was looked at: the core itself was held up, and what it asked for may not have gone out.
 BREAK_NS = 150 * NS_PER_MS
 
@@ -73,6 +77,18 @@ def _seen(state: LoadState, held: CircuitState, closed: bool, at_ns: int) -> Cir
     began_ns = max(held.off_since_ns or 0, state.heard_since_ns or 0)
     late = held.off_since_ns is not None and at_ns - began_ns >= FOLLOW_NS
     return replace(held, stuck=late, doubted=late)
+
+
+def still_drawn_w(state: LoadState, senses: Senses, index: int, now_ns: int) -> float | None:
+    """What a circuit draws by its own meter although it is held off and its switch says open; ``None`` = nothing, or not
+    known. Told, and no more: a meter that sits on another circuit must not keep the house dark."""
+    held = state.circuits[index]
+    meter = senses.circuits[index] if index < len(senses.circuits) else None
+    meter = fresh(meter, now_ns, CIRCUIT_LIMIT_MS)
+    if meter is None or meter.power_w is None or not held.shed or held.stuck or held.off_since_ns is None:
+        return None
+    power_w = abs(meter.power_w)
+    return power_w if meter.at_ns - held.off_since_ns >= SETTLED_NS and power_w >= STILL_DRAWS_W else None
 
 
 def confirmed_off(state: LoadState, senses: Senses, now_ns: int) -> bool:

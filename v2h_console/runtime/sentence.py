@@ -47,7 +47,9 @@ def sentence(settings: Settings, state: State, now_ns: int) -> str:
         case Mode.HANDBACK:
             return "Handing the house back to the grid."
         case Mode.FAULT_OPEN:
-            return f"MID not proven open: {state.proof.doubt or 'proof holds now; reset with R'}."
+            if not state.proof.doubt:
+                return "MID locked open, though its proof holds now: find the cause, then reset (R)."
+            return f"MID not proven open: {state.proof.doubt}."
 
 
 def _waiting_for_grid(settings: Settings, state: State, now_ns: int) -> str:

@@ -18,7 +18,7 @@ WHAT_TO_DO = {
     "LATCH_WAITS": "Look in dmesg for a disk that hangs; the next outage stays dark until the record is written.",
     "MID_WEARS": "Plan a new MID; compare its times with the commissioning record; look at the coil's voltage under load.",
     "CONTROLLER_SILENT": "Stand clear of the MID. Look at the controller's RUN lamp. Off: check its supply. On: the CAN plug.",
-    "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded.",
+    "MID_NOT_PROVEN_OPEN": "Stand clear. Open and lock the main. Then find out whether a pole is welded, or a bypass closed.",
     "MID_CONTACTS_DISAGREE": "Treat the MID as closed. Check the auxiliary contacts' wiring.",
     "CLOSING_LOCKED_OUT": "Find the cause, then reset the lockout (R).",
     "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R). The grid's return does not end it.",
@@ -42,6 +42,7 @@ WHAT_TO_DO = {
     "SOC_LOW": "Switch off what is not needed, or expect shedding.",
     "INVERTER_FAULT": "Look at the inverter's own display. It restarts after 2, 10 and 60 s.",
     "LOAD_LOCKED_OUT": "Find what is wrong with the appliance: a motor that does not turn, a short. Then reset (R).",
+    "LOAD_STILL_DRAWS": "Clamp the circuit: current flows, or the meter sits on another circuit. A welded contactor: open its breaker.",
     "LOAD_SWITCH_STUCK": "Switch the circuit off at its breaker. Then look at its contactor.",
     "MID_SLOW": "Watch the trend: a pitted contact or a weak coil supply.",
     "EFFICIENCY_LOW": "Compare AC and DC meters; look for a hot terminal, a clogged filter, a tired fan.",
@@ -53,6 +54,6 @@ WHAT_TO_DO = {
 
 def advice(code: str) -> str:
     """For this alarm, "" where there is nothing to do. Codes of circuits end with the circuit's name."""
-    if code.startswith(("LOAD_LOCKED_OUT_", "LOAD_SWITCH_STUCK_")):
+    if code.startswith(("LOAD_LOCKED_OUT_", "LOAD_STILL_DRAWS_", "LOAD_SWITCH_STUCK_")):
         code = "_".join(code.split("_")[:3])
     return WHAT_TO_DO.get(code, "")
