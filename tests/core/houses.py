@@ -260,6 +260,8 @@ class Plant:
         low_ms = 0.0 if self.fell_ns is None else (now_ns - self.fell_ns) / NS_PER_MS
         both_live = min(*self.grid_pu, *self.house_pu) > 0.5
         one = self.closed or self.bypassed
+        house_hz = self.grid_hz if self.closed else self.set_hz
+        street_hz = house_hz if one else self.grid_hz
         slip_mhz = 0.0 if one else self.slip_mhz + 1_000.0 * (self.set_hz - self.grid_hz)
         nc, no = self.stuck_contacts or (not self.closed, self.closed)
         edge_ms = min(6553.4, (now_ns - self.edge_ns) / NS_PER_MS)
@@ -275,17 +277,17 @@ class Plant:
             inverter_fast(now_ns, self.mode, fault=self.inverter_fault, gate_on=self.gate),
             Sync(
                 now_ns, GOOD,
-                (0.0 if one else self.phase_deg) if both_live else None,
+                (0.0 if self.closed else self.phase_deg) if both_live else None,
                 slip_mhz if both_live else None,
-                self.difference_pct if both_live else None, 0,
+                self.difference_pct if both_live else None, now_ns // NS_PER_MS,
             ),
             grid_cycle(
-                now_ns, 1.0, self.grid_hz if min(self.grid_pu) > 0.2 else None,
+                now_ns, 1.0, street_hz if max(self.grid_pu) > 0.2 else None,
                 l1_v=grid_l1 * NOMINAL_V, l2_v=grid_l2 * NOMINAL_V, l1l2_v=(grid_l1 + grid_l2) * NOMINAL_V,
             ),
             SideCycle(
                 now_ns, GOOD, Side.HOUSE, house_l1 * NOMINAL_V, house_l2 * NOMINAL_V,
-                (house_l1 + house_l2) * NOMINAL_V, 60.0 if house_l1 > 0.2 else None,
+                (house_l1 + house_l2) * NOMINAL_V, house_hz if house_l1 > 0.2 else None,
             ),
             currents(now_ns, *self.leg_a),
             LoadFeedback(now_ns, GOOD, 0b1111 & ~self.shed_mask | self.relay_stuck_mask),

@@ -18,7 +18,7 @@ from v2h_console.core.observation import Kept, LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.soc import SocState
 from v2h_console.core.state import FaultCause, Mode, boot
-from v2h_console.runtime.latch_file import read_latch, write_latch
+from v2h_console.runtime.latch_file import DAMAGED, read_latch, write_latch
 
 
 def test_an_mid_opened_by_hand_stays_open_across_a_restart_until_a_person_closes_it() -> None:
@@ -228,3 +228,18 @@ def test_a_count_that_ran_past_the_top_makes_no_record_that_reads_as_damaged(
     assert 100 in (kept.doubted_soc_pct, *dict(kept.doubted_cars).values())
     write_latch(tmp_path / "latch", PersistLatch(7, True, "tied", kept))
     assert read_latch(tmp_path / "latch") == LatchReceipt(7, locked=True, kept=kept)
+
+
+def test_a_record_that_is_damaged_may_have_held_the_mid_open_for_a_line_worker_and_no_reset_closes_it() -> (
+    None
+):
+    house = House.booting()
+    house.receipts = [DAMAGED]
+    house.until(Mode.ISLANDED)
+    house.run_ms(3_000, tick_ms=10)
+    house.tick(OrderKind.RESET_LOCKOUT)
+    assert not house.state.islanding.lk_close
+    house.run_ms(5_000, tick_ms=10)
+    house.must_be(Mode.ISLANDED)
+    house.tick(OrderKind.CLOSE_MID)
+    house.until(Mode.TIED)

@@ -68,3 +68,22 @@ def test_the_trial_is_the_same_however_the_house_is_stepped(in_phase: bool) -> N
     assert hops.run.truths == whole.run.truths
     assert hops.run.events == whole.run.events
     assert hops.run.steps < whole.run.steps
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_bypass_that_was_closed_to_spare_the_delay_feeds_nobody_in_the_next_outage(seed: int) -> None:
+    """The car is away as the grid comes back; somebody closes the bypass at once; the car comes home; the grid goes again.
+    Motors hold street and house up together, and the start begins while both have a rest of voltage."""
+    start = Start(soc_pct=60.0, ambient_c=20.0, enter_service_s=60.0)
+    steps = (
+        Step(2.0, "ev.unplug"),
+        Step(4.0, "grid.loss"),
+        Step(10.0, "grid.return"),
+        Step(12.0, "bypass.close", {"street_ohm": 400.0}),
+        Step(14.0, "ev.plug"),
+        Step(60.0 + 0.0029 * seed, "grid.loss", {"backfeed": seed % 2 == 0}),
+    )
+    course = played(*steps, seconds=75.0, start=start, seed=seed)
+    fed = [truth.at_ns for truth in course.run.truths if truth.truth in ("grid.backfed", "grid.not_backfed")]
+    assert not fed or fed[-1] - fed[0] < 1.1 * S
+    assert course.site.state.islanding.mode.value == "fault_open"

@@ -201,7 +201,7 @@ def test_what_the_disk_does_not_take_is_kept_aside_as_locked_and_written_by_the_
 
 def test_a_damaged_record_locks_though_an_older_copy_was_kept_aside(tmp_path: Path) -> None:
     path, aside = tmp_path / "latch", tmp_path / "aside"
-    write_latch(aside, PersistLatch(9, True, "tied", Kept(held_open=True)))
+    write_latch(aside, PersistLatch(9, True, "tied", Kept()))
     path.write_bytes(b"{")
     found, _ = find_latch(path, aside)
     assert found.kept == Kept(lk_close=DAMAGED.kept.lk_close, held_open=True)

@@ -196,6 +196,9 @@ def _grid(settings: Settings, state: State, now_ns: int) -> Iterator[Condition]:
     if state.plausibility.drift:
         text = f"Grid sensing: {state.plausibility.drift}. Closing is held."
         yield "GRID_SENSE_DRIFTS", Severity.ALARM, text
+    if state.plausibility.angle_false:
+        text = f"The angle between house and street is false: {state.plausibility.angle_false}. No close in phase."
+        yield "ANGLE_FALSE", Severity.ALARM, text
     if state.grid.ride_through:
         text = f"No quick backup: {state.grid.ride_through}. The house follows the grid's own ride-through."
         yield "RIDE_THROUGH", Severity.INFO, text

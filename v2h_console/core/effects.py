@@ -177,7 +177,7 @@ def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close
             fault_cause=cause,
             # The first reason stays: what this fault may take back must not take another's with it.
             lk_close=state.islanding.lk_close or lk_close,
-            lk_form=street_side.BACKFEED if cause is FaultCause.BACKFEED else state.islanding.lk_form,
+            lk_form=state.islanding.lk_form or (street_side.BACKFEED if cause is FaultCause.BACKFEED else ""),
             proven_in_fault_since_ns=None,
             street_lives_since_ns=None,
         )
@@ -396,8 +396,8 @@ _FED_PAST = _fault(
     FaultCause.BACKFEED,
     "GRID_SIDE_FOLLOWS",
     Severity.LOCKOUT,
-    "The street came alive and turns with the house: something feeds it past the MID (a closed bypass?). Gate off: treat "
-    "the street as live.",
+    "The street came alive and nothing tells it from the house: something may feed it past the MID (a closed bypass?). Gate "
+    "off: treat the street as live.",
     street_side.BACKFEED,
 )
 _BOOT = _fault(

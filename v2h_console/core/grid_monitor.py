@@ -28,6 +28,9 @@ GONE_PU = 0.5
 FAST_DIP_PU = 0.88
 #: 0 V counts as dead only on a channel that was seen live within this (I4): a blown sense fuse reads 0 V too.
 SEEN_LIVE_NS = 60 * NS_PER_S
+#: Half cycles come each 8.33 ms. After a gap of more than this nobody knows what the grid did meanwhile: the count begins
+#: anew (an owner that stood still reads the newest frames, none of those that were lost).
+UNSEEN_NS = 1_250 * NS_PER_MS
 
 
 class GridCondition(str, Enum):
@@ -67,6 +70,8 @@ class GridState:
     clocks: TripClocks = TripClocks()
     live_l1_ns: int | None = None
     live_l2_ns: int | None = None
+    #: The newest half cycle that was looked at.
+    cycle_ns: int | None = None
     loss: Loss | None = None
     #: Why the site may not leave the grid quickly; "" = it may.
     ride_through: str = ""
@@ -82,14 +87,15 @@ def update(
     """One look at what is new. Pure; ``now_ns`` also ages what is not."""
     grid, senses = settings.grid, seen.senses
     ok_since_ns, clocks = state.ok_since_ns, state.clocks
-    live_l1_ns, live_l2_ns = state.live_l1_ns, state.live_l2_ns
+    live_l1_ns, live_l2_ns, cycle_ns = state.live_l1_ns, state.live_l2_ns, state.cycle_ns
     for reading in readings:
         if isinstance(reading, SideCycle) and reading.side is Side.GRID:
             clocks = grid_trips.advance(grid.trips, clocks, reading)
             if window_fault(grid.enter_service, reading, blind=reading.at_ns < clocks.blind_until_ns):
                 ok_since_ns = None
-            elif ok_since_ns is None:
+            elif ok_since_ns is None or (cycle_ns is not None and reading.at_ns - cycle_ns > UNSEEN_NS):
                 ok_since_ns = reading.at_ns
+            cycle_ns = reading.at_ns
         elif isinstance(reading, GridFast):
             if reading.quality is not Quality.GOOD or _dips(reading):
                 ok_since_ns = None
@@ -129,6 +135,7 @@ def update(
         clocks=clocks,
         live_l1_ns=live_l1_ns,
         live_l2_ns=live_l2_ns,
+        cycle_ns=cycle_ns,
         loss=loss,
         ride_through=ride_through,
     )

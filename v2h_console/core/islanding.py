@@ -249,7 +249,7 @@ TABLE: tuple[Edge, ...] = (
     Edge(
         (Mode.ISLANDED,),
         "fed_past",
-        "a street that came alive turns with the house for 0.6 s",
+        "a street that came alive turns with the house for 0.6 s, or shows nothing for 2 s",
         lambda v: street_trial.fed_by_the_house(v.state.street, v.now_ns),
         Mode.FAULT_OPEN,
     ),

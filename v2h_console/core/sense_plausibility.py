@@ -2,7 +2,8 @@
 
 A live channel carries noise: at the controller's resolution it never gives the same value for long. With the MID closed
 both sides and the inverter measure one voltage, so that a gain that wanders shows. What was seen then is remembered
-while the MID is open, when nothing can be compared.
+while the MID is open, when nothing can be compared. An angle between the sides that is told beside a dead one, or that
+bears the same time again and again, is no measurement, however fresh its frame.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
-from v2h_console.core.senses import Senses, fresh
+from v2h_console.core.senses import GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS
-from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
+from v2h_console.core.since import since
+from v2h_drivers.capabilities import GridFast, HouseFast, Quality, Reading, Side, SideCycle, Sync
 
 #: The same value so often in a row (2 ms apart): noise of ±0.04 % over steps of 0.05 % repeats a value at most 5
 #: times in 8, so that 70 in a row are a matter of 10^-14.
@@ -27,13 +29,19 @@ CYCLE_FRESH_MS = 60.0
 #: Legs apart by this much while the two together stay near 240 V.
 NEUTRAL_APART_V = 0.12 * NOMINAL_V
 NEUTRAL_TOGETHER = 0.06
+#: The filter of the angle lets go of a side that dies later than that of its volts.
+ANGLE_LINGERS_NS = 200 * NS_PER_MS
+#: Ten frames of the angle that all bear one time.
+ANGLE_STANDS_NS = 100 * NS_PER_MS
 #: Half cycles in a row.
 NEUTRAL_COUNT = 4
 
 
 @dataclass(frozen=True, slots=True)
 class SensePlausibility:
-    """``stuck`` and ``drift`` in words, "" = none seen. ``neutral_open``: the street's neutral has come off."""
+    """``stuck``, ``drift`` and ``angle_false`` in words, "" = none seen. ``neutral_open``: the street's neutral has come off.
+    ``angle_beside_dead_ns``: since when an angle is told beside a dead side; ``angle_time``: the time that the newest one
+    bears, and when that was first heard."""
 
     stuck: str = ""
     drift: str = ""
@@ -43,6 +51,9 @@ class SensePlausibility:
     apart: int = 0
     differs_since_ns: int | None = None
     agrees_since_ns: int | None = None
+    angle_false: str = ""
+    angle_beside_dead_ns: int | None = None
+    angle_time: tuple[int, int] | None = None
 
 
 def update(
@@ -56,7 +67,9 @@ def update(
         # Two sides that are not one voltage differ as they like: what they did before counts no further.
         state = replace(state, differs_since_ns=None, agrees_since_ns=None)
     for reading in readings:
-        if isinstance(reading, SideCycle) and reading.side is Side.GRID:
+        if isinstance(reading, Sync):
+            state = _angle(state, senses, reading, now_ns)
+        elif isinstance(reading, SideCycle) and reading.side is Side.GRID:
             state = _neutral(state, reading)
             if tied:
                 state = _drift(state, senses, reading, now_ns)
@@ -87,6 +100,43 @@ def _stuck(state: SensePlausibility, frames: list[GridFast]) -> SensePlausibilit
 
 def _same(value: float | None, last: float | None, count: int) -> int:
     return min(count + 1, SAME_FRAMES) if value is not None and value > LIVE_PU and value == last else 0
+
+
+def _angle(state: SensePlausibility, senses: Senses, sync: Sync, now_ns: int) -> SensePlausibility:
+    """Once found false, it is until the controller says again that it knows none."""
+    if sync.quality is not Quality.GOOD or sync.phase_deg is None:
+        return replace(state, angle_false="", angle_beside_dead_ns=None, angle_time=None)
+    beside_dead_ns = since(state.angle_beside_dead_ns, _a_side_is_dead(senses, now_ns), sync.at_ns)
+    why = state.angle_false
+    if beside_dead_ns is not None and sync.at_ns - beside_dead_ns >= ANGLE_LINGERS_NS:
+        why = "it is told beside a side without voltage"
+    angle_time = state.angle_time
+    if sync.lc_time_ms is None or angle_time is None or angle_time[0] != sync.lc_time_ms:
+        angle_time = None if sync.lc_time_ms is None else (sync.lc_time_ms, sync.at_ns)
+    elif sync.at_ns - angle_time[1] >= ANGLE_STANDS_NS:
+        why = "it stands still"
+    return replace(state, angle_false=why, angle_beside_dead_ns=beside_dead_ns, angle_time=angle_time)
+
+
+def _a_side_is_dead(senses: Senses, now_ns: int) -> bool:
+    sides: tuple[GridFast | HouseFast | None, ...] = (
+        fresh(senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS),
+        fresh(senses.house_fast, now_ns, HOUSE_FAST_LIMIT_MS),
+    )
+    return any(
+        side is not None
+        and side.l1_pu is not None
+        and side.l2_pu is not None
+        and max(side.l1_pu, side.l2_pu) < LIVE_PU
+        for side in sides
+    )
+
+
+def believed(state: SensePlausibility, sync: Sync | None) -> Sync | None:
+    """The angle as the core may use it: a false one is unknown."""
+    if sync is None or not state.angle_false:
+        return sync
+    return replace(sync, phase_deg=None, slip_mhz=None, voltage_difference_pct=None)
 
 
 def _neutral(state: SensePlausibility, cycle: SideCycle) -> SensePlausibility:

@@ -209,6 +209,7 @@ def _sense(settings: Settings, state: State, observation: Observation, now_ns: i
     plausibility = sense_plausibility.update(
         state.plausibility, senses, observation.readings, tied=tied, now_ns=now_ns
     )
+    senses = replace(senses, sync=sense_plausibility.believed(plausibility, senses.sync))
     roof = settings.solar.polled
     exported = export.update(state.export, senses, now_ns, roof=roof) if tied else export.ExportState()
     followed = follower.update(

@@ -18,7 +18,7 @@ BACKFEED = "the street side followed the house"
 FOLLOWS_PU = 0.02
 #: From here the ratio of the two sides says something.
 TELLING_PU = 0.3
-#: A street that lives by itself has this much on both legs, soon after the fault (an owner may be held up meanwhile; one
+#: A street that lives by itself has this much on a leg, soon after the fault (an owner may be held up meanwhile; one
 #: that comes back later may have been fed before), and beside a dead house for so long. The house's own filter has taken
 #: 20 ms by then to say that it is dead; a recloser's try is over after 100.
 LIVES_PU = 0.5
@@ -47,12 +47,7 @@ def observe(state: State, islanding: IslandingState, now_ns: int) -> IslandingSt
     beside gates that were turned off."""
     grid = fresh(state.senses.grid_fast, now_ns, GRID_FAST_LIMIT_MS)
     if islanding.mode is Mode.FAULT_OPEN:
-        lives = (
-            grid is not None
-            and grid.l1_pu is not None
-            and grid.l2_pu is not None
-            and min(grid.l1_pu, grid.l2_pu) >= LIVES_PU
-        )
+        lives = grid is not None and any(pu is not None and pu >= LIVES_PU for pu in (grid.l1_pu, grid.l2_pu))
         since_ns = islanding.street_lives_since_ns
         return replace(
             islanding, street_lives_since_ns=(now_ns if since_ns is None else since_ns) if lives else None

@@ -45,7 +45,9 @@ class _Record(msgspec.Struct, forbid_unknown_fields=True):
 
 
 #: A record that is there and cannot be read may have held an MID open for a line worker.
-DAMAGED = LatchReceipt(0, locked=True, kept=Kept(lk_close="the latch's record on disk was damaged"))
+DAMAGED = LatchReceipt(
+    0, locked=True, kept=Kept(lk_close="the latch's record on disk was damaged", held_open=True)
+)
 #: A record that could not be written is tried again this often, until it is or a newer one replaces it.
 RETRY_S = 1.0
 
@@ -93,7 +95,11 @@ def find_latch(path: Path, aside: Path | None, disk: Disk = DISK) -> tuple[Latch
     if copy.sequence <= found.sequence:
         return found, None
     # A record on disk that cannot be read may be newer still: what it locks stays locked.
-    kept = replace(copy.kept, lk_close=copy.kept.lk_close or found.kept.lk_close)
+    kept = replace(
+        copy.kept,
+        lk_close=copy.kept.lk_close or found.kept.lk_close,
+        held_open=copy.kept.held_open or (found == DAMAGED),
+    )
     return LatchReceipt(copy.sequence, True, kept), PersistLatch(copy.sequence, True, "kept aside", kept)
 
 

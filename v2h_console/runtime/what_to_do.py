@@ -24,6 +24,7 @@ WHAT_TO_DO = {
     "FORMING_LOCKED_OUT": "Find the cause, then reset the lockout (R). The grid's return does not end it.",
     "GRID_SENSE_VOLTAGE_HIGH": "Nothing to do here: the MID closes once the grid is back in its window. Call the utility if it lasts.",
     "GRID_SENSE_DRIFTS": "Measure both sides of the closed MID with a meter; replace the sensor that is off; then reset (R).",
+    "ANGLE_FALSE": "Restart the logic controller with the house on the grid or dark; if it comes again, replace it.",
     "RIDE_THROUGH": "Ask the utility for leave in writing, then set separation = permitted; or export less.",
     "CAR_NOT_READY": "Check that the car is plugged in, awake and allows discharge.",
     "STORAGE_FAILED": "Make room on the disk (df -h), or look in dmesg for its errors; it is tried again each second.",
