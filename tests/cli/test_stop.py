@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import socket
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,8 @@ from v2h_console.session import place
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
-    """A root whose owner's lock only its group may read."""
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A root with an owner whose lock is its own user's alone."""
     opened = Path.open
 
     def refused(path: Path, *arguments: Any, **more: Any) -> Any:
@@ -24,17 +25,15 @@ def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
             raise PermissionError(13, "Permission denied")
         return opened(path, *arguments, **more)
 
-    lock = OwnerLock(tmp_path)
     monkeypatch.setattr(Path, "open", refused)
-    yield tmp_path
-    lock.release()
+    return tmp_path
 
 
 class Clock:
-    """Time that goes on where it is waited for; ``shuts`` its door after a second."""
+    """Time that goes on where it is waited for; what is due after a second, and after two, is done then."""
 
-    def __init__(self, shuts: socket.socket | None) -> None:
-        self.now_s, self._shuts = 0.0, shuts
+    def __init__(self, *due: Callable[[], object]) -> None:
+        self.now_s, self._told, self._due = 0.0, 0.0, list(due)
 
     def monotonic(self) -> float:
         """Now."""
@@ -43,19 +42,61 @@ class Clock:
     def sleep(self, for_s: float) -> None:
         """Later."""
         self.now_s += for_s
-        if self._shuts is not None and self.now_s >= 1.0:
-            self._shuts.close()
+        while self._due and self.now_s >= self._told + 1.0:
+            self._told += 1.0
+            self._due.pop(0)()
 
 
-@pytest.mark.parametrize("ends", [True, False])
-def test_a_lock_that_may_not_be_read_is_asked_for_at_the_door(
-    root: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], ends: bool
+@pytest.fixture
+def door(root: Path) -> Iterator[socket.socket]:
+    """What consoles knock at."""
+    (root / place.FOLDER).mkdir(parents=True)
+    with socket.socket(socket.AF_UNIX) as opened:
+        place.at_socket(root / place.FOLDER, opened.bind)
+        opened.listen(100)
+        yield opened
+
+
+def ended_after_s(root: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch) -> float | None:
+    """When `stop` says that the owner has ended; ``None``: it gave up."""
+    asked = place.owner_process(root)
+    monkeypatch.setattr(attach, "time", clock)
+    return clock.now_s if attach._ended(root, asked) else None
+
+
+def test_who_may_not_read_the_lock_waits_for_it_behind_the_shut_door(
+    root: Path, door: socket.socket, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.socket(socket.AF_UNIX) as door:
-        place.at_socket(root / place.FOLDER, door.bind)
-        door.listen(100)
-        clock = Clock(door if ends else None)
-        monkeypatch.setattr(attach, "time", clock)
-        assert attach._ended(root) is ends
-        assert (1.0 <= clock.now_s < 1.5) is ends
-    assert ("still holds its lock after 15 s" in capsys.readouterr().err) is not ends
+    lock = OwnerLock(root)
+    after_s = ended_after_s(root, Clock(door.close, lock.release), monkeypatch)
+    assert after_s == pytest.approx(2.0, abs=0.5)
+
+
+def test_an_owner_that_says_no_process_is_asked_for_at_the_door(
+    root: Path, door: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = OwnerLock(root)
+    (root / place.FOLDER / place.HOLDER).unlink()
+    assert ended_after_s(root, Clock(door.close), monkeypatch) == pytest.approx(1.0, abs=0.5)
+    lock.release()
+
+
+def test_the_next_owner_behind_the_same_door_is_not_taken_for_the_one_that_was_asked(
+    root: Path, door: socket.socket, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lock = OwnerLock(root)
+
+    def next_owner() -> None:
+        (root / place.FOLDER / place.HOLDER).write_text(f"{os.getppid()}\n")
+
+    assert ended_after_s(root, Clock(next_owner), monkeypatch) == pytest.approx(1.0, abs=0.5)
+    lock.release()
+
+
+def test_an_owner_that_does_not_end_is_told(
+    root: Path, door: socket.socket, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lock = OwnerLock(root)
+    assert ended_after_s(root, Clock(), monkeypatch) is None
+    assert "still holds its lock after 15 s" in capsys.readouterr().err
+    lock.release()

@@ -16,7 +16,7 @@ from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.site import reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.files import CommStack
-from v2h_console.storage.audit_file import AuditFile
+from v2h_console.storage.audit_file import KEPT, AuditFile
 from v2h_console.storage.disk import Disk
 
 CIRCUIT = """
@@ -47,6 +47,23 @@ def test_a_picture_that_is_somebody_else_s_is_not_ours_to_replace(gateway: Gatew
     assert f"belongs to user {mine}" in found.found
     gateway.write("etc/passwd", f"root:x:0:0::/:/bin/sh\nv2h:x:{mine}:997::/:/usr/sbin/nologin\n")
     assert gateway.found()["shm"].verdict is Verdict.PASS, "the service's own"
+
+
+def test_an_audit_whose_oldest_files_made_room_says_where_it_begins(gateway: Gateway) -> None:
+    folder = gateway.root / "var/lib/v2h/audit"
+    file = AuditFile(folder, most_bytes=1)
+    for day in range(1, KEPT + 4):
+        said = {"at": f"2026-01-01T00:00:00+00:00, day {day}"}
+        file.append([{**said, "what": "order"}], said)
+        if day == 1:
+            assert "begins" not in gateway.found()["audit"].found
+    file.close()
+    found = gateway.found()["audit"]
+    assert found.verdict is Verdict.PASS
+    # Day 1 was one line, the next one two: that another file was begun, and an order.
+    assert found.found.endswith(
+        "; it begins with 4 of 2026-01-01T00:00:00+00:00, day 3: what was before has made room"
+    )
 
 
 @pytest.mark.parametrize("emptied", [False, True])

@@ -76,9 +76,9 @@ def test_its_names_are_the_programs_own() -> None:
     assert Path("var/lib") / unit["StateDirectory"] == STATE_FOLDER
     assert Path("var/log") / unit["LogsDirectory"] == logs.FOLDER
     assert {str(place.FOLDER), str(STATE_FOLDER), str(logs.FOLDER)} == set(layout.SERVICE_FOLDERS)
-    assert {f"run/v2h/{name}" for name in (place.LOCK, place.HEIR, place.RECORDS, place.SOCKET)} == set(
-        layout.RUN_LEAVINGS
-    )
+    assert {
+        f"run/v2h/{name}" for name in (place.LOCK, place.HOLDER, place.HEIR, place.RECORDS, place.SOCKET)
+    } == set(layout.RUN_LEAVINGS)
     assert {group for group, _ in peers.GROUPS} | {unit["User"]} == set(layout.ACCOUNTS)
     assert int(unit["LimitRTPRIO"]) >= precedence.REAL_TIME_PRIORITY
     assert int(unit["Nice"]) == precedence.NICE

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import stat
+import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, RecordsLock, holder
+from v2h_console.session import place
 from v2h_console.wiring import building, succession
 from v2h_console.wiring.running import OwnerRuns, StartFailed
 
@@ -61,9 +65,47 @@ def test_nobody_else_can_lock_what_an_owner_waits_for(tmp_path: Path, left: int 
     folder = tmp_path / "run/v2h"
     if left is not None:
         folder.mkdir(parents=True)
-        for name in ("heir.lock", "records.lock"):
+        for name in ("owner.lock", "heir.lock", "records.lock"):
             (folder / name).touch(left)
     OwnerLock(tmp_path).release()
     RecordsLock(tmp_path).release()
-    modes = {name: stat.S_IMODE((folder / name).stat().st_mode) for name in ("heir.lock", "records.lock")}
-    assert modes == {"heir.lock": 0o600, "records.lock": 0o600}
+    modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()}
+    assert modes == {"owner.lock": 0o600, "heir.lock": 0o600, "records.lock": 0o600}
+
+
+def test_who_may_not_open_the_lock_reads_which_process_has_the_house(tmp_path: Path) -> None:
+    assert place.owner_process(tmp_path) is None
+    owner = OwnerLock(tmp_path)
+    said = tmp_path / "run/v2h/owner.pid"
+    assert stat.S_IMODE(said.stat().st_mode) == 0o644
+    assert place.owner_process(tmp_path) == os.getpid()
+    with said.open() as held_by_a_stranger:
+        fcntl.flock(held_by_a_stranger, fcntl.LOCK_EX)
+        owner.release()
+        assert place.owner_process(tmp_path) is None
+        OwnerLock(tmp_path).release()
+
+
+def test_an_owner_that_died_without_a_word_is_nobody(tmp_path: Path) -> None:
+    OwnerLock(tmp_path).release()
+    gone = subprocess.run(("sh", "-c", "echo $$"), capture_output=True, check=True).stdout
+    for left in (gone, b"", b"x", b"9" * 40):
+        (tmp_path / "run/v2h/owner.pid").write_bytes(left)
+        assert place.owner_process(tmp_path) is None
+
+
+def test_who_may_not_own_the_house_hears_who_has_it_and_who_may(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    owner = OwnerLock(tmp_path)
+    opened = os.open
+
+    def refused(path: Path, *arguments: Any) -> int:
+        if Path(path).suffix == ".lock":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *arguments)
+
+    monkeypatch.setattr("os.open", refused)
+    with pytest.raises(StartFailed, match=rf"heir.lock: .* \(process {os.getpid()}\), .* `sudo -u "):
+        building.lock(tmp_path)
+    owner.release()

@@ -15,8 +15,9 @@ import pytest
 
 from tests.runtime.owners import until
 from v2h_console.runtime import session_server
-from v2h_console.runtime.audit import FOLDED_NS, AuditWriter, Who
+from v2h_console.runtime.audit import AuditWriter, Who
 from v2h_console.runtime.desk import Desk, Seat
+from v2h_console.runtime.folds import FOLDED_NS, LINES_AT_ONCE
 from v2h_console.runtime.lock import OwnerLock
 from v2h_console.runtime.pace import AT_ONCE, ORDERS_A_SECOND, Openings, Pace
 from v2h_console.runtime.session_server import SessionServer, _Client
@@ -229,8 +230,9 @@ def test_who_makes_up_ever_new_orders_fills_no_disk_and_the_end_tells_the_count(
     writer.stop()
     writer.join(5.0)
     kept = lines(tmp_path)
-    assert len(kept) == 66
-    assert (kept[-1]["what"], kept[-1]["said"]["times"]) == ("order.repeated", 335)
+    assert len(kept) == LINES_AT_ONCE + 1
+    assert (kept[-1]["what"], kept[-1]["said"]["times"]) == ("order.repeated", 400 - LINES_AT_ONCE)
+    assert kept[-1]["said"]["uids"] == "1501"
 
 
 def lines(folder: Path) -> list[dict[str, Any]]:

@@ -102,11 +102,13 @@ def screen_if_owned(root: Path) -> int | None:
 
 def stop(arguments: argparse.Namespace) -> int:
     """Ask for an orderly end and wait until the owner has let go."""
+    from v2h_console.session import place
     from v2h_console.session.orders import Order
     from v2h_console.session.remote import NoOwner, RemoteSession
     from v2h_console.session.wire import WireError
 
     root: Path = getattr(arguments, "root", Path("/"))
+    asked = place.owner_process(root)
     try:
         session = RemoteSession(root)
     except (NoOwner, WireError) as error:
@@ -119,11 +121,11 @@ def stop(arguments: argparse.Namespace) -> int:
     if not receipt.accepted:
         print(f"v2h-console: refused: {receipt.reason}", file=sys.stderr)
         return 1
-    return 0 if _ended(root) else 1
+    return 0 if _ended(root, asked) else 1
 
 
-def _ended(root: Path) -> bool:
-    """Whether the owner let go of its lock in time."""
+def _ended(root: Path, asked: int | None) -> bool:
+    """Whether the owner, process ``asked`` where it says so, let go of its lock in time."""
     import fcntl
 
     from v2h_console.session import place
@@ -136,8 +138,9 @@ def _ended(root: Path) -> bool:
         except FileNotFoundError:
             return True  # a demo's private folder went with it
         except PermissionError:
-            # Who may not read the lock was heard at the door all the same: an owner that ends shuts it first.
-            if not _answers(root):
+            # The lock is its owner's alone. Its process stands beside it until it lets go; the door is shut before that.
+            process = place.owner_process(root)
+            if process not in (None, asked) or (process is None and not _answers(root)):
                 return True
             time.sleep(0.2)
         except OSError:

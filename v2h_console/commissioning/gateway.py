@@ -158,6 +158,9 @@ def _audit(machine: Machine) -> Iterator[Finding]:
         yield Finding("audit", "Audit", f"{report.breaks[0]}{more}", wanted, Verdict.FAIL, fix)
         return
     found = f"{report.lines} lines, the last is {report.head.sequence}, hash {report.head.digest}"
+    if report.first > 1:
+        began = report.first_at or "a time that it does not say"
+        found += f"; it begins with {report.first} of {began}: what was before has made room"
     if report.torn_bytes:
         found += f"; {report.torn_bytes} bytes of a torn line follow: the next start keeps them aside"
     fix = "note the last sequence and hash elsewhere: a chain alone does not show that its end is missing"

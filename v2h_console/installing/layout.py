@@ -24,6 +24,7 @@ FOLDER_MODES = {"run/v2h": 0o755, "var/lib/v2h": 0o750, "var/log/v2h": 0o750, RE
 #: What an owner that has ended leaves in run/v2h; nothing that is kept.
 RUN_LEAVINGS = (
     "run/v2h/owner.lock",
+    "run/v2h/owner.pid",
     "run/v2h/heir.lock",
     "run/v2h/records.lock",
     "run/v2h/session.sock",

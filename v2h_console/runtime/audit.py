@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from v2h_console.core.events import Event, Severity
-from v2h_console.session.orders import Order, Receipt
+from v2h_console.runtime.folds import FOLDED_NS, Folds, Lines, Others, Said
+from v2h_console.session.orders import OPEN_MID, Order, Receipt
 from v2h_console.storage.audit_file import AuditFile, Entry
 from v2h_console.storage.disk import DISK, Disk, unheard
 
@@ -28,9 +29,8 @@ BATCH = 64
 RETRY_S = 1.0
 #: A parameter that a stranger chose must not fill the disk.
 MOST_CHARACTERS = 200
-#: The same refusal to the same console within this time is one line and a count.
-FOLDED_NS = 10_000_000_000
-MOST_REFUSALS = 64
+#: Of what a refused order named, and of what it asked for.
+MOST_ABOUT, MOST_DO = 120, 60
 _CLEARED = "_CLEARED"
 
 
@@ -41,14 +41,6 @@ class Who:
     name: str
     role: str
     uid: int | None = None
-
-
-@dataclass(slots=True)
-class _Repeats:
-    """Of a refusal that stands in the audit: how often more until then."""
-
-    until_ns: int
-    times: int = 0
 
 
 CORE = Who("control core", "core")
@@ -76,7 +68,8 @@ class AuditWriter(threading.Thread):
         self._lost = 0
         self._ending = False
         self._locked: set[str] = set()
-        self._refused: dict[tuple[Who, str, str], _Repeats] = {}
+        self._refused, self._lines, self._others = Folds(), Lines(monotonic_ns()), Others()
+        self._opened = Folds()
         self.failure = ""
 
     def submit(self, who: Who, what: str, said: Mapping[str, Any]) -> None:
@@ -94,36 +87,47 @@ class AuditWriter(threading.Thread):
             self._changed.notify()
 
     def ordered(self, who: Who, order: Order, receipt: Receipt) -> None:
-        """An order and its answer; a refusal that is repeated is counted, and the count written once in a while."""
-        if not receipt.accepted and self._again(who, order.do, receipt.reason):
-            return
+        """An order and its answer. What anybody may give without end is counted: a refusal that is repeated, ever new
+        ones, an opening that is pressed again with nothing done in between. The count is written once in a while."""
         answer = {"accepted": receipt.accepted, "reason": receipt.reason}
-        said = {"do": order.do, "params": order.params, "confirmed": order.confirmed, **answer}
-        self.submit(who, "order", said)
-
-    def _again(self, who: Who, do: str, reason: str) -> bool:
-        """Whether a line of it stands already; it is counted then."""
+        anybodys = order.do == OPEN_MID or not receipt.accepted
         with self._changed:
-            said = who, do, reason
-            if said not in self._refused and len(self._refused) >= MOST_REFUSALS:
-                # Whoever makes up ever new ones has their number kept.
-                said = who, "", "various"
-            if said in self._refused:
-                self._refused[said].times += 1
-                return True
-            self._refused[said] = _Repeats(self._monotonic_ns() + FOLDED_NS)
+            self._tell_repeats(False, acted=receipt.accepted and not anybodys)
+            if anybodys and self._counted(who, order, receipt):
+                return
+            what: dict[str, Any] = {"do": order.do, "params": order.params}
+            if anybodys:
+                what = {"do": _plain(order.do, MOST_DO), "about": _about(order.params)}
+            self.submit(who, "order", {**what, "confirmed": order.confirmed, **answer})
+
+    def _counted(self, who: Who, order: Order, receipt: Receipt) -> bool:
+        """Whether it has no line of its own."""
+        now_ns = self._monotonic_ns()
+        said = Said(
+            who.uid, who.role, _plain(order.do, MOST_DO), receipt.reason[:MOST_CHARACTERS], name=who.name
+        )
+        folds = self._opened if receipt.accepted else self._refused
+        if folds.again(said):
+            return True
+        if not receipt.accepted and not self._lines.may(now_ns):
+            self._others.add(who.uid, now_ns)
+            return True
+        folds.begin(said, now_ns)
         return False
 
-    def _tell_repeats(self, ending: bool) -> None:
+    def _tell_repeats(self, ending: bool, acted: bool = False) -> None:
+        """``acted``: what is opened from here on may have been closed in between."""
         now_ns = self._monotonic_ns()
         with self._changed:
-            due = [(said, one) for said, one in self._refused.items() if ending or now_ns >= one.until_ns]
-            for said, one in due:
-                del self._refused[said]
-                if one.times:
-                    who, do, reason = said
-                    answer = {"accepted": False, "reason": reason}
-                    self.submit(who, "order.repeated", {"do": do, **answer, "times": one.times})
+            for folds, accepted in ((self._refused, False), (self._opened, True)):
+                for said, times in folds.due(now_ns, ending or (accepted and acted)):
+                    who = Who(said.name, said.role, said.uid)
+                    answer = {"accepted": accepted, "reason": said.reason, "times": times}
+                    self.submit(who, "order.repeated", {"do": said.do, **answer})
+            times, uids = self._others.due(now_ns, ending)
+            if times:
+                answer = {"accepted": False, "reason": "various", "times": times}
+                self.submit(OWNER, "order.repeated", {"do": "", **answer, "uids": " ".join(map(str, uids))})
 
     def saw(self, events: Iterable[Event]) -> None:
         """The core's events: lockouts, their end, and what was kept from before the start."""
@@ -151,8 +155,10 @@ class AuditWriter(threading.Thread):
                 if self.failure:
                     self._changed.wait_for(lambda: self._ending, RETRY_S)
                 else:
-                    patience_s = FOLDED_NS / 1e9 if self._refused else None
-                    self._changed.wait_for(lambda: self._ending or self._waiting or self._lost, patience_s)
+                    # What is only counted wakes nobody.
+                    self._changed.wait_for(
+                        lambda: self._ending or self._waiting or self._lost, FOLDED_NS / 1e9
+                    )
                 ending = self._ending
             self._tell_repeats(ending)
             written = self.write()
@@ -207,3 +213,13 @@ def _short(value: Any) -> Any:
         return value if value - value == 0 else str(value)
     text = str(value)
     return text if len(text) <= MOST_CHARACTERS else f"{text[:MOST_CHARACTERS]}... ({len(text)} characters)"
+
+
+def _about(params: Mapping[str, Any]) -> str:
+    """What a refused order named, as one bounded word: a stranger chose it, and nothing was done with it."""
+    return _plain(" ".join(f"{key}={value}" for key, value in list(params.items())[:4]), MOST_ABOUT)
+
+
+def _plain(text: str, most: int) -> str:
+    """Characters that are one byte each in the file."""
+    return "".join(one if one.isascii() and one.isprintable() else "?" for one in text[:most])

@@ -66,19 +66,37 @@ class OwnerLock:
 
     def _take(self) -> int:
         path = self.folder / place.LOCK
-        held = _open(path)
+        held = _open_own(path)
         if not _flock(held, fcntl.LOCK_EX):
             pid = _pid(held) or "unknown"
             os.close(held)
             raise Held(f"{path}: an owner runs already (process {pid}); `v2h-console attach` shows it")
         os.ftruncate(held, 0)
         os.write(held, f"{os.getpid()}\n".encode())
+        # It informs: a folder that is full keeps no house without its owner.
+        with suppress(OSError):
+            self._say_who()
         return held
+
+    def _say_who(self) -> None:
+        """For all to read, since the lock is not; whole or as it was, and nobody waits for a lock on it."""
+        path = self.folder / place.HOLDER
+        written = path.with_suffix(".new")
+        handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
+        try:
+            os.fchmod(handle, 0o644)
+            os.write(handle, f"{os.getpid()}\n".encode())
+        finally:
+            os.close(handle)
+        written.replace(path)
 
     def release(self) -> None:
         """Let the next owner in; once and for all."""
         held, self._held = self._held, -1
         if held >= 0:
+            # Before the lock: afterwards it may be the next owner's.
+            with suppress(OSError):
+                (self.folder / place.HOLDER).unlink()
             os.close(held)
 
 
@@ -115,13 +133,9 @@ def _folder(root: Path) -> Path:
     return folder
 
 
-def _open(path: Path, mode: int = 0o644) -> int:
-    return os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, mode)
-
-
 def _open_own(path: Path) -> int:
     """For this user alone: whoever can read a file can lock it, and would keep the house without an owner."""
-    handle = _open(path, 0o600)
+    handle = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     # An earlier version made it readable.
     with suppress(PermissionError):
         os.fchmod(handle, 0o600)

@@ -56,6 +56,10 @@ class Openings:
         """Those that came, once one may be given for all of them: the last."""
         if not self._folded or not self._pace.may(now_s):
             return ()
+        return self.rest()
+
+    def rest(self) -> tuple[Ask, ...]:
+        """Those that came, whatever the pace: there will be no later turn."""
         due, self._folded = tuple(self._folded), []
         return due
 

@@ -7,11 +7,13 @@ import selectors
 import socket
 import threading
 import time
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeGuard
 
 import msgspec
 
@@ -32,6 +34,8 @@ _MOST_KNOCKS = 40.0
 _HELLO_S = 2.0
 #: More consoles than a site has people; a runaway script must not take the owner's file handles.
 _MOST_CLIENTS = 16
+#: More than a socket holds for whoever has gone (212 kB); who still writes is not heard for ever.
+_MOST_LAST_READS = 8
 #: Receipts that a client leaves unread: some 100 of them; then it is no client any more.
 _MOST_UNREAD = 1 << 20
 
@@ -42,6 +46,8 @@ class _Client:
     def __init__(self, line: socket.socket) -> None:
         self.line = line
         self.cutter = wire.Cutter(wire.MAX_TO_OWNER)
+        #: What was read and is not taken yet: a line that fails meanwhile takes none of it along.
+        self.unheard: deque[bytes] = deque()
         self.out = bytearray()
         self.seat: Seat | None = None
         self.sent: Snapshot | None = None
@@ -76,6 +82,7 @@ class SessionServer(threading.Thread):
         self._door = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
         (folder / place.SOCKET).unlink(missing_ok=True)
         place.at_socket(folder, self._door.bind)
+        self._bound = _identity(folder / place.SOCKET)
         # Everybody may knock; the kernel says who it is, and whoever may not come in hears why.
         os.chmod(folder / place.SOCKET, 0o666)
         self._door.listen(_MOST_CLIENTS)
@@ -117,8 +124,11 @@ class SessionServer(threading.Thread):
         for client in tuple(self._clients):
             self._drop(client, "ended")
         self._select.close()
+        # While the door is open nobody else's socket can have its number. An owner that is held up here for long finds
+        # the next one's by that name, and would shut everybody out of it.
+        if _identity(self._folder / place.SOCKET) == self._bound:
+            (self._folder / place.SOCKET).unlink(missing_ok=True)
         self._door.close()
-        (self._folder / place.SOCKET).unlink(missing_ok=True)
 
     def _patience_s(self, now_s: float) -> float:
         """Until the next picture or the next opening is due: a key that is held down wakes nobody in between."""
@@ -170,8 +180,9 @@ class SessionServer(threading.Thread):
         if client.last_words:
             return
         try:
-            for body in client.cutter.feed(data):
-                self._take(client, wire.read_to_owner(body))
+            client.unheard += client.cutter.feed(data)
+            while client.unheard:
+                self._take(client, wire.read_to_owner(client.unheard.popleft()))
                 if client.last_words or client not in self._clients:
                     return
         except wire.WireError as error:
@@ -188,7 +199,7 @@ class SessionServer(threading.Thread):
             client.bye = message.how if message.how in ("left", "ended") else ""
         elif isinstance(message, wire.WantWaves):
             self._want_waves(client, message.number)
-        elif message.order.do == OPEN_MID:
+        elif _opens(message):
             client.openings.came(message)
             self._open(client, client.seat)
         elif not client.pace.may(time.monotonic()):
@@ -208,15 +219,19 @@ class SessionServer(threading.Thread):
         due = client.openings.due(time.monotonic())
         if not due:
             return
-        # The youngest that is one: an older press that is sent again behind it must not refuse it.
+        own = self._give_one(seat, due)
+        for nth, message in enumerate(due):
+            receipt = own.get(nth) or msgspec.structs.replace(own[min(own)], nonce=message.order.nonce)
+            self._send(client, wire.Answer(receipt))
+
+    def _give_one(self, seat: Seat, due: Sequence[wire.Ask]) -> dict[int, Receipt]:
+        """The youngest that is one: an older press that is sent again behind it must not refuse it."""
         own: dict[int, Receipt] = {}
         for nth in reversed(range(len(due))):
             own[nth] = self._desk.order(seat, due[nth].order, due[nth].given_ns)
             if own[nth].accepted:
                 break
-        for nth, message in enumerate(due):
-            receipt = own.get(nth) or msgspec.structs.replace(own[min(own)], nonce=message.order.nonce)
-            self._send(client, wire.Answer(receipt))
+        return own
 
     def _begin(self, client: _Client, message: wire.Ask) -> None:
         """Answered once it is done: whoever asks for an opening meanwhile waits for nobody."""
@@ -309,21 +324,44 @@ class SessionServer(threading.Thread):
         else:
             self._select.modify(client.line, selectors.EVENT_READ, client)
 
-    def _hear_farewell(self, client: _Client) -> None:
-        """Writing to a line that was left fails before its last words are read: they may still be in it."""
+    def _hear_farewell(self, client: _Client, seat: Seat) -> None:
+        """Writing to a line that was left fails before its last words are read: they may still be in it. Whoever pressed
+        for an opening and lost the line has asked for it; of any other order nobody would see what came of it."""
         with suppress(OSError, wire.WireError):
-            for body in client.cutter.feed(client.line.recv(1 << 16)):
-                message = wire.read_to_owner(body)
-                if isinstance(message, wire.Bye):
-                    self._take(client, message)
+            for _ in range(_MOST_LAST_READS):
+                while client.unheard:
+                    message = wire.read_to_owner(client.unheard.popleft())
+                    if isinstance(message, wire.Bye):
+                        self._take(client, message)
+                    elif _opens(message) and not client.last_words:
+                        client.openings.came(message)
+                data = client.line.recv(1 << 16)
+                if not data:
+                    break
+                client.unheard += client.cutter.feed(data)
+        # Those that waited for their turn among them.
+        self._give_one(seat, client.openings.rest())
 
     def _drop(self, client: _Client, how: str = "lost") -> None:
         if client not in self._clients:
             return
         self._clients.discard(client)
         if client.seat is not None:
-            self._hear_farewell(client)
+            self._hear_farewell(client, client.seat)
             self._desk.leave(client.seat, client.bye or how)
         with suppress(KeyError, ValueError):
             self._select.unregister(client.line)
         client.line.close()
+
+
+def _opens(message: wire.ToOwner) -> TypeGuard[wire.Ask]:
+    return isinstance(message, wire.Ask) and message.order.do == OPEN_MID
+
+
+def _identity(path: Path) -> tuple[int, int] | None:
+    """Which file is there now; ``None``: none."""
+    try:
+        found = path.lstat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

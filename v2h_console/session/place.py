@@ -10,6 +10,8 @@ from pathlib import Path
 
 FOLDER = Path("run/v2h")
 LOCK = "owner.lock"
+#: The owner's process, for whoever may not open its lock: all may read it, and a lock on it keeps nobody out.
+HOLDER = "owner.pid"
 #: Held by whoever takes the house over, until it has the owner's lock.
 HEIR = "heir.lock"
 #: Held by whoever writes the audit, the log, the ledger and the outlets' file: longer than the owner's lock.
@@ -40,6 +42,21 @@ def _connect(folder: Path, line: socket.socket) -> None:
             time.sleep(0.01)
         else:
             return
+
+
+def owner_process(root: Path) -> int | None:
+    """The process that says that it owns the house below ``root``, while it lives."""
+    try:
+        process = int((root / FOLDER / HOLDER).read_bytes())
+    except (OSError, ValueError):
+        return None
+    try:
+        os.kill(process, 0)
+    except PermissionError:
+        return process  # another user's, and alive
+    except (OSError, OverflowError):
+        return None
+    return process
 
 
 def connect(root: Path) -> socket.socket | None:

@@ -51,13 +51,15 @@ class Break:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """A chain as it was found. ``torn_bytes``: of a last line that the power or a writer at work cut off."""
+    """A chain as it was found. ``torn_bytes``: of a last line that the power or a writer at work cut off; ``first_at``:
+    the date of the line with which it begins, as that says it."""
 
     lines: int
     first: int
     head: Head
     breaks: tuple[Break, ...]
     torn_bytes: int = 0
+    first_at: str = ""
 
 
 def write_line(head: Head, entry: Mapping[str, Any]) -> tuple[bytes, Head]:
@@ -101,6 +103,7 @@ def verify(files: Sequence[tuple[str, bytes]]) -> Report:
     before = ("", 0)
     known = True
     first = lines = torn_bytes = 0
+    first_at = ""
     breaks: list[Break] = []
     for nth, (name, data) in enumerate(files):
         rows = data.split(b"\n")
@@ -119,13 +122,13 @@ def verify(files: Sequence[tuple[str, bytes]]) -> Report:
                 head, known = Head(expected, GENESIS), False
             else:
                 if head is None:
-                    first = line.head.sequence
+                    first, first_at = line.head.sequence, str(line.entry.get("at", ""))
                 what = _wrong(head, line, known)
                 if what is not None:
                     breaks.append(Break(name, number, what) if what else Break(*before, _FORGED))
                 head, known = line.head, True
             before = name, number
-    return Report(lines, first, head or Head(), tuple(breaks[:MOST_BREAKS]), torn_bytes)
+    return Report(lines, first, head or Head(), tuple(breaks[:MOST_BREAKS]), torn_bytes, first_at)
 
 
 _FORGED = "altered, with a hash made to fit: the next line knows another one"

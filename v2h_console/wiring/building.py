@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from v2h_console.runtime import audit
 from v2h_console.runtime.audit import AuditWriter
-from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, root_refusal
+from v2h_console.runtime.lock import HeirLock, Held, OwnerLock, root_refusal, user_of
 from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.precedence import before_others
 from v2h_console.runtime.relays import Relays
@@ -51,10 +51,23 @@ def _had(root: Path, take: Callable[[], Lock]) -> Lock:
         return take()
     except Held as error:
         raise OwnerRuns(str(error)) from None
+    except PermissionError as error:
+        raise StartFailed(f"{error.filename or root}: {_whose(root)}") from None
     except OSError as error:
         raise StartFailed(
             f"{error.filename or root}: the owner's lock cannot be made: {error.strerror}"
         ) from None
+
+
+def _whose(root: Path) -> str:
+    """Who owns the house where this user may not even look at its lock."""
+    process = place.owner_process(root)
+    runs = "" if process is None else f"an owner runs already (process {process}), and "
+    folder = root / place.FOLDER
+    try:
+        return f"{runs}this user may not own the house: `sudo -u {user_of(folder)} ...` may"
+    except OSError:
+        return f"{runs}this user may not own the house"
 
 
 def start_owner(root: Path, site: Site, twin: TwinProcess | None) -> Owner:
