@@ -117,7 +117,7 @@ def inverter_fast(at_ns: int, mode: InverterMode = InverterMode.STANDBY, **chang
 
 def sync(at_ns: int, phase_deg: float | None = 0.0, **changes: object) -> Sync:
     """House against grid: no slip, equal volts."""
-    return replace(Sync(at_ns, GOOD, phase_deg, 0.0, 0.0, 0), **changes)  # type: ignore[arg-type]  # field names
+    return replace(Sync(at_ns, GOOD, phase_deg, 0.0, 0.0, at_ns // NS_PER_MS), **changes)  # type: ignore[arg-type]  # field names
 
 
 def car(at_ns: int, soc_pct: float | None = 62.0, **changes: object) -> CarStatus:

@@ -235,11 +235,13 @@ def test_a_record_that_is_damaged_may_have_held_the_mid_open_for_a_line_worker_a
 ):
     house = House.booting()
     house.receipts = [DAMAGED]
+    house.plant.phase_deg = 40.0
     house.until(Mode.ISLANDED)
     house.run_ms(3_000, tick_ms=10)
     house.tick(OrderKind.RESET_LOCKOUT)
     assert not house.state.islanding.lk_close
     house.run_ms(5_000, tick_ms=10)
     house.must_be(Mode.ISLANDED)
+    house.plant.phase_deg = 0.0
     house.tick(OrderKind.CLOSE_MID)
     house.until(Mode.TIED)

@@ -31,8 +31,9 @@ NEUTRAL_APART_V = 0.12 * NOMINAL_V
 NEUTRAL_TOGETHER = 0.06
 #: The filter of the angle lets go of a side that dies later than that of its volts.
 ANGLE_LINGERS_NS = 200 * NS_PER_MS
-#: Ten frames of the angle that all bear one time.
+#: Ten frames of the angle that all bear one time; after a gap of half a second it may have come round (it wraps at 1000 ms).
 ANGLE_STANDS_NS = 100 * NS_PER_MS
+ANGLE_GAP_NS = 500 * NS_PER_MS
 #: Half cycles in a row.
 NEUTRAL_COUNT = 4
 
@@ -41,7 +42,7 @@ NEUTRAL_COUNT = 4
 class SensePlausibility:
     """``stuck``, ``drift`` and ``angle_false`` in words, "" = none seen. ``neutral_open``: the street's neutral has come off.
     ``angle_beside_dead_ns``: since when an angle is told beside a dead side; ``angle_time``: the time that the newest one
-    bears, and when that was first heard."""
+    bears, since when all have, and when it was heard."""
 
     stuck: str = ""
     drift: str = ""
@@ -53,7 +54,7 @@ class SensePlausibility:
     agrees_since_ns: int | None = None
     angle_false: str = ""
     angle_beside_dead_ns: int | None = None
-    angle_time: tuple[int, int] | None = None
+    angle_time: tuple[int, int, int] | None = None
 
 
 def update(
@@ -110,11 +111,13 @@ def _angle(state: SensePlausibility, senses: Senses, sync: Sync, now_ns: int) ->
     why = state.angle_false
     if beside_dead_ns is not None and sync.at_ns - beside_dead_ns >= ANGLE_LINGERS_NS:
         why = "it is told beside a side without voltage"
-    angle_time = state.angle_time
-    if sync.lc_time_ms is None or angle_time is None or angle_time[0] != sync.lc_time_ms:
-        angle_time = None if sync.lc_time_ms is None else (sync.lc_time_ms, sync.at_ns)
-    elif sync.at_ns - angle_time[1] >= ANGLE_STANDS_NS:
+    before, bears_ms = state.angle_time, sync.lc_time_ms
+    began_ns = sync.at_ns
+    if before is not None and before[0] == bears_ms and sync.at_ns - before[2] < ANGLE_GAP_NS:
+        began_ns = before[1]
+    if sync.at_ns - began_ns >= ANGLE_STANDS_NS:
         why = "it stands still"
+    angle_time = None if bears_ms is None else (bears_ms, began_ns, sync.at_ns)
     return replace(state, angle_false=why, angle_beside_dead_ns=beside_dead_ns, angle_time=angle_time)
 
 
