@@ -174,9 +174,12 @@ class Hops:
         return True
 
     def _noise_decides(self, now_ns: int) -> bool:
-        """Whether a voltage lies so near to a threshold that every single frame counts."""
-        for node in self._site.world.nodes.values():
+        """Whether a voltage, as its sensor has it, lies so near to a threshold that every single frame counts."""
+        world = self._site.world
+        for (side, _), node in world.nodes.items():
             level = abs(node.steady(now_ns))
+            if world.sense_fault(f"{side}_sense") == "drift":
+                level *= 1.0 + world.sense_drift(side)
             for threshold in self._thresholds_pu:
                 if abs(level - threshold) < NOISE_REACH_PU:
                     return True
