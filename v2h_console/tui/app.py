@@ -36,7 +36,7 @@ from v2h_console.tui.returns import Return
 from v2h_console.tui.screens.frame import Frame
 from v2h_console.tui.screens.small import SmallScreen
 from v2h_console.tui.screens.view import ViewScreen
-from v2h_console.tui.terminal import MIN_COLUMNS, MIN_ROWS
+from v2h_console.tui.terminal import fits
 from v2h_console.tui.themes import NAMES as THEME_NAMES
 from v2h_console.tui.themes import themes, variables
 from v2h_console.tui.views import NAMES, VIEWS
@@ -201,7 +201,7 @@ class ConsoleApp(App[int]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that cannot show the numbers whole shows none."""
-        small = event.size.width < MIN_COLUMNS or event.size.height < MIN_ROWS
+        small = not fits(*event.size)
         if small and not isinstance(self.screen, SmallScreen):
             self.push_screen(self._small)
         elif not small and isinstance(self.screen, SmallScreen):

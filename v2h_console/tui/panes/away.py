@@ -168,7 +168,7 @@ def _helm(snapshot: Snapshot) -> str:
 
 
 def _to_do(picture: Picture, where: str) -> list[Row]:
-    lines = wrap(_advice(picture), min(_room(picture), _READABLE))
+    lines = wrap(_advice(picture), min(_room(picture), _READABLE)) or [""]
     if len(lines) > _ADVICE_ROWS:
         lines[_ADVICE_ROWS - 1 :] = [fit(" ".join(lines[_ADVICE_ROWS - 1 :]), _room(picture))]
     rows = [Row(picture.width).at(_TEXT, line) for line in lines]
