@@ -13,17 +13,24 @@ import signal
 import termios
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import IO, Any
 
 from textual.app import App
 from textual.drivers._writer_thread import WriterThread
 from textual.drivers.linux_driver import LinuxDriver
+from textual.message import Message
+
+from v2h_console.tui.keyboard import Keyboard
 
 #: A full repaint of 120x40 takes some 20,000 characters; what waits beyond a few of them is no longer worth showing.
 MOST_WAITING = 64_000
 #: An orderly end waits so long for the last characters to leave.
 LAST_WORDS_S = 1.0
+#: The input thread looks so often whether it is to end, and whether an Esc stands alone.
+_INPUT_WAIT_MS = 100
+_MOST_READ = 4096
 #: Out of the alternate screen, cursor shown, no bracketed paste, no focus reports, no attributes.
 _AS_FOUND = "\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[0m"
 PARTING = "\r\nv2h-console: this screen has ended on a hang-up; v2h-console opens it again.\r\n"
@@ -184,6 +191,27 @@ class LineDriver(LinuxDriver):
             self.run_input_thread()
         except OSError:
             self.line_lost()
+
+    def run_input_thread(self) -> None:
+        """Read until the end, or until the line has gone."""
+        keyboard = Keyboard(debug=self._debug)
+        ready = select.poll()
+        ready.register(self.fileno, select.POLLIN)
+        while not self.exit_event.is_set():
+            if ready.poll(_INPUT_WAIT_MS):
+                data = os.read(self.fileno, _MOST_READ)
+                if not data:
+                    # A terminal that was hung up; Textual reads on, as fast as it can.
+                    self.line_lost()
+                    return
+                self._deliver(keyboard.take(data))
+            self._deliver(keyboard.tick())
+
+    def _deliver(self, messages: Iterable[Message]) -> None:
+        for message in messages:
+            # One that cannot be taken (the screen is on its way out) costs nobody the next one.
+            with suppress(Exception):
+                self.process_message(message)
 
 
 def let_go_of_terminal() -> None:
