@@ -15,6 +15,7 @@ import threading
 from collections import deque
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FrameType
 from typing import IO, Any
 
 from textual.app import App
@@ -31,9 +32,9 @@ LAST_WORDS_S = 1.0
 #: The input thread looks so often whether it is to end, and whether an Esc stands alone.
 _INPUT_WAIT_MS = 100
 _MOST_READ = 4096
-#: Out of the alternate screen, cursor shown, no bracketed paste, no focus reports, no attributes.
-_AS_FOUND = "\x1b[?1049l\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[0m"
-PARTING = "\r\nv2h-console: this screen has ended on a hang-up; v2h-console opens it again.\r\n"
+#: The kitty keyboard given back, out of the alternate screen, lines wrapped, cursor shown, no bracketed paste, no focus
+#: reports, no attributes.
+_AS_FOUND = "\x1b[<u\x1b[?1049l\x1b[?7h\x1b[?25h\x1b[?2004l\x1b[?1004l\x1b[0m"
 
 
 class LineWriter(WriterThread):
@@ -126,19 +127,25 @@ class LineWriter(WriterThread):
 
 
 class LineDriver(LinuxDriver):
-    """Textual's driver on such a line. ``on_lost`` is called once, from any thread, when the line is gone."""
+    """Textual's driver on such a line. ``on_lost`` is called once, from any thread, when the line is gone; ``parting`` gives
+    the words that are left on it, if somebody only said so."""
 
     #: Set by whoever starts the application; there is one terminal a process.
     on_lost: Callable[[], None] = staticmethod(lambda: None)
+    parting: Callable[[], str] = staticmethod(lambda: "")
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
     ) -> None:
         self._writer: LineWriter | None = None
         self._gone = threading.Event()
+        self._in_order = False
+        self._raw: list[Any] | None = None
         super().__init__(app, debug=debug, mouse=mouse, size=size)
         # Whoever stops the screen must not stop the control with it.
         signal.signal(signal.SIGTSTP, signal.SIG_IGN)
+        # Textual begins its application mode anew, with a second reader and writer, or, after its end, fails.
+        signal.signal(signal.SIGCONT, signal.SIG_IGN)
 
     @property
     def can_suspend(self) -> bool:
@@ -157,26 +164,64 @@ class LineDriver(LinuxDriver):
         assert self._file is not None
         self._writer = LineWriter(self._file, self.line_lost, self._repaint)
 
+    def start_application_mode(self) -> None:
+        """Textual's, with a handler of SIGWINCH that outlives it."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        with suppress(termios.error):
+            self._raw = termios.tcgetattr(self.fileno)
+        resized = signal.getsignal(signal.SIGWINCH)
+
+        def still_resized(number: int, frame: FrameType | None) -> None:
+            # It stays installed when a line is lost, and a loop that has ended takes nothing: what that raised came up in
+            # the main thread, wherever that stood.
+            if callable(resized) and not self._gone.is_set() and not self._loop.is_closed():
+                resized(number, frame)
+
+        signal.signal(signal.SIGWINCH, still_resized)
+
+    def stop_application_mode(self) -> None:
+        """Textual's; what it gave back is not given back again."""
+        super().stop_application_mode()
+        self._in_order = True
+
+    def continued(self) -> None:
+        """The process was stopped and goes on: meanwhile the terminal was somebody else's. From any thread."""
+        if self._gone.is_set() or self._in_order or self._raw is None:
+            return
+        # In the background it still is; and setting its modes from there would stop the process again.
+        if not _is_in_background(self.fileno):
+            with suppress(OSError, termios.error):
+                termios.tcsetattr(self.fileno, termios.TCSANOW, self._raw)
+            self._repaint()
+
     def line_lost(self) -> None:
         """The terminal has gone: let go of it, once; may be called from any thread."""
+        if self.let_go(type(self).parting()):
+            type(self).on_lost()
+
+    def let_go(self, words: str) -> bool:
+        """Have nothing to do with the terminal any more, and leave ``words`` on it if it lives; false if that was done
+        before."""
         if self._gone.is_set():
-            return
+            return False
         self._gone.set()
         if self._writer is not None:
             self._writer.give_up()
-        self._leave_in_order()
+        self._leave_in_order(words)
         let_go_of_terminal()
         self.exit_event.set()
-        type(self).on_lost()
+        return True
 
-    def _leave_in_order(self) -> None:
+    def _leave_in_order(self, words: str) -> None:
         """A hang-up that somebody only said, on a line that lives: give it back as it was found, not as a dead picture."""
         try:
             room = select.poll()
             room.register(self.fileno, select.POLLOUT)
             if [event for _, event in room.poll(0)] != [select.POLLOUT]:
                 return
-            os.write(self.fileno, (_AS_FOUND + PARTING).encode("ascii"))
+            lines = "\r\n".join(["", *words.splitlines(), ""])
+            restored = "" if self._in_order else _AS_FOUND
+            os.write(self.fileno, f"{restored}{lines}".encode("utf-8", "replace"))
             if self.attrs_before is not None:
                 termios.tcsetattr(self.fileno, termios.TCSANOW, self.attrs_before)
         except (OSError, termios.error):
@@ -212,6 +257,14 @@ class LineDriver(LinuxDriver):
             # One that cannot be taken (the screen is on its way out) costs nobody the next one.
             with suppress(Exception):
                 self.process_message(message)
+
+
+def _is_in_background(terminal: int) -> bool:
+    try:
+        return os.tcgetpgrp(terminal) != os.getpgrp()
+    except OSError:
+        # Not this session's own terminal: it has no foreground to be out of.
+        return False
 
 
 def let_go_of_terminal() -> None:

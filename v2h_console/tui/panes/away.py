@@ -60,6 +60,7 @@ def how_it_ended(absence: Absence, now_s: float) -> str:
     went_on = "" if absence.tally.get("restart") or absence.owner else "; the owner went on"
     return {
         "lost": f"Your screen went away {since}, its line was lost{went_on}.{key}",
+        "failed": f"Your screen failed {since}{went_on}.{key}",
         "left": f"You left your screen {since}{went_on}.",
         "idle": f"Another screen of yours is still attached; its last key was {since}.",
     }.get(absence.how, f"Your screen was ended {since}, not by you{went_on}.{key}")
