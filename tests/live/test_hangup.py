@@ -23,20 +23,20 @@ from v2h_console.wiring.demo_site import write_demo_site
 pytestmark = pytest.mark.live
 
 
-def _plain(root: Path) -> list[str]:
-    """The console as it is started by hand."""
-    return [*MAIN, "--root", str(root)]
+def _plain(root: Path) -> Terminal:
+    """The console alone on its terminal."""
+    return Terminal([*MAIN, "--root", str(root)])
 
 
 class Site:
     """A twin of its own, with an owner on a terminal beside it."""
 
-    def __init__(self, root: Path, command: Callable[[Path], list[str]] = _plain) -> None:
+    def __init__(self, root: Path, console: Callable[[Path], Terminal] = _plain) -> None:
         self.root = root
         self.twin = TwinProcess()
         write_demo_site(root, self.twin.addresses, 600.0)
         self.seen: list[dict[str, Any]] = []
-        self.console = Terminal(command(root))
+        self.console = console(root)
         until(lambda: self.happened("inverter.mode", mode="forming"), "the island")
         self.console.await_text("House lit from the car")
 

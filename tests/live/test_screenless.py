@@ -6,6 +6,7 @@ import os
 import shlex
 import signal
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -104,9 +105,9 @@ def test_a_size_and_a_start_that_come_after_the_screens_end_break_nothing() -> N
 
 def test_a_terminal_that_closes_under_a_shell_and_its_console(tmp_path: Path) -> None:
     # The shell leads the session of that terminal: as it ends, the kernel sends what it left another hang-up and a SIGCONT.
-    def below_a_shell(root: Path) -> list[str]:
+    def below_a_shell(root: Path) -> Terminal:
         shell = f"trap 'sleep 1' EXIT; {shlex.join([*MAIN, '--root', str(root)])}; true"
-        return [sys.executable, "-c", OWN_TERMINAL, "bash", "-c", shell]
+        return Terminal([sys.executable, "-c", OWN_TERMINAL, "bash", "-c", shell])
 
     site = Site(tmp_path, below_a_shell)
     shell = site.console.process.pid
@@ -141,7 +142,7 @@ def test_a_stopped_screen_that_is_continued_is_a_whole_screen_again(site: Site) 
 def test_a_screen_that_breaks_leaves_the_owner_and_the_next_login_is_told(
     tmp_path: Path, script: str
 ) -> None:
-    site = Site(tmp_path, lambda root: [sys.executable, "-c", script, "--root", str(root)])
+    site = Site(tmp_path, lambda root: Terminal([sys.executable, "-c", script, "--root", str(root)]))
     try:
         site.forget()
         site.console.type("4")
@@ -164,6 +165,49 @@ def test_a_screen_that_breaks_leaves_the_owner_and_the_next_login_is_told(
             again.close()
         goes_on_and_ends_when_asked(site)
     finally:
+        site.close()
+
+
+def test_a_console_in_a_shells_background_goes_on_and_comes_back_whole(tmp_path: Path) -> None:
+    class Typed(Terminal):
+        """A shell with job control, at which the console is started."""
+
+        def __init__(self, root: Path) -> None:
+            super().__init__([sys.executable, "-c", OWN_TERMINAL, "bash", "--norc", "-i"])
+            self.type(f"stty tostop; {shlex.join([*MAIN, '--root', str(root)])}\n")
+
+    site = Site(tmp_path, Typed)
+    shell = site.console.process.pid
+    owner = int(Path(f"/proc/{shell}/task/{shell}/children").read_text())
+
+    def state() -> str:
+        return Path(f"/proc/{owner}/stat").read_text().rpartition(")")[2].split()[0]
+
+    try:
+        os.kill(owner, signal.SIGSTOP)
+        site.console.await_text("Stopped")
+        os.kill(owner, signal.SIGCONT)
+        until(lambda: state() != "T", "it to go on")
+        site.console.type("echo the prompt ans''wers\n")
+        site.console.await_text("the prompt answers")
+        # Longer than a poll of the screen, and than it takes to look for a key.
+        for _ in range(20):
+            assert state() != "T"
+            time.sleep(0.05)
+        site.console.seen = b""
+        site.console.type("fg\n")
+        site.console.await_text("HOUSE", 5.0)
+        site.console.type("4")
+        site.console.await_text("DEVICE", 5.0)
+        os.kill(owner, signal.SIGSTOP)
+        site.console.await_text("Stopped")
+        os.kill(owner, signal.SIGCONT)
+        until(lambda: state() != "T", "it to go on")
+        os.kill(owner, signal.SIGTERM)
+        until(lambda: not Path(f"/proc/{owner}/stat").exists() or state() == "Z", "the orderly end")
+    finally:
+        with suppress(ProcessLookupError):
+            os.kill(owner, signal.SIGKILL)
         site.close()
 
 

@@ -46,7 +46,7 @@ def record_failure(owned: Running, error: Exception) -> None:
 
 def _what_now(root: Path) -> str:
     command = _command(root)
-    return f"{command} in another login opens the screen again; {command} stop ends the control."
+    return f"{command} in another login opens the screen again;\n{command} stop ends the control."
 
 
 def _command(root: Path) -> str:

@@ -95,6 +95,9 @@ class LineWriter(WriterThread):
     def run(self) -> None:
         """The thread's life."""
         while (text := self._next()) is not None:
+            if not self._ended and _is_in_background(self._fileno):
+                # The shell writes there, and the terminal may stop whoever does beside it; all is painted again later.
+                continue
             try:
                 self._put(text.encode("utf-8", errors="replace"))
             except OSError:
@@ -179,6 +182,11 @@ class LineDriver(LinuxDriver):
 
         signal.signal(signal.SIGWINCH, still_resized)
 
+    def disable_input(self) -> None:
+        """Textual's; from the background too."""
+        _may_set_modes()
+        super().disable_input()
+
     def stop_application_mode(self) -> None:
         """Textual's; what it gave back is not given back again."""
         super().stop_application_mode()
@@ -207,6 +215,7 @@ class LineDriver(LinuxDriver):
         self._gone.set()
         if self._writer is not None:
             self._writer.give_up()
+        _may_set_modes()
         self._leave_in_order(words)
         let_go_of_terminal()
         self.exit_event.set()
@@ -242,8 +251,18 @@ class LineDriver(LinuxDriver):
         keyboard = Keyboard(debug=self._debug)
         ready = select.poll()
         ready.register(self.fileno, select.POLLIN)
+        away = False
         while not self.exit_event.is_set():
-            if ready.poll(_INPUT_WAIT_MS):
+            pressed = ready.poll(_INPUT_WAIT_MS)
+            if _is_in_background(self.fileno):
+                # Stopped and continued from elsewhere. The keys are the shell's, and a read would stop the control.
+                away = True
+                self.exit_event.wait(_INPUT_WAIT_MS / 1000)
+                continue
+            if away:
+                away = False
+                self.continued()
+            if pressed:
                 data = os.read(self.fileno, _MOST_READ)
                 if not data:
                     # A terminal that was hung up; Textual reads on, as fast as it can.
@@ -259,9 +278,15 @@ class LineDriver(LinuxDriver):
                 self.process_message(message)
 
 
+def _may_set_modes() -> None:
+    """From now on this thread gives the terminal back from the background too, and is not stopped before the owner's end."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGTTOU,))
+
+
 def _is_in_background(terminal: int) -> bool:
     try:
-        return os.tcgetpgrp(terminal) != os.getpgrp()
+        # 0: a group that this process cannot see, as from within a container.
+        return os.tcgetpgrp(terminal) not in (0, os.getpgrp())
     except OSError:
         # Not this session's own terminal: it has no foreground to be out of.
         return False
