@@ -40,6 +40,12 @@ def test_a_character_in_two_reads_is_one_key() -> None:
     assert keys("ä".encode()[:1], "ä".encode()[1:]) == ["ä"]
 
 
+def test_a_size_that_no_terminal_has_is_not_believed() -> None:
+    sizes = b"\x1b[48;40;120;0;0t\x1b[48;40;9999999;0;0t\x1b[48;9999999;120;0;0t"
+    told = [message.size for message in Keyboard().take(sizes) if isinstance(message, events.Resize)]
+    assert told == [(120, 40)]
+
+
 @given(st.lists(st.binary(max_size=40), max_size=5))
 def test_no_input_at_all_makes_it_deaf(reads: list[bytes]) -> None:
     keyboard = Keyboard()

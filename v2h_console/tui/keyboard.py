@@ -10,8 +10,13 @@ from __future__ import annotations
 import codecs
 from collections.abc import Iterable, Iterator
 
+from textual import events
 from textual._xterm_parser import XTermParser
+from textual.geometry import Size
 from textual.message import Message
+
+#: A terminal may tell its size among the keys. More cells than any has would be drawn into memory until that is full.
+MOST_COLUMNS, MOST_ROWS = 2_000, 1_000
 
 
 class Keyboard:
@@ -34,6 +39,12 @@ class Keyboard:
 
     def _parsed(self, messages: Iterable[Message]) -> Iterator[Message]:
         try:
-            yield from messages
+            for message in messages:
+                if not (isinstance(message, events.Resize) and _is_absurd(message.size)):
+                    yield message
         except Exception:  # noqa: BLE001  # a parser that broke is at its end, whatever broke it
             self._parser = XTermParser(self._debug)
+
+
+def _is_absurd(size: Size) -> bool:
+    return size.width > MOST_COLUMNS or size.height > MOST_ROWS
