@@ -83,7 +83,11 @@ class Terminal:
 
     def type(self, keys: str) -> None:
         """Press keys."""
-        os.write(self.master, keys.encode())
+        self.send(keys.encode())
+
+    def send(self, data: bytes) -> None:
+        """Bytes as they come over the line, whole or not."""
+        os.write(self.master, data)
 
     def await_text(self, text: str, limit_s: float = 15.0) -> float:
         """Until ``text`` has been written; how long after the start. Raises AssertionError."""

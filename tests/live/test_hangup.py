@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,15 +23,20 @@ from v2h_console.wiring.demo_site import write_demo_site
 pytestmark = pytest.mark.live
 
 
+def _plain(root: Path) -> Terminal:
+    """The console alone on its terminal."""
+    return Terminal([*MAIN, "--root", str(root)])
+
+
 class Site:
     """A twin of its own, with an owner on a terminal beside it."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, console: Callable[[Path], Terminal] = _plain) -> None:
         self.root = root
         self.twin = TwinProcess()
         write_demo_site(root, self.twin.addresses, 600.0)
         self.seen: list[dict[str, Any]] = []
-        self.console = Terminal([*MAIN, "--root", str(root)])
+        self.console = console(root)
         until(lambda: self.happened("inverter.mode", mode="forming"), "the island")
         self.console.await_text("House lit from the car")
 
@@ -93,7 +98,8 @@ def goes_on_and_ends_when_asked(site: Site) -> None:
 
 def test_a_hang_up_ends_the_screen_and_not_the_control(site: Site) -> None:
     os.kill(site.console.process.pid, signal.SIGHUP)
-    site.console.await_text("this screen has ended on a hang-up", 5.0)
+    site.console.await_text("this screen has ended on a hang-up; the control goes on.", 5.0)
+    site.console.await_text(f"v2h-console --root {site.root} stop ends the control.")
     until(lambda: site.console.is_sane, "the terminal as it was found")
     goes_on_and_ends_when_asked(site)
 

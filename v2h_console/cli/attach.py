@@ -55,13 +55,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _show(session: RemoteSession, root: Path, *, watch: bool) -> int:
     """The screen on ``session``, and on the owners that come after its owner."""
+    from v2h_console.cli.showing import show
     from v2h_console.session.remote import RemoteSession
     from v2h_console.session.returning import ReturningSession
 
     def again() -> RemoteSession:
         return RemoteSession(root, watch=watch, screen=True)
 
-    return console.show(lambda: ReturningSession(session, again))
+    return show(lambda: ReturningSession(session, again), root=root)
 
 
 def _print_json(session: Any, for_s: float) -> int:

@@ -6,8 +6,7 @@ import argparse
 import os
 import signal
 import sys
-import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -54,7 +53,7 @@ def run(arguments: argparse.Namespace) -> int:
 
         return start_site(root)
 
-    return run_screen(start)
+    return run_screen(start, root=root)
 
 
 class Refusal(Exception):
@@ -67,10 +66,11 @@ def refuse(message: str) -> int:
     return 2
 
 
-def run_screen(start: Callable[[], Running], *, outlives: bool = True) -> int:
+def run_screen(start: Callable[[], Running], *, outlives: bool = True, root: Path = Path("/")) -> int:
     """Paint first, then start the owner; end orderly whatever ends the screen.
 
-    ``outlives``: a line that is lost ends the screen alone, and the owner goes on until `v2h-console stop` or SIGTERM.
+    ``outlives``: a line that is lost, or a screen that fails, ends the screen alone, and the owner below ``root`` goes on
+    until `v2h-console stop` or SIGTERM.
     """
     refusal = terminal_refusal()
     if refusal:
@@ -89,73 +89,9 @@ def run_screen(start: Callable[[], Running], *, outlives: bool = True) -> int:
         garbage.take_over()
         return owned.session(helm=True)
 
-    return show(start_session, running, outlives=outlives)
+    from v2h_console.cli.showing import show
 
-
-def show(
-    start_session: Callable[[], Session], running: Sequence[Running] = (), *, outlives: bool = False
-) -> int:
-    """The screen on a session; ``running`` is stopped after it, or, on a lost line, when somebody asks for it."""
-    from v2h_console.runtime import signals
-
-    # Before the application, and so before any thread: every one of them inherits it.
-    signals.block()
-    from v2h_console.tui.app import ConsoleApp
-    from v2h_console.tui.driver import LineDriver, let_go_of_terminal
-
-    line_lost, end_asked = threading.Event(), threading.Event()
-
-    def begin() -> Session:
-        session = start_session()
-        for owned in running:
-            threading.Thread(target=mourn, args=(owned,), name="core's end", daemon=True).start()
-        return session
-
-    def mourn(owned: Running) -> None:
-        """A core that died takes the owner with it: whoever waits for the lock can light the house again."""
-        owned.owner.lane.join()
-        if owned.defect:
-            end_asked.set()
-            app.end(1)
-
-    app = ConsoleApp(None, begin, driver_class=LineDriver)
-
-    def lost() -> None:
-        line_lost.set()
-        app.end(128 + signal.SIGHUP)
-
-    def hang_up() -> None:
-        driver = app.driver
-        if driver is not None:
-            driver.line_lost()
-        else:
-            let_go_of_terminal()
-            lost()
-
-    def terminate() -> None:
-        end_asked.set()
-        app.end(128 + signal.SIGTERM)
-
-    LineDriver.on_lost = staticmethod(lost)
-    signals.SignalThread({signal.SIGHUP: hang_up, signal.SIGTERM: terminate}).start()
-    errors = sys.__stderr__
-    if not sys.stderr.isatty():
-        # Textual draws on stderr; with `2>file` that would be a screen that nobody sees.
-        sys.__stderr__ = sys.__stdout__  # type: ignore[misc]  # typed as final, meant to be replaceable
-    try:
-        app.run(mouse=False)
-    finally:
-        sys.__stderr__ = errors  # type: ignore[misc]
-        if line_lost.is_set() and outlives and running:
-            end_asked.wait()
-        for owned in running:
-            owned.stop()
-    if app.failure:
-        return refuse(app.failure)
-    for defect in (owned.defect for owned in running if owned.defect):
-        print(f"v2h-console: {defect}", file=sys.stderr)
-        return 1
-    return app.return_code or 0
+    return show(start_session, running, outlives=outlives, root=root)
 
 
 def terminal_refusal() -> str | None:

@@ -84,7 +84,7 @@ def run_screen(root: Path | None, scenario: script.Script | None) -> int:
             return _start(folder, scenario)
 
         # A private folder's name is known to nobody else: that demo ends with its line.
-        return console.run_screen(start, outlives=root is not None)
+        return console.run_screen(start, outlives=root is not None, root=folder)
 
 
 def _start(folder: Path, scenario: script.Script | None) -> Running:

@@ -16,6 +16,15 @@ from typing import Any, NoReturn
 
 from v2h_console.cli import attach, bench, campaign, check, console, demo, install, replay, simulate, twin
 
+_UNBLOCKED = (
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGTERM,
+    signal.SIGTSTP,
+    signal.SIGCONT,
+)
+
 
 class OneLineParser(argparse.ArgumentParser):
     """Usage errors in one line, exit 2."""
@@ -73,7 +82,7 @@ def _version() -> str:
 def guarded(program: str, run: Callable[[], int]) -> int:
     """Run a command. Exit status: 0 holds, 1 does not, 2 could not be run, 130 on Ctrl+C."""
     # A console blocks its signals, and what it starts inherits that.
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, (signal.SIGHUP, signal.SIGINT, signal.SIGTERM, signal.SIGTSTP))
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _UNBLOCKED)
     if sys.stdout is None or sys.stderr is None:
         return 2  # nobody would hear why
     if isinstance(sys.stdout, io.TextIOWrapper):

@@ -177,7 +177,7 @@ class Attendance:
         self._changed(False)
 
     def leave(self, seat: Sitter, how: str) -> None:
-        """The screen has gone: lost, left or ended."""
+        """The screen has gone: lost, failed, left or ended."""
         with self._lock:
             self._signs.pop(seat, None)
             mark = self._present.pop(seat, None)
@@ -186,7 +186,9 @@ class Attendance:
             if seat in self._unseen:
                 self._unseen.discard(seat)
             else:
-                mark = self._mark(self._now_ns(), how, mark.place, mark.key_wall_s)
+                # What could not be drawn is not led back to.
+                place = "" if how == "failed" else mark.place
+                mark = self._mark(self._now_ns(), how, place, mark.key_wall_s)
             self._remember(_person(seat), mark)
         self._changed(True)
 

@@ -1,4 +1,4 @@
-"""HUP, TERM and TSTP (where asked for, INT), taken by one thread that waits for them.
+"""HUP, TERM and TSTP (where asked for, INT, QUIT and CONT), taken by one thread that waits for them.
 
 A handler of Python's runs in the main thread between two of its instructions, and so not while that thread is stuck in a
 write to a stalled terminal. These signals are blocked before any other thread exists, every thread inherits that, and
@@ -10,6 +10,7 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 TAKEN = frozenset((signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
 
@@ -33,4 +34,12 @@ class SignalThread(threading.Thread):
             number = signal.Signals(signal.sigwait(self._taken))
             answer = self._answers.get(number)
             if answer is not None:
-                answer()
+                # One that fails costs itself: the next SIGTERM must be heard.
+                with suppress(Exception):
+                    answer()
+
+
+def ignore_terminal() -> None:
+    """For a process whose screen has gone, called in its main thread: what a terminal still sends has no one to answer it."""
+    for number in (signal.SIGWINCH, signal.SIGTTIN, signal.SIGTTOU):
+        signal.signal(number, signal.SIG_IGN)

@@ -40,7 +40,7 @@ _CODE_WEIGHTS = {
 class Absence(msgspec.Struct, frozen=True):
     """A person's time without a screen.
 
-    ``how`` the last one ended: lost (its line), left (by the person), ended (from outside, or with its owner), idle (it is still attached,
+    ``how`` the last one ended: lost (its line), failed (it could not be drawn), left (by the person), ended (from outside, or with its owner), idle (it is still attached,
     and nobody pressed a key). ``away_s`` below 0 = the clock went back meanwhile.
     ``key_wall_s``: the last key there, 0 = none. ``place``: where it stood. ``happened``:
     whether there is anything to tell. ``events``: the most telling, oldest first; ``more`` others there were.

@@ -36,7 +36,7 @@ from v2h_console.tui.returns import Return
 from v2h_console.tui.screens.frame import Frame
 from v2h_console.tui.screens.small import SmallScreen
 from v2h_console.tui.screens.view import ViewScreen
-from v2h_console.tui.terminal import MIN_COLUMNS, MIN_ROWS
+from v2h_console.tui.terminal import fits
 from v2h_console.tui.themes import NAMES as THEME_NAMES
 from v2h_console.tui.themes import themes, variables
 from v2h_console.tui.views import NAMES, VIEWS
@@ -49,6 +49,7 @@ ANSWER_S = 3.0
 _FRAME_ROWS = 4
 #: A refusal may take this many rows; the body gives them up meanwhile.
 _ANSWER_ROWS = 4
+_ENDED_BY = tuple(128 + number for number in (signal.SIGTERM, signal.SIGINT, signal.SIGQUIT))
 _STARTING = Snapshot(sentence="Starting...")
 
 
@@ -80,6 +81,9 @@ class ConsoleApp(App[int]):
         super().__init__(driver_class=driver_class, ansi_color=True)
         self.animation_level = "none"
         self.failure = ""
+        #: What broke this screen, if anything did; ``failure_is_told``: somebody else tells the person.
+        self.crash: Exception | None = None
+        self.failure_is_told: Callable[[], bool] = lambda: False
         self.session = session
         self.first_painted = first_painted
         self._start_session = start_session
@@ -163,11 +167,26 @@ class ConsoleApp(App[int]):
     def _how_it_ends(self) -> str:
         if self._left:
             return "left"
-        return "ended" if self._end_code == 128 + signal.SIGTERM else "lost"
+        if self.crash is not None:
+            return "failed"
+        return "ended" if self._end_code in _ENDED_BY else "lost"
 
     def end(self, return_code: int) -> None:
         """End this screen; from any thread, before or after its start. Looked up with each poll."""
         self._end_code = return_code
+
+    def _handle_exception(self, error: Exception) -> None:
+        self.crash = self.crash or error
+        super()._handle_exception(error)
+        if self.failure_is_told():
+            self._exit_renderables.clear()
+
+    def _fatal_error(self) -> None:
+        # Textual renders every frame with its locals: a second of this process, which controls a lit house.
+        if self.failure_is_told():
+            self._close_messages_no_wait()
+        else:
+            super()._fatal_error()
 
     @property
     def driver(self) -> LineDriver | None:
@@ -201,7 +220,7 @@ class ConsoleApp(App[int]):
 
     def on_resize(self, event: events.Resize) -> None:
         """A terminal that cannot show the numbers whole shows none."""
-        small = event.size.width < MIN_COLUMNS or event.size.height < MIN_ROWS
+        small = not fits(*event.size)
         if small and not isinstance(self.screen, SmallScreen):
             self.push_screen(self._small)
         elif not small and isinstance(self.screen, SmallScreen):

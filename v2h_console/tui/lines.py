@@ -104,7 +104,7 @@ def fit(text: str, room: int) -> str:
     if cell_len(text) <= room:
         return text
     if room <= 2:
-        return ".."[:room]
+        return ".."[: max(room, 0)]
     kept, cells = [], 0
     for char in text:
         cells += get_character_cell_size(char)
@@ -118,7 +118,9 @@ def fit(text: str, room: int) -> str:
 
 
 def wrap(text: str, room: int) -> list[str]:
-    """``text`` in lines of at most ``room`` cells, broken between words."""
+    """``text`` in lines of at most ``room`` cells, broken between words; less room than one cell is one cell."""
+    # A pane subtracts its columns from the width, and no room at all would never come to an end.
+    room = max(room, 1)
     lines: list[str] = []
     current = ""
     for word in clean(text, 4000).split():

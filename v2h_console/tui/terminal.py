@@ -13,6 +13,11 @@ MIN_ROWS = 24
 _INCAPABLE = {"dumb", "unknown"}
 
 
+def fits(columns: int, rows: int) -> bool:
+    """Whether a terminal of this size shows the numbers whole."""
+    return columns >= MIN_COLUMNS and rows >= MIN_ROWS
+
+
 def refusal(
     environ: Mapping[str, str],
     stdin_tty: bool,
@@ -41,7 +46,7 @@ def refusal(
         shown = clean(encoding or "unknown", 40)
         return f"The terminal's encoding is {shown}, not UTF-8. Set it, for example: LC_ALL=C.UTF-8."
     columns, rows = size
-    if columns < MIN_COLUMNS or rows < MIN_ROWS:
+    if not fits(columns, rows):
         return (
             f"The terminal is {columns} x {rows}; the console needs {MIN_COLUMNS} x {MIN_ROWS}. "
             "Make the window larger."

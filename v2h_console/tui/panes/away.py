@@ -60,6 +60,7 @@ def how_it_ended(absence: Absence, now_s: float) -> str:
     went_on = "" if absence.tally.get("restart") or absence.owner else "; the owner went on"
     return {
         "lost": f"Your screen went away {since}, its line was lost{went_on}.{key}",
+        "failed": f"Your screen failed {since}{went_on}.{key}",
         "left": f"You left your screen {since}{went_on}.",
         "idle": f"Another screen of yours is still attached; its last key was {since}.",
     }.get(absence.how, f"Your screen was ended {since}, not by you{went_on}.{key}")
@@ -168,7 +169,7 @@ def _helm(snapshot: Snapshot) -> str:
 
 
 def _to_do(picture: Picture, where: str) -> list[Row]:
-    lines = wrap(_advice(picture), min(_room(picture), _READABLE))
+    lines = wrap(_advice(picture), min(_room(picture), _READABLE)) or [""]
     if len(lines) > _ADVICE_ROWS:
         lines[_ADVICE_ROWS - 1 :] = [fit(" ".join(lines[_ADVICE_ROWS - 1 :]), _room(picture))]
     rows = [Row(picture.width).at(_TEXT, line) for line in lines]

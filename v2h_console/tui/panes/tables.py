@@ -13,7 +13,11 @@ _STATE_ROLES = {"fault": "alarm", "unknown": "warn", "lost": "alarm", "late": "w
 
 
 def load_rows(picture: Picture, count: int, width: int | None = None) -> list[Row]:
-    """A heading and at most ``count - 1`` circuits in ``width`` cells (else the picture's whole width)."""
+    """A heading and at most ``count - 1`` circuits in ``width`` cells (else the picture's whole width).
+
+    Two rows at least, of which the view cuts what it has no room for.
+    """
+    count = max(count, 2)
     drawn = [Row(picture.width) for _ in range(count)]
     room = (picture.width if width is None else width) - 39
     drawn[0].at(3, "CIRCUIT", "title").at(18, "LEG", "title").at(23, "TIER", "title")
@@ -50,7 +54,11 @@ def _load(row: Row, load: LoadView, room: int) -> None:
 
 
 def device_rows(picture: Picture, count: int, column: int = 0, rows: list[Row] | None = None) -> list[Row]:
-    """A heading and at most ``count - 1`` devices from ``column``; full columns where 80 cells are free."""
+    """A heading and at most ``count - 1`` devices from ``column``; full columns where 80 cells are free.
+
+    Two rows at least, of which the view cuts what it has no room for.
+    """
+    count = max(count, 2)
     drawn = [Row(picture.width) for _ in range(count)] if rows is None else rows
     full = picture.width - column >= 80
     places = (3, 18, 36, 60, 66, 72) if full else (3, 17, 0, 34, 40, 47)
@@ -84,7 +92,7 @@ def _device(row: Row, device: DeviceView, column: int, places: tuple[int, ...], 
 
 def loads_view(picture: Picture) -> list[Row]:
     """View 3, to read only."""
-    return load_rows(picture, picture.height)
+    return load_rows(picture, picture.height)[: picture.height]
 
 
 def links_view(picture: Picture) -> list[Row]:
@@ -151,7 +159,7 @@ def _outlet_rows(picture: Picture) -> list[Row]:
         column = 51 if picture.width < 100 else 71
         row.at(10, fit(f"{outlet.name} {outlet.address}", column - 11))
         said = f"{outlet.state}: {outlet.reason}" if outlet.reason else outlet.state
-        first, *others = wrap(said, picture.width - column - 1)
+        first, *others = wrap(said, picture.width - column - 1) or [""]
         role = "ok" if outlet.state == "ok" else "warn"
         rows.append(row.at(column, first, role))
         rows += [Row(picture.width).at(column, line, role) for line in others[:2]]

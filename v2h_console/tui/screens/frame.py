@@ -13,6 +13,7 @@ from v2h_console.tui.console import Console
 from v2h_console.tui.lines import Line, Row
 from v2h_console.tui.panes.bar import bar, keys
 from v2h_console.tui.picture import Picture
+from v2h_console.tui.terminal import fits
 from v2h_console.tui.widgets.columns import Columns
 from v2h_console.tui.widgets.rows import Rows
 
@@ -59,8 +60,8 @@ class Frame(Screen[None]):
         self.draw()
 
     def draw(self) -> None:
-        """Show the newest picture."""
-        if not self.is_mounted:
+        """Show the newest picture; on a terminal that is too small nothing, because ``SmallScreen`` stands before it."""
+        if not self.is_mounted or not fits(*self.app.size):
             return
         picture = self.console.picture()
         self.bar.show(bar(picture))
