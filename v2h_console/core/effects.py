@@ -32,6 +32,8 @@ from v2h_console.core.transfer import Transfer
 #: Waits between tries to close; after three failures LK_CLOSE.
 CLOSE_RETRY_S = 30
 CLOSE_TRIES = 3
+#: With these the inverter stands by on the grid too, until a person resets them.
+_GATE_STAYS_OFF = (*DC_LOCKS, RIVALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -331,7 +333,7 @@ def _tied(view: View, state: State) -> Outcome:
         # again by its own word.
         gate_in_tied=not state.parallel.second_master
         and not state.car.session.lock(view.now_ns)
-        and state.islanding.lk_form not in (*DC_LOCKS, RIVALS),
+        and state.islanding.lk_form not in _GATE_STAYS_OFF,
         contact_grace_until_ns=0,
         emptied=False,
     )
