@@ -7,14 +7,13 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from tests.live.sites import Site, goes_on_and_ends_when_asked
 from tests.live.terminals import MAIN, Terminal
-from tests.live.test_hangup import Site, goes_on_and_ends_when_asked
 from tests.live.test_twin import until
 
 pytestmark = pytest.mark.live
@@ -62,15 +61,6 @@ import fcntl, os, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 os.execvp(sys.argv[1], sys.argv[1:])
 """
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """A site that goes with the test."""
-    made = Site(tmp_path)
-    made.forget()
-    yield made
-    made.close()
 
 
 def test_a_screen_that_was_hung_up_leaves_an_owner_that_no_key_or_signal_of_the_terminal_ends(
