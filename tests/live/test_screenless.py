@@ -45,6 +45,24 @@ BREAKING_TWICE = BREAKING.replace(
     "from v2h_console.cli.main",
     "from v2h_console.tui.driver import LineDriver\nLineDriver.disable_input = broken\nfrom v2h_console.cli.main",
 )
+#: The console with a signal and a key that break what should take them.
+CLUMSY = """
+import sys
+from textual import events
+from v2h_console.cli.showing import Showing
+from v2h_console.tui.driver import LineDriver
+def broken(self):
+    raise IndexError("no such line \\x1b[2J")
+Showing._continued = broken
+process = LineDriver.process_message
+def clumsy(self, message):
+    if isinstance(message, events.Key) and message.key == "x":
+        raise RuntimeError("no such key")
+    process(self, message)
+LineDriver.process_message = clumsy
+from v2h_console.cli.main import main
+sys.exit(main())
+"""
 #: A screen whose line goes, and whose terminal then says that it has another size and that it goes on.
 LOST = """
 import os, signal
@@ -211,3 +229,22 @@ def test_a_screen_that_only_attached_and_breaks_ends_with_what_broke_it(site: Si
         site.stays_lit(0.3)
     finally:
         second.close()
+
+
+def test_what_breaks_beside_the_house_is_in_the_error_log_once_and_costs_nothing_else(tmp_path: Path) -> None:
+    site = Site(tmp_path, lambda root: Terminal([sys.executable, "-c", CLUMSY, "--root", str(root)]))
+    try:
+        site.forget()
+        for _ in range(3):
+            os.kill(site.console.process.pid, signal.SIGCONT)
+        site.console.type("xxx4")
+        site.console.await_text("DEVICE", 5.0)
+        log = tmp_path / "var/log/v2h/error.log"
+        until(lambda: "no such key" in log.read_text(), "the key in the error log")
+        told = log.read_text()
+        assert told.count("SIGCONT could not be answered: IndexError: no such line") == 1
+        assert told.count("a key could not be taken: RuntimeError: no such key") == 1
+        assert "\x1b" not in told
+        goes_on_and_ends_when_asked(site)
+    finally:
+        site.close()

@@ -68,7 +68,7 @@ def run(arguments: argparse.Namespace) -> int:
         ended.set()
 
     answers = {signal.SIGTERM: ended.set, **dict.fromkeys(keyboard, interrupt)}
-    signals.SignalThread(answers).start()
+    signals.SignalThread(answers, _unanswered).start()
     notifier = ServiceNotifier(os.environ)
     try:
         lock = _lock(root, arguments, ended, notifier)
@@ -103,6 +103,10 @@ def run(arguments: argparse.Namespace) -> int:
     if defect or running.owner.lane.handed_over:
         return 1
     return 130 if interrupted.is_set() else 0
+
+
+def _unanswered(what: str, error: Exception) -> None:
+    print(f"v2h-manager: {what}: {type(error).__name__}: {error}", file=sys.stderr)
 
 
 def _lock(

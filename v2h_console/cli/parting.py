@@ -36,12 +36,16 @@ def failed(root: Path) -> str:
 
 def record_failure(owned: Running, error: Exception) -> None:
     """The traceback for the error log, and an event that the next login tells."""
-    lines = "".join(traceback.format_exception(error)).splitlines()[-_LINES_KEPT:]
-    for line in lines:
-        owned.log.say(f"the screen failed: {line}", logging.ERROR)
+    record(owned, "the screen failed", error)
     what = clean(f"{type(error).__name__}: {' '.join(str(error).split())}", 120)
     text = f"A screen failed and ended; the control went on. The error log says where: {what}"
     owned.owner.say(SCREEN_FAILED, "warning", text)
+
+
+def record(owned: Running, what: str, error: Exception) -> None:
+    """The traceback for the error log, each line behind ``what`` went wrong."""
+    for line in "".join(traceback.format_exception(error)).splitlines()[-_LINES_KEPT:]:
+        owned.log.say(f"{what}: {line}", logging.ERROR)
 
 
 def _what_now(root: Path) -> str:

@@ -17,11 +17,16 @@ from typing import TYPE_CHECKING
 
 from v2h_console.cli import parting
 from v2h_console.runtime import signals
+from v2h_console.tui.inert import clean
 
 if TYPE_CHECKING:
     from v2h_console.session.protocol import Session
     from v2h_console.tui.app import ConsoleApp
     from v2h_console.wiring.running import Running
+
+
+#: A fault that raises with a new text for each key must not push everything else out of the log.
+_MOST_MISHAPS = 20
 
 
 class Showing:
@@ -41,6 +46,7 @@ class Showing:
         self._outlives, self._root = outlives, root
         self._line_lost, self._end_asked = threading.Event(), threading.Event()
         self._app: ConsoleApp
+        self._mishaps: list[str] = []
 
     def run(self) -> int:
         """The screen until its end, then the owner until its own; what the process returns."""
@@ -53,6 +59,7 @@ class Showing:
         app.failure_is_told = self._goes_on
         LineDriver.on_lost = staticmethod(self._lost)
         LineDriver.parting = staticmethod(self._words_of_hang_up)
+        LineDriver.on_failure = staticmethod(self._mishap)
         signals.SignalThread(
             {
                 signal.SIGHUP: self._hang_up,
@@ -60,20 +67,26 @@ class Showing:
                 signal.SIGINT: lambda: self._interrupt(signal.SIGINT),
                 signal.SIGQUIT: lambda: self._interrupt(signal.SIGQUIT),
                 signal.SIGCONT: self._continued,
-            }
+            },
+            self._mishap,
         ).start()
         try:
             self._run_screen(app)
             if self._is_screenless() and self._goes_on():
                 if app.crash is not None:
-                    # Whatever is wrong with the telling, the house stays lit.
-                    with suppress(Exception):
+                    try:
                         self._tell_crash(app, app.crash)
+                    except Exception as error:  # noqa: BLE001  (whatever is wrong with the telling, the house stays lit)
+                        self._mishap("the end of the screen could not be told", error)
                 signals.ignore_terminal()
                 self._end_asked.wait()
         finally:
             for owned in self._running:
                 owned.stop()
+        if self._attached:
+            # No log of its own; the owner's is not the place for what went wrong here.
+            for words in self._mishaps:
+                print(f"v2h-console: {words}", file=sys.stderr)
         if app.failure:
             print(f"v2h-console: {app.failure}", file=sys.stderr)
             return 2
@@ -133,6 +146,16 @@ class Showing:
         if self._attached:
             return parting.hung_up_attached(self._root)
         return parting.hung_up(self._root) if self._goes_on() else parting.HUNG_UP
+
+    def _mishap(self, what: str, error: Exception) -> None:
+        """From any thread, about something that costs nothing but itself: the same is told once, and raises nothing."""
+        with suppress(Exception):
+            words = clean(f"{what}: {type(error).__name__}: {' '.join(str(error).split())}", 160)
+            if words in self._mishaps or len(self._mishaps) >= _MOST_MISHAPS:
+                return
+            self._mishaps.append(words)
+            for owned in self._running:
+                parting.record(owned, what, error)
 
     # ---------------------------------------------------------------- signals, each in the signal thread
 

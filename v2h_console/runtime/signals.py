@@ -10,7 +10,6 @@ from __future__ import annotations
 import signal
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 
 TAKEN = frozenset((signal.SIGHUP, signal.SIGTERM, signal.SIGTSTP))
 
@@ -21,11 +20,14 @@ def block(*more: signal.Signals) -> None:
 
 
 class SignalThread(threading.Thread):
-    """Calls ``answers[number]`` for each signal; those without an answer (SIGTSTP) are taken and dropped."""
+    """Calls ``answers[number]`` for each signal; those without an answer (SIGTSTP) are taken and dropped. An answer that
+    raises is told to ``failed``, which must not."""
 
-    def __init__(self, answers: Mapping[signal.Signals, Callable[[], None]]) -> None:
+    def __init__(
+        self, answers: Mapping[signal.Signals, Callable[[], None]], failed: Callable[[str, Exception], None]
+    ) -> None:
         super().__init__(name="signals", daemon=True)
-        self._answers = answers
+        self._answers, self._failed = answers, failed
         self._taken = TAKEN.union(answers)
 
     def run(self) -> None:
@@ -33,10 +35,12 @@ class SignalThread(threading.Thread):
         while True:
             number = signal.Signals(signal.sigwait(self._taken))
             answer = self._answers.get(number)
-            if answer is not None:
-                # One that fails costs itself: the next SIGTERM must be heard.
-                with suppress(Exception):
-                    answer()
+            if answer is None:
+                continue
+            try:
+                answer()
+            except Exception as error:  # noqa: BLE001  (one that fails costs itself: the next SIGTERM must be heard)
+                self._failed(f"{number.name} could not be answered", error)
 
 
 def ignore_terminal() -> None:

@@ -131,11 +131,12 @@ class LineWriter(WriterThread):
 
 class LineDriver(LinuxDriver):
     """Textual's driver on such a line. ``on_lost`` is called once, from any thread, when the line is gone; ``parting`` gives
-    the words that are left on it, if somebody only said so."""
+    the words that are left on it, if somebody only said so; ``on_failure`` hears of a key that could not be taken."""
 
     #: Set by whoever starts the application; there is one terminal a process.
     on_lost: Callable[[], None] = staticmethod(lambda: None)
     parting: Callable[[], str] = staticmethod(lambda: "")
+    on_failure: Callable[[str, Exception], None] = staticmethod(lambda _what, _error: None)
 
     def __init__(
         self, app: App[Any], *, debug: bool = False, mouse: bool = True, size: tuple[int, int] | None = None
@@ -273,9 +274,10 @@ class LineDriver(LinuxDriver):
 
     def _deliver(self, messages: Iterable[Message]) -> None:
         for message in messages:
-            # One that cannot be taken (the screen is on its way out) costs nobody the next one.
-            with suppress(Exception):
+            try:
                 self.process_message(message)
+            except Exception as error:  # noqa: BLE001  (a screen on its way out; nobody loses the next key)
+                type(self).on_failure("a key could not be taken", error)
 
 
 def _may_set_modes() -> None:
