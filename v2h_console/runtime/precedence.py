@@ -9,18 +9,26 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from pathlib import Path
 
 #: Among real-time threads. The lane blocks on its bus between steps, so that nothing starves.
 REAL_TIME_PRIORITY = 10
 #: Nice value of everything else in the owner's process; ``Nice=`` of the service's unit is the same.
 NICE = -10
+#: Where Linux shares the processor between sessions first (sched(7), autogroup), a nice value counts within its session
+#: only: a login that compiles would weigh as much as the owner. The session has one of its own.
+AUTOGROUP = Path("/proc/self/autogroup")
 
 
 def before_others() -> None:
-    """This thread, and those that it begins from now on, before whatever runs at a lesser nice value."""
+    """This thread, and those that it begins from now on, before whatever runs at a lesser nice value; its session before
+    other sessions."""
     if os.getpriority(os.PRIO_PROCESS, 0) > NICE:
         with suppress(PermissionError):
             os.setpriority(os.PRIO_PROCESS, 0, NICE)
+    # A kernel without it shares by nice values alone; one that refuses leaves the session as it was.
+    with suppress(OSError):
+        AUTOGROUP.write_text(f"{NICE}")
 
 
 @contextmanager
