@@ -50,7 +50,8 @@ CIRCUIT = '[[circuit]]\nid = "{id}"\nname = "A"\nlegs = {legs}\ntier = 1\nrunnin
             "line 7: load_centre.meters[*]: allowed is a whole number from 1 to 247",
         ),
         (LimitsFile, "floor_soc_pct = nan\n", "line 1: floor_soc_pct is nan: allowed is a number from 20 to 80"),
-        (LimitsFile, "rated_power_kw = 0\n", "rated_power_kw is 0: allowed is a number above 0, at most 100"),
+        (LoadsFile, "breaker_a = 0.001\n", "breaker_a is 0.001: allowed is a number from 1 to 1000"),
+        (LimitsFile, "rated_power_kw = 0\n", "rated_power_kw is 0: allowed is a number from 0.5 to 100"),
         (
             LoadsFile,
             CIRCUIT.format(id="a", legs='"L1"', va=3) + CIRCUIT.format(id="b", legs="[3]", va=3),
@@ -237,6 +238,16 @@ def test_a_key_with_the_parser_s_own_words_in_it_is_named_all_the_same() -> None
             "limits.conf",
             "rated_power_kw = 5\n",
             "limits.conf, line 1: max_discharge_power_kw 7.6 is over rated_power_kw: allowed is at most 5",
+        ),
+        (
+            "limits.conf",
+            "max_discharge_power_kw = 0.0076\n",
+            "limits.conf, line 1: max_discharge_power_kw 0.0076 is 7.6 W: allowed is 0, or 0.1 and more",
+        ),
+        (
+            "limits.conf",
+            "surge_10s_kva = 16\nsurge_100ms_kva = 9.5\n",
+            "limits.conf, line 2: surge_100ms_kva 9.5 is under rated_power_kw: allowed is at least 10",
         ),
         (
             "comm_stack.conf",

@@ -96,5 +96,7 @@ def test_a_default_that_is_shown_is_the_one_that_holds(name: str, tmp_path: Path
                 assert getattr(one, key) == getattr(other, key), f"{table}.{key}"
     if name == "limits.conf":
         assert {key for key in shown.__struct_fields__ if getattr(shown, key) != getattr(bare, key)} == {
-            "max_discharge_current_a"
+            "max_discharge_current_a",
+            "surge_10s_kva",
+            "surge_100ms_kva",
         }

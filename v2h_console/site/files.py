@@ -255,9 +255,11 @@ class LimitsFile(Struct, frozen=True, forbid_unknown_fields=True):
     """limits.conf."""
 
     max_discharge_power_kw: Annotated[float, Meta(ge=0, le=100)] = 7.6
-    rated_power_kw: Annotated[float, Meta(gt=0, le=100)] = 10.0
+    rated_power_kw: Annotated[float, Meta(ge=0.5, le=100)] = 10.0
+    surge_10s_kva: Annotated[float, Meta(ge=0.5, le=200)] | None = None
+    surge_100ms_kva: Annotated[float, Meta(ge=0.5, le=300)] | None = None
     floor_soc_pct: Annotated[float, Meta(ge=20, le=80)] = 20.0
-    max_discharge_current_a: Annotated[float, Meta(gt=0, le=500)] | None = None
+    max_discharge_current_a: Annotated[float, Meta(ge=1, le=500)] | None = None
 
 
 class CircuitEntry(Struct, frozen=True, forbid_unknown_fields=True):
@@ -279,5 +281,5 @@ class LoadsFile(Struct, frozen=True, forbid_unknown_fields=True):
     """loads.conf."""
 
     circuit: Annotated[list[CircuitEntry], Meta(max_length=32)] = []
-    neutral_former_a: Annotated[float, Meta(gt=0, le=1000)] | None = None
-    breaker_a: Annotated[float, Meta(gt=0, le=1000)] | None = None
+    neutral_former_a: Annotated[float, Meta(ge=1, le=1000)] | None = None
+    breaker_a: Annotated[float, Meta(ge=1, le=1000)] | None = None

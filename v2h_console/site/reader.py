@@ -40,6 +40,10 @@ Texts = Mapping[str, str | None]
 MAX_BYTES = 256 * 1024
 #: What the parser gives up on.
 NO_CONFIGURATION = "a number of thousands of digits, or brackets nested without end: this is no configuration"
+#: A limit below this was meant in another unit; 0 is a limit that forbids.
+LEAST_KW = 0.1
+#: Whose published surges the core's defaults are.
+SURGES_OF_W = 9_000.0
 
 File = TypeVar("File", bound=msgspec.Struct)
 
@@ -174,6 +178,14 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
         # Either may have been left at its default.
         key = "max_discharge_power_kw" if most_kw != LimitsFile().max_discharge_power_kw else "rated_power_kw"
         raise wrong("limits.conf", key, said)
+    if 0.0 < most_kw < LEAST_KW:
+        said = f"max_discharge_power_kw {most_kw:g} is {most_kw * 1000.0:g} W: allowed is 0, or {LEAST_KW:g} and more"
+        raise wrong("limits.conf", "max_discharge_power_kw", said)
+    surges = (("surge_10s_kva", limits.surge_10s_kva), ("surge_100ms_kva", limits.surge_100ms_kva))
+    for key, surge_kva in surges:
+        if surge_kva is not None and surge_kva < rated_kw:
+            said = f"{key} {surge_kva:g} is under rated_power_kw: allowed is at least {rated_kw:g}"
+            raise wrong("limits.conf", key, said)
     for where, host in comm.hosts().items():
         if not names.can_be_asked_for(host):
             said = f"{where} is {shown(host)}: {allowed_at(CommStack, where)}"
@@ -225,6 +237,19 @@ def _parallel(inverters: tuple[ModbusTcp, ...], rated_w: float) -> ParallelSetti
     return ParallelSettings(tuple(UnitSettings(one.name, rated_w) for one in inverters))
 
 
+def _inverter(limits: LimitsFile) -> InverterSettings:
+    """What a small one can bear for a moment is reckoned from the published one of 9 kW, where its own is not told."""
+    rated_w, told = limits.rated_power_kw * 1000.0, InverterSettings()
+    share = min(1.0, rated_w / SURGES_OF_W)
+    surge_10s, surge_100ms = limits.surge_10s_kva, limits.surge_100ms_kva
+    return InverterSettings(
+        rated_w=rated_w,
+        max_discharge_w=limits.max_discharge_power_kw * 1000.0,
+        surge_10s_va=told.surge_10s_va * share if surge_10s is None else surge_10s * 1000.0,
+        surge_100ms_va=told.surge_100ms_va * share if surge_100ms is None else surge_100ms * 1000.0,
+    )
+
+
 def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: GridSettings) -> Settings:
     """The core's Settings from the files."""
     floor = limits.floor_soc_pct
@@ -232,9 +257,7 @@ def settings_of(comm: CommStack, limits: LimitsFile, loads: LoadsFile, grid: Gri
         site=comm.site,
         grid=grid,
         mid=MidSettings(poles=comm.mid.poles, closing_time_ms=comm.mid.closing_time_ms),
-        inverter=InverterSettings(
-            rated_w=limits.rated_power_kw * 1000.0, max_discharge_w=limits.max_discharge_power_kw * 1000.0
-        ),
+        inverter=_inverter(limits),
         car=CarSettings(
             floor_soc_pct=floor,
             stop_soc_pct=floor + 1.0,
