@@ -28,12 +28,12 @@ class Recorder:
         self.names = ("V L1", "V L2")
         self.kind = "ASCII"
         self.start = "25/11/2026,10:00:00.000000"
-        self.rate_hz, self.volts = float(RATE_HZ), 120.0
+        self.rate_hz, self.volts, self.hertz = float(RATE_HZ), 120.0, 60.0
         #: A number, a stamp in microseconds, two values in hundredths of a volt.
         self.rows = [(n + 1, round(n * 1e6 / RATE_HZ), *self._values(n)) for n in range(ROWS)]
 
     def _values(self, n: int) -> tuple[int, int]:
-        value = round(100 * self.volts * math.sqrt(2) * math.cos(2 * math.pi * 60 * n / self.rate_hz))
+        value = round(100 * self.volts * math.sqrt(2) * math.cos(2 * math.pi * self.hertz * n / self.rate_hz))
         return value, -value
 
     def sampled(self, rate_hz: float, volts: float = 120.0) -> None:
@@ -156,6 +156,16 @@ def test_what_was_sampled_too_slowly_for_its_harmonics_does_not_pass(
     assert status == 1
     assert "FAIL" not in out, "nothing was found that is wrong"
     assert f"no harmonic above order {order} is in it; 6000 Hz is the least" in out
+
+
+@pytest.mark.parametrize("hertz", [59.97, 60.0, 60.01, 60.04])
+def test_the_least_rate_that_is_named_is_enough(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str], hertz: float
+) -> None:
+    recorder.hertz = hertz
+    recorder.sampled(6_000)
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (0, "PASS")
 
 
 def test_a_slow_recording_that_is_distorted_all_the_same_fails(
