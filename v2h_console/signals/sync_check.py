@@ -5,6 +5,7 @@ Pure: windows in, rows out. Limits are the site's; their defaults say where they
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from v2h_console.signals.spectrum import (
     HIGHEST_ORDER,
+    LEAST_CYCLES,
     NOMINAL_HZ,
     USABLE_SHARE,
     NotAVoltage,
@@ -81,8 +83,7 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
             raise NotAVoltage(f"{leg}: is dead: {volts:.2f} V")
         try:
             found = analyse(samples, rate_hz)
-            half = len(samples) // 2
-            drift = abs(frequency_hz(samples[half:], rate_hz) - frequency_hz(samples[:half], rate_hz))
+            drift = _drift(leg, samples, rate_hz, limits)
         except NotAVoltage as error:
             raise NotAVoltage(f"{leg}: {error}") from None
         spectra.append(found)
@@ -102,7 +103,7 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
                 ),
                 nominal=limits.nominal_hz,
             ),
-            _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz),
+            drift,
             _thd(leg, found, rate_hz, limits),
         ]
     if len(spectra) == 2:
@@ -157,6 +158,17 @@ def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: Syn
             ),
         ]
     return rows
+
+
+def _drift(leg: str, samples: Samples, rate_hz: float, limits: SyncLimits) -> Row:
+    """From the first half to the second, each with a frequency of its own. Raises NotAVoltage."""
+    half = len(samples) // 2
+    if half < LEAST_CYCLES * rate_hz / NOMINAL_HZ:
+        least_ms = math.ceil(2 * 1000 * LEAST_CYCLES / NOMINAL_HZ)
+        note = f"{1000 * len(samples) / rate_hz:.0f} ms is too short for two frequencies: {least_ms} ms are the least"
+        return Row("drift", leg, None, limits.drift_hz, "Hz", Verdict.NOT_COMPARED, note)
+    drift = abs(frequency_hz(samples[half:], rate_hz) - frequency_hz(samples[:half], rate_hz))
+    return _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz)
 
 
 def _thd(leg: str, found: Spectrum, rate_hz: float, limits: SyncLimits) -> Row:
