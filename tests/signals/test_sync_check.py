@@ -75,6 +75,14 @@ def test_a_dead_target_is_said_and_compared_with_nothing() -> None:
     assert rows["frequency", "L1"].verdict is Verdict.PASS
 
 
+def test_a_street_that_has_lost_one_leg_fails() -> None:
+    street = side()
+    rows = judged(side(), [street[0], ("L2", np.zeros(WINDOW))])
+    assert rows["angle", "L1"].verdict is Verdict.PASS
+    assert rows["difference", "L2"].verdict is Verdict.FAIL
+    assert rows["difference", "L2"].note == "this leg of the target is dead, the other is alive"
+
+
 @pytest.mark.parametrize(
     ("hertz", "volts", "why"),
     [

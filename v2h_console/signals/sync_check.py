@@ -122,9 +122,15 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
 def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: SyncLimits) -> list[Row]:
     """How far the source is from the target, leg by leg, and where it will be when the contacts meet."""
     rows: list[Row] = []
+    dead = [leg for leg, samples in target if _rms(samples) < DEAD_PU * NOMINAL_V]
     for (leg, samples), own in zip(target, source, strict=True):
-        if _rms(samples) < DEAD_PU * NOMINAL_V:
+        if leg in dead and len(dead) == len(target):
             rows.append(Row("difference", leg, None, 0.0, "", Verdict.NOT_COMPARED, "the target is dead"))
+            continue
+        if leg in dead:
+            # A street that has lost one leg is no street to be joined to.
+            note = "this leg of the target is dead, the other is alive"
+            rows.append(Row("difference", leg, None, 0.0, "", Verdict.FAIL, note))
             continue
         try:
             other = analyse(samples, rate_hz)
