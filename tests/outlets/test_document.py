@@ -99,3 +99,9 @@ def test_sites_whose_names_no_topic_can_write_are_told_apart() -> None:
         "one name, typed in two ways"
     )
     assert home_assistant.node_id("東京") == "site_130016"
+
+
+def test_what_comes_no_more_is_unavailable_to_home_assistant_after_half_a_minute() -> None:
+    made = home_assistant.configurations("homeassistant", "demo_house", "Demo House", "s", "a")
+    assert len(made) == len(home_assistant.SENSORS)
+    assert {json.loads(config)["expire_after"] for config in made.values()} == {30}

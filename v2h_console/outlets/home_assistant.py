@@ -16,6 +16,8 @@ import msgspec
 
 DIGEST_DIGITS = 6
 MANUFACTURER = "v2h-console"
+#: The state comes every second: without it for so long a value is no present one, whatever the broker still says of the owner.
+EXPIRE_AFTER_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ def configurations(
             "state_topic": state_topic,
             "value_template": f"{{{{ value_json.{sensor.path} }}}}",
             "availability_topic": availability,
+            "expire_after": EXPIRE_AFTER_S,
             "device": device,
         }
         if sensor.unit:
