@@ -105,3 +105,10 @@ def test_what_comes_no_more_is_unavailable_to_home_assistant_after_half_a_minute
     made = home_assistant.configurations("homeassistant", "demo_house", "Demo House", "s", "a")
     assert len(made) == len(home_assistant.SENSORS)
     assert {json.loads(config)["expire_after"] for config in made.values()} == {30}
+
+
+def test_a_sensor_is_named_in_home_assistants_words_of_before_and_of_now() -> None:
+    made = home_assistant.configurations("homeassistant", "demo_house", "Demo House", "s", "a")
+    soc = json.loads(made["homeassistant/sensor/v2h_demo_house/car_soc/config"])
+    assert soc["object_id"] == "v2h_demo_house_car_soc"
+    assert soc["default_entity_id"] == "sensor.v2h_demo_house_car_soc"

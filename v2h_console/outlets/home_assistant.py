@@ -74,7 +74,9 @@ def configurations(
         config: dict[str, Any] = {
             "name": sensor.name,
             "unique_id": f"v2h_{node}_{sensor.id}",
+            # Home Assistant's word for it before 2025.10, and since.
             "object_id": f"v2h_{node}_{sensor.id}",
+            "default_entity_id": f"sensor.v2h_{node}_{sensor.id}",
             "state_topic": state_topic,
             "value_template": f"{{{{ value_json.{sensor.path} }}}}",
             "availability_topic": availability,
