@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
+from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S, v
 from v2h_console.outlets import document, home_assistant, metrics
 from v2h_console.session.snapshot import TariffView
 
@@ -48,6 +48,17 @@ def test_the_time_has_its_zone() -> None:
     assert at.timestamp() == WALL_S
 
 
+def test_what_the_inverter_is_asked_for_and_what_it_says_itself_stand_side_by_side() -> None:
+    ignoring = msgspec.structs.replace(ISLANDED.inverter, holds_w=v(10_000.0))
+    picture = msgspec.structs.replace(ISLANDED, inverter=ignoring)
+    told = document.document(picture)["inverter"]
+    assert (told["set_w"], told["held_w"]) == (7_600.0, 10_000.0)
+    text = metrics.exposition(picture).decode()
+    assert "# HELP v2h_inverter_limit_watts Discharge limit that is asked for" in text
+    assert "v2h_inverter_limit_watts 7600.0" in text
+    assert "v2h_inverter_held_limit_watts 10000.0" in text
+
+
 def test_what_is_unknown_is_null_and_never_zero() -> None:
     read = document.document(UNKNOWN)
     assert read["age_ms"] is None
@@ -56,7 +67,7 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
         assert [read[side][key] for key in ("l1_v", "l2_v", "l1l2_v", "frequency_hz")] == [None] * 4
     assert read["car"]["soc_pct"] is None
     assert read["house_dark"] is None
-    assert (read["inverter"]["set_w"], read["inverter"]["rated_w"]) == (None, None)
+    assert [read["inverter"][key] for key in ("set_w", "held_w", "rated_w")] == [None] * 3
     assert document.document(ISLANDED)["house"]["l2_a"] is None
 
 
@@ -78,6 +89,7 @@ def test_metrics_leave_out_what_is_unknown() -> None:
     unknown = metrics.exposition(UNKNOWN).decode()
     assert "v2h_car_soc_percent" not in unknown
     assert "v2h_inverter_limit_watts" not in unknown
+    assert "v2h_inverter_held_limit_watts" not in unknown
 
 
 def test_prometheus_own_parser_reads_the_metrics() -> None:

@@ -77,7 +77,9 @@ def frequency_hz(samples: Samples, rate_hz: float) -> float:
 def _strongest_hz(samples: Samples, rate_hz: float) -> float:
     count = len(samples)
     if count < LEAST_CYCLES * rate_hz / NOMINAL_HZ:
-        raise NotAVoltage(f"{1000 * count / rate_hz:.0f} ms is too short: {LEAST_CYCLES} cycles are the least")
+        raise NotAVoltage(
+            f"{1000 * count / rate_hz:.0f} ms is too short: {LEAST_CYCLES} cycles are the least"
+        )
     magnitudes = np.abs(np.fft.rfft(samples * np.hanning(count)))
     low, high = (round(edge * count / rate_hz) for edge in (LOWEST_HZ, HIGHEST_HZ))
     band = magnitudes[low : high + 1]
