@@ -27,6 +27,8 @@ class Recorder:
         self.rates: Sequence[tuple[object, int]] = [(RATE_HZ, ROWS)]
         self.names = ("V L1", "V L2")
         self.kind = "ASCII"
+        #: Primary and secondary factor, and which of the two the values are.
+        self.transformer = "1,1,P"
         self.start = "25/11/2026,10:00:00.000000"
         self.rate_hz, self.volts, self.hertz = float(RATE_HZ), 120.0, 60.0
         #: A number, a stamp in microseconds, two values in hundredths of a volt.
@@ -45,7 +47,9 @@ class Recorder:
 
     def write(self) -> Path:
         """The files; the header's path."""
-        channels = [f"{n},{name},,,V,0.01,0,0,-32767,32767,1,1,P" for n, name in enumerate(self.names, 1)]
+        channels = [
+            f"{n},{name},,,V,0.01,0,0,-32767,32767,{self.transformer}" for n, name in enumerate(self.names, 1)
+        ]
         rates = [str(len(self.rates)), *(f"{rate},{end}" for rate, end in self.rates)]
         head = ["house,1,1999", "2,2A,0D", *channels, "60", *rates, self.start, self.start, self.kind, "1"]
         self.cfg.write_text("\n".join(head) + "\n")
@@ -212,6 +216,38 @@ def test_a_house_two_percent_off_its_voltage_fails(
     assert found == status
     rows = {(row["what"], row["leg"]): row for row in json.loads(out)["rows"]}
     assert rows["RMS", "V L1"]["verdict"] == ("FAIL" if status else "PASS")
+
+
+@pytest.mark.parametrize(
+    ("transformer", "recorded_v", "ratio"),
+    [
+        ("240,24,S", 12.0, 10.0),
+        ("240,24,s", 12.0, 10.0),
+        ("240,24,P", 120.0, 1.0),
+        ("120,120,S", 120.0, 1.0),
+        ("0,24,S", 120.0, 1.0),
+        ("240,0,S", 120.0, 1.0),
+        ("-240,24,S", 120.0, 1.0),
+        ("nan,24,S", 120.0, 1.0),
+        ("240,inf,S", 120.0, 1.0),
+    ],
+)
+def test_what_was_recorded_behind_a_transformer_is_judged_before_it(
+    recorder: Recorder,
+    capsys: pytest.CaptureFixture[str],
+    transformer: str,
+    recorded_v: float,
+    ratio: float,
+) -> None:
+    recorder.sampled(RATE_HZ, recorded_v)
+    recorder.transformer = transformer
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert status == 0
+    rows = json.loads(out)["rows"]
+    assert rows[0]["measured"] == pytest.approx(120.0, abs=0.05)
+    said = "V L2: recorded behind a transformer, taken 10 times"
+    assert (said in rows[-1]["note"]) is (ratio == 10.0)
+    assert comtrade_file.read(recorder.cfg).ratios == (ratio, ratio)
 
 
 def test_nothing_of_a_file_reaches_the_terminal_raw(

@@ -121,6 +121,9 @@ def _recording(path: Path) -> tuple[Recording, str]:
     note = (
         f"judged alone: a recording's first two voltages, their first {1000 * recording.taken_s:.0f}{of} ms"
     )
+    for (name, _), ratio in zip(recording.channels[:LEGS], recording.ratios, strict=False):
+        if ratio != 1.0:
+            note += f"; {name}: recorded behind a transformer, taken {ratio:g} times"
     left_out = [name for name, _ in recording.channels[LEGS:]]
     return recording, f"{note}; left out: {', '.join(left_out)}" if left_out else note
 

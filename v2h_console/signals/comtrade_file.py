@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -27,12 +29,14 @@ class RecordingError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """The voltage channels by name, in volts, and their rate: the first ``taken_s`` of the ``whole_s`` seconds that it is long."""
+    """The voltage channels by name, in volts of the primary side, and their rate: the first ``taken_s`` of the ``whole_s`` seconds that
+    it is long. ``ratios``: by how much each channel was multiplied for that."""
 
     rate_hz: float
     channels: tuple[tuple[str, Samples], ...]
     taken_s: float
     whole_s: float
+    ratios: tuple[float, ...]
 
 
 def read(path: Path) -> Recording:
@@ -62,15 +66,24 @@ def read(path: Path) -> Recording:
     whole = len(recording.analog[0]) if recording.analog else 0
     taken = min(whole, int(LOOKED_AT_S * rate_hz))
     channels: list[tuple[str, Samples]] = []
+    ratios: list[float] = []
     for channel, values in zip(recording.cfg.analog_channels, recording.analog, strict=True):
         scale = VOLTS.get(str(channel.uu).strip().lower())
         if scale is not None:
             name = _plain(str(channel.name).strip())[:24]
-            volts = np.asarray(values, dtype=np.float64)[:taken] * scale
+            ratios.append(_ratio(channel))
+            volts = np.asarray(values, dtype=np.float64)[:taken] * scale * ratios[-1]
             channels.append((name or f"channel {len(channels) + 1}", volts))
     if not channels:
         raise RecordingError(f"{path}: has no channel in V or kV")
-    return Recording(rate_hz, tuple(channels), taken / rate_hz, whole / rate_hz)
+    return Recording(rate_hz, tuple(channels), taken / rate_hz, whole / rate_hz, tuple(ratios))
+
+
+def _ratio(channel: Any) -> float:
+    """From what was recorded to the primary side (IEC 60255-24: primary and secondary factor, and which of the two the values are)."""
+    primary, secondary = float(channel.primary), float(channel.secondary)
+    told = all(math.isfinite(factor) and factor > 0.0 for factor in (primary, secondary))
+    return primary / secondary if told and str(channel.pors).strip().upper() == "S" else 1.0
 
 
 def _content(path: Path, most_bytes: int) -> bytes:
