@@ -122,9 +122,56 @@ def test_rows_that_the_header_does_not_tell_of_are_not_judged(
     assert err.count("\n") == 1
 
 
-def test_a_recorder_that_counts_on_with_a_rounded_period_is_believed(recorder: Recorder) -> None:
+def test_a_recorder_that_counts_on_with_a_rounded_period_is_judged_in_all_but_its_frequency(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorder.rows = [(n, 104 * (n - 1), *values) for n, _, *values in recorder.rows]  # type: ignore[misc]
     assert comtrade_file.read(recorder.write()).rate_hz == RATE_HZ
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (1, "--")
+    doubted = [row["what"] for row in json.loads(out)["rows"] if row["verdict"] != "PASS"]
+    assert doubted == ["frequency", "frequency", "difference"]
+
+
+@pytest.mark.parametrize("kind", ["ASCII", "BINARY"])
+@pytest.mark.parametrize(
+    ("hertz", "verdict", "said"),
+    [
+        (59.82, "--", "59.999 Hz at the header's 10030 samples a second, 59.820 Hz at its stamps' 10000.0"),
+        (60.0, "--", "60.180 Hz at the header's 10030 samples a second, 60.000 Hz at its stamps' 10000.0"),
+        (60.4, "FAIL", "60.581 Hz at the header's 10030 samples a second, 60.400 Hz at its stamps' 10000.0"),
+    ],
+)
+def test_a_header_that_names_another_rate_than_the_stamps_passes_no_frequency(
+    recorder: Recorder,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    hertz: float,
+    verdict: str,
+    said: str,
+) -> None:
+    recorder.kind, recorder.hertz = kind, hertz
+    recorder.sampled(10_000)
+    recorder.rates = [(10_030, 5_000)]
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert status == 1
+    rows = {(row["what"], row["leg"]): row for row in json.loads(out)["rows"]}
+    assert rows["frequency", "V L1"]["verdict"] == verdict
+    assert rows["frequency", "V L1"]["note"] == said
+    assert rows["THD", "V L1"]["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize("rate_hz", [6_000, 7_680, 9_600, 10_000, 15_360, 7_682.3])
+def test_stamps_that_are_rounded_each_for_itself_raise_no_doubt(recorder: Recorder, rate_hz: float) -> None:
+    recorder.sampled(rate_hz)
+    assert comtrade_file.read(recorder.write()).stamped_hz is None
+
+
+def test_stamps_in_milliseconds_tell_nothing_of_a_quarter_second(recorder: Recorder) -> None:
+    recorder.rows = [(n, round(stamp / 1_000), *values) for n, stamp, *values in recorder.rows]  # type: ignore[misc]
+    recorder.write()
+    recorder.cfg.write_text(recorder.cfg.read_text().removesuffix("1\n") + "1000\n")
+    assert comtrade_file.read(recorder.cfg).stamped_hz is None
 
 
 def test_rows_without_stamps_go_by_the_header(recorder: Recorder) -> None:

@@ -56,10 +56,12 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target != MAIN_BUS:
         raise Refusal(f"--target takes main_bus, not {arguments.target[:60]!r}")
     target: Side = []
+    stamped_hz: float | None = None
     alone = note = ""
     if recorded:
         recording, alone = _recording(Path(source))
         rate_hz, own = recording.rate_hz, list(recording.channels[:LEGS])
+        stamped_hz = recording.stamped_hz
         taken_s, whole_s = recording.taken_s, recording.whole_s
     else:
         waves, position = _waves(arguments.root)
@@ -70,7 +72,7 @@ def run(arguments: argparse.Namespace) -> int:
         taken_s = whole_s = len(waves.house_l1_v) / rate_hz
     limits = SyncLimits()
     try:
-        rows, spectra = quality(own, rate_hz, limits)
+        rows, spectra = quality(own, rate_hz, limits, stamped_hz)
     except NotAVoltage as error:
         raise Refusal(clean(f"{source}: {error}")) from None
     if target:

@@ -30,13 +30,15 @@ class RecordingError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Recording:
     """The voltage channels by name, in volts of the primary side, and their rate: the first ``taken_s`` of the ``whole_s`` seconds that
-    it is long. ``ratios``: by how much each channel was multiplied for that."""
+    it is long. ``ratios``: by how much each channel was multiplied for that. ``stamped_hz``: the rate that the rows are stamped with where
+    it is another, else ``None``."""
 
     rate_hz: float
     channels: tuple[tuple[str, Samples], ...]
     taken_s: float
     whole_s: float
     ratios: tuple[float, ...]
+    stamped_hz: float | None
 
 
 def read(path: Path) -> Recording:
@@ -54,12 +56,13 @@ def read(path: Path) -> Recording:
             # Some recorders end a text as CP/M did, and go on with a line's end.
             held = held.rstrip(b"\x1a \t\r\n")
         rate_hz = _rate_hz(path, cfg.sample_rates)
-        if wrong := comtrade_rows.complaint(cfg, held, rate_hz):
-            raise RecordingError(f"{data}: {wrong}")
+        stamped_hz = comtrade_rows.stamped_hz(cfg, held, rate_hz, LOOKED_AT_S)
         recording = comtrade.Comtrade(use_numpy_arrays=True, ignore_warnings=True)
         recording.read(text, held)
     except RecordingError:
         raise
+    except comtrade_rows.WrongRows as wrong:
+        raise RecordingError(f"{data}: {wrong}") from None
     except Exception as error:  # noqa: BLE001  (the library raises whatever its parsing meets: this is no recording)
         said = _plain(" ".join(str(error).split())[:120]) or type(error).__name__
         raise RecordingError(f"{path}: not a readable COMTRADE recording: {said}") from None
@@ -76,7 +79,7 @@ def read(path: Path) -> Recording:
             channels.append((name or f"channel {len(channels) + 1}", volts))
     if not channels:
         raise RecordingError(f"{path}: has no channel in V or kV")
-    return Recording(rate_hz, tuple(channels), taken / rate_hz, whole / rate_hz, tuple(ratios))
+    return Recording(rate_hz, tuple(channels), taken / rate_hz, whole / rate_hz, tuple(ratios), stamped_hz)
 
 
 def _ratio(channel: Any) -> float:
