@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from concurrent.futures import Future
 from pathlib import Path
 
@@ -143,6 +144,90 @@ def test_a_limit_that_nobody_knows_of_is_not_in_force(
     )
     assert inverter_tool.main(["--set-max-discharge", "5kW", "--json"]) == 1
     assert json.loads(capsys.readouterr().out)["limit_kw"] is None
+
+
+IGNORED = AlarmView(
+    "DISCHARGE_LIMIT_IGNORED", "alarm", "The inverter did not take the limit: it\x1b[2J.", 0.0
+)
+
+
+def saying(
+    set_w: float | None, holds_w: float | None, *alarms: AlarmView, bound_by: str = "operator"
+) -> Snapshot:
+    """The core asks for one limit, the inverter says another; it was read 12 ms ago."""
+    inverter = msgspec.structs.replace(TIED.inverter, set_w=set_w, holds_w=v(holds_w), binding_limit=bound_by)
+    return msgspec.structs.replace(TIED, inverter=inverter, alarms=alarms, at_ns=time.monotonic_ns())
+
+
+@pytest.mark.parametrize(
+    ("picture", "holds"),
+    [
+        (saying(5_000.0, 5_000.0), True),
+        (saying(5_000.0, 5_090.0), True),
+        (saying(4_000.0, 4_000.0, bound_by="heat"), True),
+        (saying(5_000.0, 10_000.0), False),
+        (saying(4_000.0, 10_000.0, bound_by="heat"), False),
+        (saying(5_000.0, None), False),
+        (saying(5_000.0, 5_000.0, IGNORED), False),
+        (saying(3_000.0, 3_000.0), False),
+        (saying(None, 5_000.0), False),
+    ],
+)
+def test_a_limit_is_in_force_when_the_inverter_says_so_itself(picture: Snapshot, holds: bool) -> None:
+    assert inverter_tool.in_force(picture, 5_000.0) is holds
+
+
+def test_what_was_read_before_the_order_or_just_after_it_says_nothing_of_it() -> None:
+    picture = saying(5_000.0, 5_000.0)
+    read_ns = picture.at_ns - 12_000_000
+    assert not inverter_tool.in_force(picture, 5_000.0, read_ns + SECOND)
+    assert not inverter_tool.in_force(picture, 5_000.0, read_ns - SECOND // 2)
+    assert inverter_tool.in_force(picture, 5_000.0, read_ns - SECOND)
+
+
+class ReadingOwner(HangingOwner):
+    """Takes the order; its inverter says ``holds_w`` from then on."""
+
+    answered = 2
+    holds_w: float | None = 10_000.0
+    alarms: tuple[AlarmView, ...] = (IGNORED,)
+
+    def watch(self) -> Snapshot:
+        return saying(5_000.0, self.holds_w, *self.alarms)
+
+
+@pytest.mark.parametrize(("holds_w", "said"), [(10_000.0, "says 10.00 kW"), (None, "says no limit")])
+def test_an_inverter_that_ignores_the_order_is_told_with_both_limits(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], holds_w: float | None, said: str
+) -> None:
+    monkeypatch.setattr(remote, "RemoteSession", ReadingOwner)
+    monkeypatch.setattr(ReadingOwner, "holds_w", holds_w)
+    monkeypatch.setattr(inverter_tool, "CONFIRM_S", 0.01)
+    assert inverter_tool.main(["--set-max-discharge", "5kW"]) == 1
+    out, err = capsys.readouterr()
+    assert out.splitlines()[:2] == [
+        "limit      5.0 kW of 10.0 kW, bound by: operator",
+        f"inverter   {said}",
+    ]
+    assert err == (
+        f"inverter_tool: not known to be in force: asked for 5.00 kW, the inverter {said}. "
+        "The inverter did not take the limit: it.\n"
+    )
+    assert inverter_tool.main(["--show", "--json"]) == 0
+    document = json.loads(capsys.readouterr().out)
+    assert (document["limit_kw"], document["held_kw"]) == (5.0, holds_w and 10.0)
+
+
+def test_an_inverter_that_obeys_is_believed_once_it_was_read_after_the_order(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(remote, "RemoteSession", ReadingOwner)
+    monkeypatch.setattr(ReadingOwner, "holds_w", 5_000.0)
+    monkeypatch.setattr(ReadingOwner, "alarms", ())
+    monkeypatch.setattr(inverter_tool, "SETTLED_NS", 10_000_000)
+    assert inverter_tool.main(["--set-max-discharge", "5kW"]) == 0
+    out, err = capsys.readouterr()
+    assert (out.splitlines()[1].split()[0], err) == ("mode", "")
 
 
 def test_an_inverter_that_is_not_heard_holds_no_limit() -> None:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
+import zlib
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from v2h_console.cli import main
@@ -70,3 +73,29 @@ def test_a_title_moves_no_cursor(tmp_path: Path, capsys: pytest.CaptureFixture[s
     out = capsys.readouterr().out
     assert out.startswith("Gridlost: 3 steps")
     assert all(line.isprintable() for line in out.splitlines())
+
+
+def _letter_lost(plain: bytes) -> bytes:
+    return plain.replace(b"Grid lost", b"Grid l\xffst")
+
+
+def _without_end(plain: bytes) -> bytes:
+    """A reading with lists in lists, deeper than anybody reads."""
+    whole = msgspec.msgpack.decode(plain)
+    whole[5][0][2] = [["MidState", {"at_ns": "here"}]]
+    return msgspec.msgpack.encode(whole).replace(b"\xa4here", b"\x91" * 100_000 + b"\xc0")
+
+
+@pytest.mark.parametrize("spoil", [_letter_lost, _without_end])
+def test_what_cannot_be_read_under_a_checksum_that_fits_is_said_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], spoil: Callable[[bytes], bytes]
+) -> None:
+    path = tmp_path / "x.v2hincident"
+    data = incident_file.encode(incident())
+    body = zlib.compress(spoil(zlib.decompress(data[9:])))
+    path.write_bytes(data[:5] + zlib.crc32(body).to_bytes(4, "big") + body)
+    assert main.main(["replay", str(path)]) == 2
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err.startswith(f"v2h-console: {path}: was written by another version of the core: ")
+    assert said.err.count("\n") == 1

@@ -40,7 +40,12 @@ ISLANDED = Snapshot(
     mid=MidView(position="open", proof="aux+volts"),
     legs=(LegView(v(21.4), 31.7), LegView(v(None, 900.0), 31.7)),
     inverter=InverterView(
-        mode="forming", power_w=v(4130.0), set_w=7600.0, rated_w=10_000.0, heatsink_c=v(38.6)
+        mode="forming",
+        power_w=v(4130.0),
+        set_w=7600.0,
+        holds_w=v(7600.0),
+        rated_w=10_000.0,
+        heatsink_c=v(38.6),
     ),
     car=CarView(soc_pct=v(64.0), dc_v=v(412.0), dc_a=v(10.4), power_w=v(4280.0), runtime_s=24_000.0),
     loads=(LoadView("hvac", "HVAC\x1b[2J", "L12", 3, "held", v(0.0), 18.0, "first 60 s"),),

@@ -9,12 +9,13 @@ CONNECT, PUBLISH, DISCONNECT = 1, 3, 14
 
 
 class SmallBroker:
-    """``heard``: (topic, payload) as they came, and ("", b"DISCONNECT"); ``retained`` by topic. ``deaf``: confirms nothing more."""
+    """``heard``: (topic, payload) as they came, and ("", b"DISCONNECT"); ``retained`` by topic. ``deaf``: takes and
+    confirms nothing more; ``mute``: takes all and confirms nothing more."""
 
     def __init__(self) -> None:
         self.heard: list[tuple[str, bytes]] = []
         self.retained: dict[str, bytes] = {}
-        self.deaf = False
+        self.deaf = self.mute = False
         self.port = 0
         self._lines: set[asyncio.Task[None]] = set()
 
@@ -55,7 +56,8 @@ class SmallBroker:
             size = int.from_bytes(body[:2], "big")
             topic, rest = body[2 : 2 + size].decode(), body[2 + size :]
             # All that an outlet sends is of quality 1.
-            writer.write(b"\x40\x02" + rest[:2])
+            if not self.mute:
+                writer.write(b"\x40\x02" + rest[:2])
             self.heard.append((topic, rest[2:]))
             if head & 1:
                 self.retained[topic] = rest[2:]

@@ -7,7 +7,7 @@ from datetime import datetime
 
 import msgspec
 
-from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S
+from tests.outlets.pictures import ISLANDED, UNKNOWN, WALL_S, v
 from v2h_console.outlets import document, home_assistant, metrics
 from v2h_console.session.snapshot import TariffView
 
@@ -48,6 +48,17 @@ def test_the_time_has_its_zone() -> None:
     assert at.timestamp() == WALL_S
 
 
+def test_what_the_inverter_is_asked_for_and_what_it_says_itself_stand_side_by_side() -> None:
+    ignoring = msgspec.structs.replace(ISLANDED.inverter, holds_w=v(10_000.0))
+    picture = msgspec.structs.replace(ISLANDED, inverter=ignoring)
+    told = document.document(picture)["inverter"]
+    assert (told["set_w"], told["held_w"]) == (7_600.0, 10_000.0)
+    text = metrics.exposition(picture).decode()
+    assert "# HELP v2h_inverter_limit_watts Discharge limit that is asked for" in text
+    assert "v2h_inverter_limit_watts 7600.0" in text
+    assert "v2h_inverter_held_limit_watts 10000.0" in text
+
+
 def test_what_is_unknown_is_null_and_never_zero() -> None:
     read = document.document(UNKNOWN)
     assert read["age_ms"] is None
@@ -56,7 +67,7 @@ def test_what_is_unknown_is_null_and_never_zero() -> None:
         assert [read[side][key] for key in ("l1_v", "l2_v", "l1l2_v", "frequency_hz")] == [None] * 4
     assert read["car"]["soc_pct"] is None
     assert read["house_dark"] is None
-    assert (read["inverter"]["set_w"], read["inverter"]["rated_w"]) == (None, None)
+    assert [read["inverter"][key] for key in ("set_w", "held_w", "rated_w")] == [None] * 3
     assert document.document(ISLANDED)["house"]["l2_a"] is None
 
 
@@ -78,6 +89,7 @@ def test_metrics_leave_out_what_is_unknown() -> None:
     unknown = metrics.exposition(UNKNOWN).decode()
     assert "v2h_car_soc_percent" not in unknown
     assert "v2h_inverter_limit_watts" not in unknown
+    assert "v2h_inverter_held_limit_watts" not in unknown
 
 
 def test_prometheus_own_parser_reads_the_metrics() -> None:
@@ -99,3 +111,16 @@ def test_sites_whose_names_no_topic_can_write_are_told_apart() -> None:
         "one name, typed in two ways"
     )
     assert home_assistant.node_id("東京") == "site_130016"
+
+
+def test_what_comes_no_more_is_unavailable_to_home_assistant_after_half_a_minute() -> None:
+    made = home_assistant.configurations("homeassistant", "demo_house", "Demo House", "s", "a")
+    assert len(made) == len(home_assistant.SENSORS)
+    assert {json.loads(config)["expire_after"] for config in made.values()} == {30}
+
+
+def test_a_sensor_is_named_in_home_assistants_words_of_before_and_of_now() -> None:
+    made = home_assistant.configurations("homeassistant", "demo_house", "Demo House", "s", "a")
+    soc = json.loads(made["homeassistant/sensor/v2h_demo_house/car_soc/config"])
+    assert soc["object_id"] == "v2h_demo_house_car_soc"
+    assert soc["default_entity_id"] == "sensor.v2h_demo_house_car_soc"

@@ -45,6 +45,22 @@ async def test_a_broker_that_answers_no_more_holds_up_no_end(monkeypatch: pytest
         assert task.cancelled()
 
 
+async def test_a_broker_that_confirms_no_more_is_left_with_offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mqtt, "LEAVE_S", 0.05)
+    monkeypatch.setattr(mqtt, "PUBLISH_S", 0.01)
+    monkeypatch.setattr(mqtt, "PUBLISH_TIMEOUT_S", 0.05)
+    async with SmallBroker() as broker:
+        outlet = MqttOutlet(MqttTarget("127.0.0.1", broker.port), House().watch)
+        task = asyncio.create_task(outlet.run())
+        await until(lambda: outlet.health.state == "ok")
+        assert broker.retained[AVAILABILITY] == b"online"
+        broker.mute = True
+        await until(lambda: outlet.health.state == "failing")
+        await until(lambda: ("", b"DISCONNECT") in broker.heard)
+        assert broker.retained[AVAILABILITY] == b"offline"
+        await _ended(task)
+
+
 async def test_an_end_that_comes_together_with_the_brokers_answer_is_an_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.proving.course import JudgedSite
-from v2h_console.runtime.owner import Owner
+from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.relays import Relays
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
@@ -61,6 +61,7 @@ def made(
     incidents: bool = False,
     relays: Relays | None = None,
     slow: Sequence[SlowDevice] = (),
+    trainer: Trainer | None = None,
 ) -> Owner:
     """It has taken that house up, and does not run yet."""
     settings, state = on_the_grid()
@@ -72,6 +73,7 @@ def made(
         folder / "mid_latch.json",
         incidents=folder / "incidents" if incidents else None,
         relays=relays,
+        trainer=trainer,
         clock_ns=clock_ns,
     )
     owner.lane.take_up(state)

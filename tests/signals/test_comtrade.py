@@ -27,13 +27,15 @@ class Recorder:
         self.rates: Sequence[tuple[object, int]] = [(RATE_HZ, ROWS)]
         self.names = ("V L1", "V L2")
         self.kind = "ASCII"
+        #: Primary and secondary factor, and which of the two the values are.
+        self.transformer = "1,1,P"
         self.start = "25/11/2026,10:00:00.000000"
-        self.rate_hz, self.volts = float(RATE_HZ), 120.0
+        self.rate_hz, self.volts, self.hertz = float(RATE_HZ), 120.0, 60.0
         #: A number, a stamp in microseconds, two values in hundredths of a volt.
         self.rows = [(n + 1, round(n * 1e6 / RATE_HZ), *self._values(n)) for n in range(ROWS)]
 
     def _values(self, n: int) -> tuple[int, int]:
-        value = round(100 * self.volts * math.sqrt(2) * math.cos(2 * math.pi * 60 * n / self.rate_hz))
+        value = round(100 * self.volts * math.sqrt(2) * math.cos(2 * math.pi * self.hertz * n / self.rate_hz))
         return value, -value
 
     def sampled(self, rate_hz: float, volts: float = 120.0) -> None:
@@ -45,7 +47,9 @@ class Recorder:
 
     def write(self) -> Path:
         """The files; the header's path."""
-        channels = [f"{n},{name},,,V,0.01,0,0,-32767,32767,1,1,P" for n, name in enumerate(self.names, 1)]
+        channels = [
+            f"{n},{name},,,V,0.01,0,0,-32767,32767,{self.transformer}" for n, name in enumerate(self.names, 1)
+        ]
         rates = [str(len(self.rates)), *(f"{rate},{end}" for rate, end in self.rates)]
         head = ["house,1,1999", "2,2A,0D", *channels, "60", *rates, self.start, self.start, self.kind, "1"]
         self.cfg.write_text("\n".join(head) + "\n")
@@ -118,9 +122,56 @@ def test_rows_that_the_header_does_not_tell_of_are_not_judged(
     assert err.count("\n") == 1
 
 
-def test_a_recorder_that_counts_on_with_a_rounded_period_is_believed(recorder: Recorder) -> None:
+def test_a_recorder_that_counts_on_with_a_rounded_period_is_judged_in_all_but_its_frequency(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str]
+) -> None:
     recorder.rows = [(n, 104 * (n - 1), *values) for n, _, *values in recorder.rows]  # type: ignore[misc]
     assert comtrade_file.read(recorder.write()).rate_hz == RATE_HZ
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (1, "--")
+    doubted = [row["what"] for row in json.loads(out)["rows"] if row["verdict"] != "PASS"]
+    assert doubted == ["frequency", "frequency", "difference"]
+
+
+@pytest.mark.parametrize("kind", ["ASCII", "BINARY"])
+@pytest.mark.parametrize(
+    ("hertz", "verdict", "said"),
+    [
+        (59.82, "--", "59.999 Hz at the header's 10030 samples a second, 59.820 Hz at its stamps' 10000.0"),
+        (60.0, "--", "60.180 Hz at the header's 10030 samples a second, 60.000 Hz at its stamps' 10000.0"),
+        (60.4, "FAIL", "60.581 Hz at the header's 10030 samples a second, 60.400 Hz at its stamps' 10000.0"),
+    ],
+)
+def test_a_header_that_names_another_rate_than_the_stamps_passes_no_frequency(
+    recorder: Recorder,
+    capsys: pytest.CaptureFixture[str],
+    kind: str,
+    hertz: float,
+    verdict: str,
+    said: str,
+) -> None:
+    recorder.kind, recorder.hertz = kind, hertz
+    recorder.sampled(10_000)
+    recorder.rates = [(10_030, 5_000)]
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert status == 1
+    rows = {(row["what"], row["leg"]): row for row in json.loads(out)["rows"]}
+    assert rows["frequency", "V L1"]["verdict"] == verdict
+    assert rows["frequency", "V L1"]["note"] == said
+    assert rows["THD", "V L1"]["verdict"] == "PASS"
+
+
+@pytest.mark.parametrize("rate_hz", [6_000, 7_680, 9_600, 10_000, 15_360, 7_682.3])
+def test_stamps_that_are_rounded_each_for_itself_raise_no_doubt(recorder: Recorder, rate_hz: float) -> None:
+    recorder.sampled(rate_hz)
+    assert comtrade_file.read(recorder.write()).stamped_hz is None
+
+
+def test_stamps_in_milliseconds_tell_nothing_of_a_quarter_second(recorder: Recorder) -> None:
+    recorder.rows = [(n, round(stamp / 1_000), *values) for n, stamp, *values in recorder.rows]  # type: ignore[misc]
+    recorder.write()
+    recorder.cfg.write_text(recorder.cfg.read_text().removesuffix("1\n") + "1000\n")
+    assert comtrade_file.read(recorder.cfg).stamped_hz is None
 
 
 def test_rows_without_stamps_go_by_the_header(recorder: Recorder) -> None:
@@ -156,6 +207,16 @@ def test_what_was_sampled_too_slowly_for_its_harmonics_does_not_pass(
     assert status == 1
     assert "FAIL" not in out, "nothing was found that is wrong"
     assert f"no harmonic above order {order} is in it; 6000 Hz is the least" in out
+
+
+@pytest.mark.parametrize("hertz", [59.97, 60.0, 60.01, 60.04])
+def test_the_least_rate_that_is_named_is_enough(
+    recorder: Recorder, capsys: pytest.CaptureFixture[str], hertz: float
+) -> None:
+    recorder.hertz = hertz
+    recorder.sampled(6_000)
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert (status, json.loads(out)["verdict"]) == (0, "PASS")
 
 
 def test_a_slow_recording_that_is_distorted_all_the_same_fails(
@@ -202,6 +263,38 @@ def test_a_house_two_percent_off_its_voltage_fails(
     assert found == status
     rows = {(row["what"], row["leg"]): row for row in json.loads(out)["rows"]}
     assert rows["RMS", "V L1"]["verdict"] == ("FAIL" if status else "PASS")
+
+
+@pytest.mark.parametrize(
+    ("transformer", "recorded_v", "ratio"),
+    [
+        ("240,24,S", 12.0, 10.0),
+        ("240,24,s", 12.0, 10.0),
+        ("240,24,P", 120.0, 1.0),
+        ("120,120,S", 120.0, 1.0),
+        ("0,24,S", 120.0, 1.0),
+        ("240,0,S", 120.0, 1.0),
+        ("-240,24,S", 120.0, 1.0),
+        ("nan,24,S", 120.0, 1.0),
+        ("240,inf,S", 120.0, 1.0),
+    ],
+)
+def test_what_was_recorded_behind_a_transformer_is_judged_before_it(
+    recorder: Recorder,
+    capsys: pytest.CaptureFixture[str],
+    transformer: str,
+    recorded_v: float,
+    ratio: float,
+) -> None:
+    recorder.sampled(RATE_HZ, recorded_v)
+    recorder.transformer = transformer
+    status, out, _ = checked(recorder, capsys, "--json")
+    assert status == 0
+    rows = json.loads(out)["rows"]
+    assert rows[0]["measured"] == pytest.approx(120.0, abs=0.05)
+    said = "V L2: recorded behind a transformer, taken 10 times"
+    assert (said in rows[-1]["note"]) is (ratio == 10.0)
+    assert comtrade_file.read(recorder.cfg).ratios == (ratio, ratio)
 
 
 def test_nothing_of_a_file_reaches_the_terminal_raw(

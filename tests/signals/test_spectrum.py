@@ -49,6 +49,18 @@ def test_every_order_keeps_its_size_on_a_grid_that_is_off_frequency(order: int) 
     assert found.order_pct(order) == pytest.approx(1.0, abs=0.01)
 
 
+@pytest.mark.parametrize("hertz", [59.7, 60.0, 60.01, 60.25])
+def test_the_highest_order_is_read_at_the_slowest_rate_that_carries_it(hertz: float) -> None:
+    slow_hz = 6_000.0
+    at_s = np.arange(1_300) / slow_hz
+    samples = math.sqrt(2.0) * (
+        100.0 * np.cos(2 * math.pi * hertz * at_s) + np.cos(2 * math.pi * 40 * hertz * at_s + 0.7)
+    )
+    found = analyse(samples, slow_hz)
+    assert found.highest_order == 40
+    assert found.order_pct(40) == pytest.approx(1.0, abs=0.014)
+
+
 def test_an_interharmonic_belongs_to_the_nearer_order() -> None:
     at_s = np.arange(WINDOW) / RATE_HZ
     samples = wave(60.0, {1: 100.0}) + math.sqrt(2.0) * np.cos(2 * math.pi * 195.0 * at_s)

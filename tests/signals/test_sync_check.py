@@ -75,6 +75,14 @@ def test_a_dead_target_is_said_and_compared_with_nothing() -> None:
     assert rows["frequency", "L1"].verdict is Verdict.PASS
 
 
+def test_a_street_that_has_lost_one_leg_fails() -> None:
+    street = side()
+    rows = judged(side(), [street[0], ("L2", np.zeros(WINDOW))])
+    assert rows["angle", "L1"].verdict is Verdict.PASS
+    assert rows["difference", "L2"].verdict is Verdict.FAIL
+    assert rows["difference", "L2"].note == "this leg of the target is dead, the other is alive"
+
+
 @pytest.mark.parametrize(
     ("hertz", "volts", "why"),
     [
@@ -99,3 +107,25 @@ def test_a_sensor_that_gives_no_numbers_is_no_dead_bus() -> None:
 def test_a_dead_source_names_its_leg() -> None:
     with pytest.raises(NotAVoltage, match="L2"):
         quality([side()[0], ("L2", np.zeros(WINDOW))], RATE_HZ, LIMITS)
+
+
+@pytest.mark.parametrize(("milliseconds", "said"), [(120, "120 ms"), (70, "70 ms"), (132, "132 ms")])
+def test_too_short_for_a_drift_is_judged_for_the_rest_and_says_its_own_length(
+    milliseconds: int, said: str
+) -> None:
+    short = [(leg, samples[: int(milliseconds * RATE_HZ / 1000)]) for leg, samples in side(60.2)]
+    rows = {(row.what, row.leg): row for row in quality(short, RATE_HZ, LIMITS)[0]}
+    assert rows["drift", "L1"].verdict is Verdict.NOT_COMPARED
+    assert rows["drift", "L1"].note == f"{said} is too short for two frequencies: 134 ms are the least"
+    assert rows["frequency", "L1"].verdict is Verdict.FAIL
+    assert rows["THD", "L1"].verdict is Verdict.PASS
+
+
+def test_134_ms_are_enough_for_a_drift() -> None:
+    short = [(leg, samples[: math.ceil(0.134 * RATE_HZ)]) for leg, samples in side()]
+    assert {row.verdict for row in quality(short, RATE_HZ, LIMITS)[0]} == {Verdict.PASS}
+
+
+def test_what_is_too_short_for_anything_is_refused_with_its_own_length() -> None:
+    with pytest.raises(NotAVoltage, match="60 ms is too short: 4 cycles are the least"):
+        quality([(leg, samples[: int(0.06 * RATE_HZ)]) for leg, samples in side()], RATE_HZ, LIMITS)

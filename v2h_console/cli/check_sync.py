@@ -4,8 +4,8 @@
     check-sync --source RECORDING.cfg
 
 ``internal`` is the house's side of the MID, ``main_bus`` the street's; both are recorded through the running owner. A
-COMTRADE recording needs no owner. Exit 0 when everything passes, 1 when something fails or a recording is too slow for
-its harmonics, 2 when it could not be run.
+COMTRADE recording needs no owner. Exit 0 when everything passes, 1 when something fails or could not be judged (a dead
+street, a recording that is too slow for its harmonics), 2 when it could not be run.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 INTERNAL, MAIN_BUS = "internal", "main_bus"
 #: A recording's first two voltages are the split phase's legs.
 LEGS = 2
+ONE_NODE = "MID closed: both sides are one, and nothing was compared that could differ"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -55,25 +56,31 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.target != MAIN_BUS:
         raise Refusal(f"--target takes main_bus, not {arguments.target[:60]!r}")
     target: Side = []
-    alone = ""
+    stamped_hz: float | None = None
+    alone = note = ""
     if recorded:
         recording, alone = _recording(Path(source))
         rate_hz, own = recording.rate_hz, list(recording.channels[:LEGS])
+        stamped_hz = recording.stamped_hz
         taken_s, whole_s = recording.taken_s, recording.whole_s
     else:
-        waves = _waves(arguments.root)
+        waves, position = _waves(arguments.root)
+        note = ONE_NODE if position == "closed" else ""
         rate_hz = waves.rate_hz
         own = _side(waves.house_l1_v, waves.house_l2_v)
         target = _side(waves.grid_l1_v, waves.grid_l2_v)
         taken_s = whole_s = len(waves.house_l1_v) / rate_hz
     limits = SyncLimits()
     try:
-        rows, spectra = quality(own, rate_hz, limits)
+        rows, spectra = quality(own, rate_hz, limits, stamped_hz)
     except NotAVoltage as error:
         raise Refusal(clean(f"{source}: {error}")) from None
-    # Nothing passes that was not judged whole.
+    if target:
+        rows += difference(spectra, target, rate_hz, limits)
+    # Nothing passes that was not judged whole; a recording is one side, which is no want of it.
     judged = all(row.verdict is not Verdict.NOT_COMPARED for row in rows)
-    rows += difference(spectra, target, rate_hz, limits) if target else [_alone(alone)]
+    if not target:
+        rows.append(_alone(alone))
     failed = [row for row in rows if row.verdict is Verdict.FAIL]
     if arguments.json:
         document = {
@@ -84,12 +91,15 @@ def run(arguments: argparse.Namespace) -> int:
             "thd_pct": [round(one.thd_pct, 3) for one in spectra],
             "judged_ms": round(1000.0 * taken_s, 1),
             "recorded_ms": round(1000.0 * whole_s, 1),
+            "note": note,
             "rows": [_row(row) for row in rows],
         }
         json.dump(document, sys.stdout, indent=2)
         print()
     else:
         _say(rows)
+        if note:
+            print(note)
     return 1 if failed or not judged else 0
 
 
@@ -113,12 +123,15 @@ def _recording(path: Path) -> tuple[Recording, str]:
     note = (
         f"judged alone: a recording's first two voltages, their first {1000 * recording.taken_s:.0f}{of} ms"
     )
+    for (name, _), ratio in zip(recording.channels[:LEGS], recording.ratios, strict=False):
+        if ratio != 1.0:
+            note += f"; {name}: recorded behind a transformer, taken {ratio:g} times"
     left_out = [name for name, _ in recording.channels[LEGS:]]
     return recording, f"{note}; left out: {', '.join(left_out)}" if left_out else note
 
 
-def _waves(root: Path) -> Waves:
-    """A window recorded now, through the running owner. Raises Refusal."""
+def _waves(root: Path) -> tuple[Waves, str]:
+    """A window recorded now, through the running owner, and the MID's position at its end. Raises Refusal."""
     from v2h_console.session.remote import NoOwner, RemoteSession
     from v2h_console.session.waves import WAVES_S, NoWaves
     from v2h_console.session.wire import WireError
@@ -133,7 +146,8 @@ def _waves(root: Path) -> Waves:
             file=sys.stderr,
         )
     try:
-        return session.ask_waves().result(WAVES_S)
+        waves = session.ask_waves().result(WAVES_S)
+        return waves, session.watch().mid.position
     except NoWaves as error:
         raise Refusal(f"no waveforms: {error}") from None
     except TimeoutError:

@@ -164,6 +164,7 @@ def summary(snapshot: Snapshot) -> dict[str, object]:
                 "power_w": snapshot.inverter.power_w.value,
                 "temperature_c": snapshot.inverter.heatsink_c.value,
                 "set_w": snapshot.inverter.set_w,
+                "held_w": snapshot.inverter.holds_w.value,
                 "rated_w": snapshot.inverter.rated_w or None,
             },
             "car": {

@@ -3,7 +3,7 @@
     inverter_tool --set-max-discharge 7.6kW --set-mode grid-forming
     inverter_tool --show
 
-What is set is read back; exit 0 when the inverter says that it holds, 1 when it does not, 2 when it could not be asked.
+What is set is read back; exit 0 when the inverter itself says that it holds, 1 when it does not, 2 when it could not be asked.
 ``--set-mode grid-forming`` asks whether the owner may form the house when the grid is lost, and refuses when it may not:
 forming itself is never commanded by hand, only the islanding machine does that, after proof of an open MID.
 """
@@ -30,7 +30,12 @@ if TYPE_CHECKING:
 ANSWER_S = 3.0
 #: A limit is written, read back and published within two polls of the inverter.
 CONFIRM_S = 5.0
+#: What was read within this time of the order may be the limit from before, and one that is ignored is no alarm yet (0.6 s).
+SETTLED_NS = 800_000_000
 TOLERANCE_W = 60.0
+#: What the inverter says is rounded by its registers.
+SAYS_WITHIN_W, SAYS_WITHIN = 100.0, 0.02
+IGNORED = "DISCHARGE_LIMIT_IGNORED"
 #: What binds until the new limit does: an older order, and an inverter that has not taken the new one yet.
 OWN_LIMITS = ("operator", "inverter")
 #: Digits are ASCII's: a person's eye takes others for something else.
@@ -68,13 +73,13 @@ def run(arguments: argparse.Namespace) -> int:
         session = RemoteSession(arguments.root)
     except (NoOwner, WireError) as error:
         raise Refusal(f"{error}; only the owner speaks to the inverter") from None
+    holds = True
     try:
         snapshot = _first(session)
         if wanted_w is not None:
-            snapshot = _set_limit(session, wanted_w)
+            snapshot, holds = _set_limit(session, wanted_w)
     finally:
         session.close()
-    holds = wanted_w is None or in_force(snapshot, wanted_w)
     backup = backup_refusal(snapshot, time.monotonic_ns())
     document = _document(snapshot, backup)
     if arguments.json:
@@ -87,8 +92,12 @@ def run(arguments: argparse.Namespace) -> int:
         )
         bound = f", bound by: {document['binding_limit']}" if document["binding_limit"] else ""
         print(f"limit      {limit} of {document['rated_kw']} kW{bound}")
+        if differs(snapshot):
+            print(f"inverter   {says(snapshot)}")
         print(f"mode       {document['mode']}, now {power}")
         print(f"backup     {'ready' if not backup else f'not ready: {backup}'}")
+    if wanted_w is not None and not holds:
+        print(f"inverter_tool: {why_not(snapshot, wanted_w)}", file=sys.stderr)
     if arguments.set_mode == "grid-forming" and backup:
         print(f"inverter_tool: the house cannot be formed: {backup}", file=sys.stderr)
         return 1
@@ -111,14 +120,45 @@ def watts(text: str) -> float:
     return number * (1000.0 if kilo else 1.0)
 
 
-def in_force(snapshot: Snapshot, wanted_w: float) -> bool:
-    """Whether the limit is what was wanted, or a lower one that something else binds. What is not known is not in force."""
+def in_force(snapshot: Snapshot, wanted_w: float, asked_ns: int | None = None) -> bool:
+    """Whether the inverter itself says that it gives no more than was wanted, read back since ``asked_ns``, and the limit that it is
+    asked for is that one, or a lower one that something else binds. What is not known is not in force."""
     inverter = snapshot.inverter
-    if inverter.set_w is None or inverter.mode == "unknown":
+    holds_w, age_ms = inverter.holds_w.value, inverter.holds_w.age_ms
+    if inverter.set_w is None or inverter.mode == "unknown" or holds_w is None or age_ms is None:
+        return False
+    if asked_ns is not None and snapshot.at_ns - age_ms * 1e6 < asked_ns + SETTLED_NS:
+        return False
+    if holds_w > wanted_w + _rounding_w(wanted_w) or any(alarm.code == IGNORED for alarm in snapshot.alarms):
         return False
     if abs(inverter.set_w - wanted_w) <= TOLERANCE_W:
         return True
     return inverter.set_w < wanted_w and inverter.binding_limit not in OWN_LIMITS
+
+
+def differs(snapshot: Snapshot) -> bool:
+    """Whether the inverter says another limit than it is asked for, or says none."""
+    set_w, holds_w = snapshot.inverter.set_w, snapshot.inverter.holds_w.value
+    return set_w is not None and (holds_w is None or abs(holds_w - set_w) > _rounding_w(set_w))
+
+
+def says(snapshot: Snapshot) -> str:
+    """The inverter's own limit in words."""
+    holds_w = snapshot.inverter.holds_w.value
+    return "says no limit" if holds_w is None else f"says {holds_w / 1000.0:.2f} kW"
+
+
+def why_not(snapshot: Snapshot, wanted_w: float) -> str:
+    """What was asked, and what the inverter says of it."""
+    from v2h_console.tui.inert import clean
+
+    ignored = [clean(alarm.text) for alarm in snapshot.alarms if alarm.code == IGNORED]
+    asked = f"asked for {wanted_w / 1000.0:.2f} kW"
+    return " ".join([f"not known to be in force: {asked}, the inverter {says(snapshot)}.", *ignored])
+
+
+def _rounding_w(limit_w: float) -> float:
+    return max(SAYS_WITHIN_W, SAYS_WITHIN * limit_w)
 
 
 def _first(session: RemoteSession) -> Snapshot:
@@ -132,8 +172,8 @@ def _first(session: RemoteSession) -> Snapshot:
     raise Refusal("the owner gives no picture")
 
 
-def _set_limit(session: RemoteSession, wanted_w: float) -> Snapshot:
-    """Take the helm where it is free, order the limit, wait until it is in force. Raises Refusal."""
+def _set_limit(session: RemoteSession, wanted_w: float) -> tuple[Snapshot, bool]:
+    """Take the helm where it is free, order the limit, wait until it is in force; whether it is. Raises Refusal."""
     from v2h_console.session.orders import Order
 
     try:
@@ -152,13 +192,14 @@ def _set_limit(session: RemoteSession, wanted_w: float) -> Snapshot:
         raise Refusal(said) from None
     if not receipt.accepted:
         raise Refusal(f"refused: {receipt.reason}")
+    asked_ns = time.monotonic_ns()
     ends_s = time.monotonic() + CONFIRM_S
     while time.monotonic() < ends_s:
         snapshot = session.watch()
-        if in_force(snapshot, wanted_w):
-            return snapshot
+        if in_force(snapshot, wanted_w, asked_ns):
+            return snapshot, True
         time.sleep(0.05)
-    return session.watch()
+    return session.watch(), False
 
 
 def backup_refusal(snapshot: Snapshot, now_ns: int) -> str:
@@ -188,6 +229,8 @@ def _document(snapshot: Snapshot, backup: str) -> dict[str, Any]:
     power = inverter.power_w.value
     return {
         "limit_kw": None if inverter.set_w is None else round(inverter.set_w / 1000.0, 2),
+        "held_kw": None if (held_w := inverter.holds_w.value) is None else round(held_w / 1000.0, 2),
+        "held_age_ms": None if (age_ms := inverter.holds_w.age_ms) is None else round(age_ms, 1),
         "rated_kw": round(inverter.rated_w / 1000.0, 2),
         "binding_limit": inverter.binding_limit,
         "mode": inverter.mode,

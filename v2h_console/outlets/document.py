@@ -30,7 +30,8 @@ def document(snapshot: Snapshot) -> dict[str, Any]:
     """``at, age_ms, mode, mid, grid, house, inverter, car, loads, alarms`` and what else a reader may want.
 
     ``age_ms`` is the age of the older of the two sides' voltages: how old the picture's measurements are at ``at``
-    (``null`` when one of them was never heard). Units are in the keys.
+    (``null`` when one of them was never heard). Units are in the keys. Of the inverter's limits ``set_w`` is what it is asked for,
+    ``held_w`` what it says itself.
     """
     grid = snapshot.grid
     return {
@@ -109,6 +110,7 @@ def _inverter(inverter: InverterView) -> dict[str, Any]:
         "mode": inverter.mode,
         "power_w": _number(inverter.power_w, 0),
         "set_w": _rounded(inverter.set_w, 0),
+        "held_w": _number(inverter.holds_w, 0),
         "rated_w": inverter.rated_w or None,
         "binding_limit": inverter.binding_limit,
         "temperature_c": _number(inverter.heatsink_c, 1),

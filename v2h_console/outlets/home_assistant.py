@@ -16,6 +16,8 @@ import msgspec
 
 DIGEST_DIGITS = 6
 MANUFACTURER = "v2h-console"
+#: The state comes every second: without it for so long a value is no present one, whatever the broker still says of the owner.
+EXPIRE_AFTER_S = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,10 +74,13 @@ def configurations(
         config: dict[str, Any] = {
             "name": sensor.name,
             "unique_id": f"v2h_{node}_{sensor.id}",
+            # Home Assistant's word for it before 2025.10, and since.
             "object_id": f"v2h_{node}_{sensor.id}",
+            "default_entity_id": f"sensor.v2h_{node}_{sensor.id}",
             "state_topic": state_topic,
             "value_template": f"{{{{ value_json.{sensor.path} }}}}",
             "availability_topic": availability,
+            "expire_after": EXPIRE_AFTER_S,
             "device": device,
         }
         if sensor.unit:

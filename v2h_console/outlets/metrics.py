@@ -92,12 +92,13 @@ def _single(snapshot: Snapshot) -> Iterator[Metric]:
     inverter, car, transfer = snapshot.inverter, snapshot.car, snapshot.last_transfer
     yield _of("v2h_grid_qualified_seconds", "Enter-service seconds served", snapshot.grid.qualified_s)
     if inverter.set_w is not None:
-        yield _of("v2h_inverter_limit_watts", "Discharge limit in force", inverter.set_w)
+        yield _of("v2h_inverter_limit_watts", "Discharge limit that is asked for", inverter.set_w)
     yield CounterMetricFamily("v2h_transfers", "Transfers since the start", value=float(snapshot.transfers))
     if transfer is not None and transfer.total_ms is not None:
         yield _of("v2h_last_transfer_seconds", "Grid lost to house back", transfer.total_ms / 1000.0)
     known: tuple[tuple[str, str, Value], ...] = (
         ("v2h_inverter_power_watts", "AC power, positive = to the house", inverter.power_w),
+        ("v2h_inverter_held_limit_watts", "Discharge limit that the inverter itself says", inverter.holds_w),
         ("v2h_inverter_temperature_celsius", "Heatsink", inverter.heatsink_c),
         ("v2h_car_soc_percent", "Charge as the car reports it", car.soc_pct),
         ("v2h_car_dc_volts", "Car's DC voltage", car.dc_v),

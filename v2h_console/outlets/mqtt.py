@@ -1,7 +1,7 @@
 """MQTT out: state, events, availability, discovery. Nothing is subscribed to, so nothing can be commanded in.
 
 ``<prefix>/<site>/state`` retained, every second; ``.../event`` one message an event;
-``.../availability`` retained, "offline" at an orderly end and else by the broker's last will. A broker that is down, slow or flooding costs
+``.../availability`` retained, "offline" at an orderly end, where the broker confirms no more, and else by its last will. A broker that is down, slow or flooding costs
 nothing but its own messages: what waits is bounded, and the oldest event is dropped.
 """
 
@@ -78,8 +78,10 @@ class MqttOutlet:
                     tries, connected = 0, True
                     try:
                         await self._publish_all(client)
-                    except asyncio.CancelledError:
+                    except (aiomqtt.MqttError, OSError, TimeoutError, asyncio.CancelledError):
+                        # What ends here the client ends in order, and the last will with it.
                         await self._leave(client)
+                        _heed_cancellation()
                         raise
             except ConfigError as error:
                 self.health.failing(str(error))

@@ -104,7 +104,7 @@ def packed(entry: Entry) -> bytes:
 
 
 def unpacked(record: bytes) -> Entry:
-    """The step that ``packed`` gave. Raises msgspec.DecodeError, msgspec.ValidationError, KeyError."""
+    """The step that ``packed`` gave. Raises msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError."""
     return _entry(msgspec.msgpack.decode(record, type=_Record))
 
 
@@ -147,7 +147,7 @@ def decode(data: bytes, where: str) -> Incident:
             raise IncidentError(f"{where}: unpacks to more than {MOST_BYTES // 1_000_000} MB")
         found = msgspec.msgpack.decode(plain, type=_File)
         entries = tuple(_entry(record) for record in found.records)
-    except (zlib.error, msgspec.DecodeError, msgspec.ValidationError, KeyError) as error:
+    except (zlib.error, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, KeyError) as error:
         said = " ".join(str(error).split())[:160]
         raise IncidentError(f"{where}: was written by another version of the core: {said}") from None
     return Incident(found.title, found.site, found.wall_s, found.settings, found.state, entries)

@@ -344,6 +344,11 @@ class Owner:
     def _train(self, order: Order) -> Receipt:
         if self._trainer is None:
             return Receipt(order.nonce, accepted=False, reason="no twin here: these are real devices")
+        # An owner of real devices never loads the twin's words.
+        from v2h_console.runtime import training
+
+        if refusal := training.refusal(order.do, order.params):
+            return Receipt(order.nonce, accepted=False, reason=refusal)
         try:
             self._trainer(order.do, dict(order.params))
         except OSError as error:

@@ -262,6 +262,7 @@ def _inverter(settings: Settings, state: State, now_ns: int) -> InverterView:
         heartbeat_ok=heartbeat is not None,
         power_w=_value(state.senses.inverter, "power_w", now_ns, SLOW_LIMIT_MS),
         set_w=limit_w,
+        holds_w=_holds_w(state, now_ns),
         rated_w=settings.inverter.rated_w,
         binding_limit=binding,
         heatsink_c=_value(temperatures, "heatsink_c", now_ns, TEMPERATURES_LIMIT_MS),
@@ -273,6 +274,13 @@ def _inverter(settings: Settings, state: State, now_ns: int) -> InverterView:
         efficiency_pct=state.thermal.efficiency.percent(),
         stopped_reason=stopped,
     )
+
+
+def _holds_w(state: State, now_ns: int) -> Value:
+    """Of a GOOD reading alone: somebody relies on it that a limit is in force."""
+    status = state.senses.inverter
+    held = _value(status, "max_discharge_w", now_ns, SLOW_LIMIT_MS)
+    return held if status is None or status.quality is Quality.GOOD else Value(None, held.age_ms)
 
 
 def _car(settings: Settings, state: State, now_ns: int) -> CarView:

@@ -69,7 +69,11 @@ class LegView(msgspec.Struct, frozen=True):
 
 
 class InverterView(msgspec.Struct, frozen=True):
-    """``mode``: off | standby | following | forming | fault | unknown. ``set_w``: the limit in force, ``None`` = not known."""
+    """``mode``: off | standby | following | forming | fault | unknown.
+
+    ``set_w``: the limit that the core asks for and reckons with, ``None`` = not known. ``holds_w``: the one that the inverter
+    itself says; its driver reads it back after each order, and else with every tenth poll.
+    """
 
     mode: str = "unknown"
     heartbeat_ok: bool = False
@@ -85,6 +89,7 @@ class InverterView(msgspec.Struct, frozen=True):
     derate_from_c: float = 45.0
     efficiency_pct: float | None = None
     stopped_reason: str = ""
+    holds_w: Value = Value()
 
 
 class CarView(msgspec.Struct, frozen=True):

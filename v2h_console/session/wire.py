@@ -15,7 +15,7 @@ from v2h_console.session.waves import Waves
 
 #: Raised with every change to a message, Snapshot and Order included: both ends come from one installation, so skew
 #: means that an update ran while the owner did not restart.
-VERSION = 6
+VERSION = 7
 #: An order is some 200 bytes; the longest carries a whole file of the configuration, at most 64 KiB.
 MAX_TO_OWNER = 80 * 1024
 #: A Snapshot is 1 to 10 kB, with 200 events up to 60 kB; above this it is no Snapshot.

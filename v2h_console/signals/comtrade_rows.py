@@ -21,8 +21,14 @@ NO_STAMP = 0xFFFFFFFF
 #: Stamps are rounded, and some recorders count on with a rounded period: so far they may stray from the rate.
 STAMP_UNITS = 2.0
 STAMP_SHARE = 0.005
+#: A rate that is this much off is a frequency that is 0.012 Hz off, a quarter of what a house may be.
+DOUBT_SHARE = 0.0002
 #: From one row to the next, in periods.
 STEP_PERIODS = 0.5
+
+
+class WrongRows(ValueError):
+    """What does not go with the header, and in which row, in one line."""
 
 
 def kind(cfg: Any) -> str:
@@ -30,34 +36,53 @@ def kind(cfg: Any) -> str:
     return str(cfg.ft).strip().upper()
 
 
-def complaint(cfg: Any, held: bytes, rate_hz: float) -> str:
-    """What does not go with ``cfg`` (the library's), and in which row; "" = nothing. Raises ValueError for what are no rows."""
+def stamped_hz(cfg: Any, held: bytes, rate_hz: float, looked_at_s: float) -> float | None:
+    """At which rate the rows of the first ``looked_at_s`` are stamped; ``None`` = at the header's, as far as their rounding tells.
+
+    ``cfg`` is the library's. Raises WrongRows, and ValueError for what are no rows.
+    """
     form = kind(cfg)
     if form != "ASCII" and form not in WIDTHS:
         raise ValueError(f"the .dat's kind is {form[:20]!r}")
     size = 8 + WIDTHS.get(form, 0) * cfg.analog_count + 2 * -(-cfg.status_count // 16)
     if form in WIDTHS and len(held) % size:
-        return f"ends in the middle of row {len(held) // size + 1}"
+        raise WrongRows(f"ends in the middle of row {len(held) // size + 1}")
     numbers, stamps = _ascii(held) if form == "ASCII" else _binary(held, size)
     said = cfg.sample_rates[-1][1]
     if len(numbers) != said:
-        return f"holds {len(numbers)} rows, the .cfg says {said}"
+        raise WrongRows(f"holds {len(numbers)} rows, the .cfg says {said}")
     wrong = np.flatnonzero(np.diff(numbers) != 1)
     if numbers[0] not in (0, 1):
-        return f"row 1 has number {numbers[0]:.0f}"
+        raise WrongRows(f"row 1 has number {numbers[0]:.0f}")
     if wrong.size:
-        return f"row {wrong[0] + 2} has number {numbers[wrong[0] + 1]:.0f}, the one before {numbers[wrong[0]]:.0f}"
+        raise WrongRows(
+            f"row {wrong[0] + 2} has number {numbers[wrong[0] + 1]:.0f}, the one before {numbers[wrong[0]]:.0f}"
+        )
     # Before 2013 a stamp was in microseconds, however the header writes its own times.
     unit_s = cfg.timemult * (cfg.time_base if str(cfg.rev_year) not in EARLY else 1e-6)
     # A factor of 0 tells that nobody keeps the time.
-    return _stamped(stamps * unit_s, unit_s, rate_hz) if unit_s else ""
+    if not unit_s:
+        return None
+    _stamped(stamps * unit_s, unit_s, rate_hz)
+    return _fitted_hz(stamps[: int(looked_at_s * rate_hz)] * unit_s, unit_s, rate_hz)
 
 
-def _stamped(stamps_s: Column, unit_s: float, rate_hz: float) -> str:
-    """Rows without a stamp are passed over."""
+def _fitted_hz(stamps_s: Column, unit_s: float, rate_hz: float) -> float | None:
+    """From all stamps, so that one that came late does not count for much."""
     rows = np.flatnonzero(np.isfinite(stamps_s))
     if rows.size < 2:
-        return ""
+        return None
+    at_rows, at_s = rows - rows.mean(), stamps_s[rows] - stamps_s[rows].mean()
+    period_s = float(np.sum(at_rows * at_s) / np.sum(np.square(at_rows)))
+    rounding = STAMP_UNITS * unit_s * rate_hz / float(rows[-1] - rows[0])
+    return None if abs(period_s * rate_hz - 1.0) <= max(DOUBT_SHARE, rounding) else 1.0 / period_s
+
+
+def _stamped(stamps_s: Column, unit_s: float, rate_hz: float) -> None:
+    """Rows without a stamp are passed over. Raises WrongRows."""
+    rows = np.flatnonzero(np.isfinite(stamps_s))
+    if rows.size < 2:
+        return
     taken = stamps_s[rows] - stamps_s[rows[0]]
     due = (rows - rows[0]) / rate_hz
     astray = np.abs(taken - due) > STAMP_UNITS * unit_s + STAMP_SHARE * due
@@ -66,9 +91,9 @@ def _stamped(stamps_s: Column, unit_s: float, rate_hz: float) -> str:
     astray[1:] |= np.abs(steps - due_steps) > STAMP_UNITS * unit_s + STEP_PERIODS * due_steps
     found = np.flatnonzero(astray)
     if not found.size:
-        return ""
+        return
     nth = found[0]
-    return (
+    raise WrongRows(
         f"row {rows[nth] + 1} is stamped {taken[nth] * 1000:.3f} ms after the first, "
         f"at the .cfg's {rate_hz:g} Hz it would be {due[nth] * 1000:.3f} ms"
     )

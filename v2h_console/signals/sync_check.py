@@ -5,6 +5,7 @@ Pure: windows in, rows out. Limits are the site's; their defaults say where they
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from v2h_console.signals.spectrum import (
     HIGHEST_ORDER,
+    LEAST_CYCLES,
     NOMINAL_HZ,
     USABLE_SHARE,
     NotAVoltage,
@@ -72,8 +74,11 @@ class Row:
 Side = list[tuple[str, Samples]]
 
 
-def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], list[Spectrum]]:
-    """The source's own voltage: RMS, frequency, drift, THD, the legs' angle. Raises NotAVoltage naming the leg."""
+def quality(
+    side: Side, rate_hz: float, limits: SyncLimits, stamped_hz: float | None = None
+) -> tuple[list[Row], list[Spectrum]]:
+    """The source's own voltage: RMS, frequency, drift, THD, the legs' angle. ``stamped_hz``: another rate that a recording's stamps
+    tell of. Raises NotAVoltage naming the leg."""
     rows: list[Row] = []
     spectra: list[Spectrum] = []
     for leg, samples in side:
@@ -81,28 +86,16 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
             raise NotAVoltage(f"{leg}: is dead: {volts:.2f} V")
         try:
             found = analyse(samples, rate_hz)
-            half = len(samples) // 2
-            drift = abs(frequency_hz(samples[half:], rate_hz) - frequency_hz(samples[:half], rate_hz))
+            drift = _drift(leg, samples, rate_hz, limits)
         except NotAVoltage as error:
             raise NotAVoltage(f"{leg}: {error}") from None
         spectra.append(found)
-        off = abs(found.frequency_hz - limits.nominal_hz)
         within_v = limits.rms_pct / 100.0 * NOMINAL_V
         rms = _row("RMS", leg, found.rms, within_v, "V", abs(found.rms - NOMINAL_V) <= within_v)
         rows += [
             replace(rms, nominal=NOMINAL_V),
-            replace(
-                _row(
-                    "frequency",
-                    leg,
-                    found.frequency_hz,
-                    limits.frequency_hz,
-                    "Hz",
-                    off <= limits.frequency_hz,
-                ),
-                nominal=limits.nominal_hz,
-            ),
-            _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz),
+            _frequency(leg, found, rate_hz, limits, stamped_hz),
+            drift,
             _thd(leg, found, rate_hz, limits),
         ]
     if len(spectra) == 2:
@@ -121,9 +114,15 @@ def quality(side: Side, rate_hz: float, limits: SyncLimits) -> tuple[list[Row], 
 def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: SyncLimits) -> list[Row]:
     """How far the source is from the target, leg by leg, and where it will be when the contacts meet."""
     rows: list[Row] = []
+    dead = [leg for leg, samples in target if _rms(samples) < DEAD_PU * NOMINAL_V]
     for (leg, samples), own in zip(target, source, strict=True):
-        if _rms(samples) < DEAD_PU * NOMINAL_V:
+        if leg in dead and len(dead) == len(target):
             rows.append(Row("difference", leg, None, 0.0, "", Verdict.NOT_COMPARED, "the target is dead"))
+            continue
+        if leg in dead:
+            # A street that has lost one leg is no street to be joined to.
+            note = "this leg of the target is dead, the other is alive"
+            rows.append(Row("difference", leg, None, 0.0, "", Verdict.FAIL, note))
             continue
         try:
             other = analyse(samples, rate_hz)
@@ -157,6 +156,36 @@ def difference(source: list[Spectrum], target: Side, rate_hz: float, limits: Syn
             ),
         ]
     return rows
+
+
+def _frequency(
+    leg: str, found: Spectrum, rate_hz: float, limits: SyncLimits, stamped_hz: float | None
+) -> Row:
+    """Which of two rates is right nobody knows here: what holds at one of them alone is neither good nor bad."""
+
+    def holds(hertz: float) -> bool:
+        return abs(hertz - limits.nominal_hz) <= limits.frequency_hz
+
+    hertz = found.frequency_hz
+    row = _row("frequency", leg, hertz, limits.frequency_hz, "Hz", holds(hertz))
+    row = replace(row, nominal=limits.nominal_hz)
+    if stamped_hz is None:
+        return row
+    other_hz = hertz * stamped_hz / rate_hz
+    note = f"{hertz:.3f} Hz at the header's {rate_hz:g} samples a second, {other_hz:.3f} Hz at its stamps' {stamped_hz:.1f}"
+    bad = not holds(hertz) and not holds(other_hz)
+    return replace(row, verdict=Verdict.FAIL if bad else Verdict.NOT_COMPARED, note=note)
+
+
+def _drift(leg: str, samples: Samples, rate_hz: float, limits: SyncLimits) -> Row:
+    """From the first half to the second, each with a frequency of its own. Raises NotAVoltage."""
+    half = len(samples) // 2
+    if half < LEAST_CYCLES * rate_hz / NOMINAL_HZ:
+        least_ms = math.ceil(2 * 1000 * LEAST_CYCLES / NOMINAL_HZ)
+        note = f"{1000 * len(samples) / rate_hz:.0f} ms is too short for two frequencies: {least_ms} ms are the least"
+        return Row("drift", leg, None, limits.drift_hz, "Hz", Verdict.NOT_COMPARED, note)
+    drift = abs(frequency_hz(samples[half:], rate_hz) - frequency_hz(samples[:half], rate_hz))
+    return _row("drift", leg, drift, limits.drift_hz, "Hz", drift <= limits.drift_hz)
 
 
 def _thd(leg: str, found: Spectrum, rate_hz: float, limits: SyncLimits) -> Row:

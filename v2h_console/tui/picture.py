@@ -125,6 +125,7 @@ def aged(snapshot: Snapshot, stale_ms: float, *, gone: bool = False) -> Snapshot
     shown_inverter: InverterView = replace(
         inverter,
         power_w=value(inverter.power_w),
+        holds_w=value(inverter.holds_w),
         heatsink_c=value(inverter.heatsink_c),
         ambient_c=value(inverter.ambient_c),
         fan_rpm=value(inverter.fan_rpm),
