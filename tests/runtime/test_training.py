@@ -8,7 +8,8 @@ import pytest
 
 from tests.runtime.owners import QuietBus, made
 from v2h_console.runtime import training
-from v2h_console.session.orders import Order
+from v2h_console.session.orders import TRAINER_PREFIXES, Order
+from v2h_console.twin.vocabulary import WORLD_VERBS
 
 Params = dict[str, float | str | bool]
 
@@ -61,3 +62,7 @@ def test_what_the_twin_would_refuse_is_refused_in_its_words(
 )
 def test_what_the_twin_does_reaches_it(tmp_path: Path, do: str, params: Params) -> None:
     assert asked(tmp_path, do, params) == ("", [do])
+
+
+def test_whatever_the_twin_can_do_a_trainer_can_ask_for() -> None:
+    assert [verb for verb in WORLD_VERBS if not verb.startswith(TRAINER_PREFIXES)] == []

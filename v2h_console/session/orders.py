@@ -24,7 +24,7 @@ OPEN_MID = "operator.open_mid"
 SAVE_CONFIG = "config.save"
 
 #: Orders that move the twin's world, not the system: refused by any owner that has no twin.
-TRAINER_PREFIXES = ("grid.", "load.", "fault.", "ev.", "pv.")
+TRAINER_PREFIXES = ("grid.", "load.", "fault.", "ev.", "pv.", "generator.", "bypass.")
 
 #: A pending order that nobody took up is dropped after this long: a stalled link must not press a key later.
 ORDER_LIFE_NS = 2_000_000_000
