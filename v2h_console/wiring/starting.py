@@ -8,7 +8,7 @@ from v2h_console.runtime.config_keeper import ConfigKeeper
 from v2h_console.runtime.lock import OwnerLock
 from v2h_console.twin.launch import TwinProcess
 from v2h_console.wiring import building
-from v2h_console.wiring.demo_site import write_demo_site
+from v2h_console.wiring.demo_site import refuse_real_site, write_demo_site
 from v2h_console.wiring.running import Running
 from v2h_console.wiring.serving import serve
 
@@ -30,6 +30,7 @@ def start_site(root: Path, lock: OwnerLock | None = None) -> Running:
 
 def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
     """A twin of its own and the owner on it, over loopback. Raises ConfigError, TwinFailed or StartFailed."""
+    refuse_real_site(root)
     lock = building.lock(root)
     try:
         twin = TwinProcess(["--scenario", scenario] if scenario else [])
