@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +13,13 @@ from hypothesis import strategies as st
 
 from tests.runtime.configured import COMM, LIMITS, LOADS, House, started
 from tests.storage.disks import FakeDisk, fails_from, fails_once, works_again
+from v2h_console.cli import main
 from v2h_console.runtime.config_keeper import ConfigKeeper
+from v2h_console.site import last_good
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.last_good import LAST_GOOD
+from v2h_console.wiring import starting
+from v2h_console.wiring.running import StartFailed
 
 
 @pytest.fixture
@@ -74,6 +79,33 @@ def test_the_copy_does_not_follow_a_take_over_that_is_refused(house: House) -> N
     assert house.keeper.load().site.settings.inverter.max_discharge_w == 5_000.0
     assert house.keeper.adopt(loaded) == loaded
     assert house.keeper.load().site.settings.inverter.max_discharge_w == 4_000.0
+
+
+def refuse_the_bus(*arguments: object) -> Any:
+    """The adapter is not plugged in."""
+    raise StartFailed("no such interface: can0")
+
+
+def test_limits_that_no_owner_has_started_on_are_not_the_last_good_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = started(tmp_path)
+    house.write("limits", LIMITS.replace("5.0", "9.0"))
+    monkeypatch.setattr(starting.building, "start_owner", refuse_the_bus)
+    with pytest.raises(StartFailed, match="no such interface"):
+        starting.start_site(tmp_path)
+    good = last_good.read(tmp_path)
+    assert good is not None
+    assert good[1]["limits.conf"] == LIMITS
+
+
+def test_a_console_that_shows_nothing_makes_nothing_the_last_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    House(tmp_path).write("comm_stack", COMM)
+    assert main.main(["--root", str(tmp_path)]) == 2
+    assert "terminal" in capsys.readouterr().err
+    assert last_good.read(tmp_path) is None
 
 
 def test_a_start_with_nothing_new_writes_nothing(house: House) -> None:

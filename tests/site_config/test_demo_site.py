@@ -88,7 +88,7 @@ def test_a_demo_that_may_not_write_one_file_has_replaced_none(shared: Path) -> N
     before = files(shared)
     os.seteuid(65534)
     try:
-        with pytest.raises(StartFailed, match="cannot write below .*: Permission denied"):
+        with pytest.raises(StartFailed, match=r"cannot write below .*: Permission denied"):
             write_demo_site(shared, {**ADDRESSES, "can": {**ADDRESSES["can"], "port": 1}}, 15.0)
     finally:
         os.seteuid(0)

@@ -20,12 +20,12 @@ def start_site(root: Path, lock: OwnerLock | None = None) -> Running:
     try:
         # Read by whoever owns it: the one before may have changed it until its end.
         config = ConfigKeeper(root)
-        loaded = config.load()
+        loaded = config.load(adopt=False)
         owner = building.start_owner(root, loaded.site, None)
     except BaseException:
         lock.release()
         raise
-    return serve(root, config, loaded, owner, lock)
+    return serve(root, config, config.adopt(loaded), owner, lock)
 
 
 def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: float = 15.0) -> Running:
@@ -40,10 +40,10 @@ def start_demo(root: Path, *, scenario: str | None = None, enter_service_s: floa
     try:
         write_demo_site(root, twin.addresses, enter_service_s)
         config = ConfigKeeper(root)
-        loaded = config.load()
+        loaded = config.load(adopt=False)
         owner = building.start_owner(root, loaded.site, twin)
     except BaseException:
         twin.stop()
         lock.release()
         raise
-    return serve(root, config, loaded, owner, lock, twin)
+    return serve(root, config, config.adopt(loaded), owner, lock, twin)
