@@ -60,6 +60,8 @@ def test_a_file_that_is_not_there_yet_is_edited_from_nothing(house: House) -> No
         ("comm_stack", COMM + "[grid.trips.uv1]\nlimit = 0.99\nclearing_s = 21\n", ["line 6", "allows"]),
         ("limits", "x" * (MOST_TEXT + 1), ["longer than"]),
         ("limits", "# \ud800\n", ["UTF-8"]),
+        ("limits", "", ["limits.conf: empty, though", "leave a file with one remark"]),
+        ("loads", " \n", ["loads.conf: empty, though"]),
     ],
 )
 def test_a_wrong_edit_is_refused_with_its_place_and_what_is_allowed(
@@ -116,7 +118,7 @@ def test_what_only_the_next_start_takes_up_is_told_until_it_is_taken_back(house:
     house.keeper.load()
     house.keeper.on_edited = heard.append
     house.keeper.save("limits.conf", "floor_soc_pct = 40\n", house.hash("limits"))
-    house.keeper.save("loads.conf", "", house.hash("loads"))
+    house.keeper.save("loads.conf", "# none\n", house.hash("loads"))
     assert re.fullmatch(r"limits\.conf was edited at \d\d:\d\d: counts from the owner's next start", heard[0])
     assert re.match(r"limits\.conf was edited at .*, loads\.conf was edited at ", heard[1])
     house.refused("limits", "floor_soc_pct = 400\n")

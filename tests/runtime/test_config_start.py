@@ -133,15 +133,28 @@ def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> Non
     (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
     loaded = house.keeper.load()
     assert f"{name}.conf: missing, though the last good configuration has one" in loaded.complaint
-    assert "leave an empty file" in loaded.complaint
+    assert "leave a file with one remark (#)" in loaded.complaint
     assert loaded.site.settings.car.floor_soc_pct == 30.0
     assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
     assert house.keeper.load() == loaded, "the next start says so too"
-    house.write(name, "")
+    house.write(name, "# none\n")
     loaded = house.keeper.load()
-    assert loaded.complaint == "", "an empty file is a person's word"
+    assert loaded.complaint == "", "a remark is a person's word"
     (house.energy / f"{name}.conf").unlink()
-    assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+    assert house.keeper.load().complaint == "", "nothing is lost with a remark"
+
+
+@pytest.mark.parametrize("left", ["", "\n", " \t\r\n\n"])
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_limits_that_an_editor_on_a_full_disk_left_empty_are_lost_ones(
+    house: House, name: str, left: str
+) -> None:
+    house.write(name, left)
+    loaded = house.keeper.load()
+    assert f"{name}.conf: empty, though the last good configuration has one" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    assert house.keeper.load() == loaded, "what was good is still known at the next start"
 
 
 @pytest.mark.parametrize("name", ["limits", "loads"])

@@ -202,6 +202,10 @@ class ConfigKeeper:
 
     def _check(self, name: str, text: str) -> tuple[bool, str]:
         """As a start would; whether another file keeps a start from it, and what is wrong all the same. Raises EditRefused."""
+        try:
+            last_good.check_missing(self._root, {name: text}, self._disk, (name,))
+        except ConfigError as error:
+            raise EditRefused(str(error)) from None
         others, broken = self._others(name)
         if broken:
             # Two files that are broken are corrected one after the other: this one is held against what was good.
@@ -227,7 +231,7 @@ class ConfigKeeper:
                 if other != name:
                     texts.update(reader.read_texts(self._root, (other,)))
                     reader.parse_alone(self._root, other, texts[other])
-            last_good.check_missing(self._root, {**texts, name: ""}, self._disk)
+            last_good.check_missing(self._root, texts, self._disk, set(FILES) - {name})
         except ConfigError as error:
             return texts, str(error)
         return texts, ""
