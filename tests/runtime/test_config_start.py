@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -120,6 +123,52 @@ def test_without_a_copy_it_is_refused_as_ever(tmp_path: Path) -> None:
     house.write("limits", "broken")
     with pytest.raises(ConfigError, match=r"limits\.conf, line 1"):
         house.keeper.load()
+
+
+@pytest.fixture
+def seen_by_others() -> Iterator[House]:
+    """A site that has started once, in a folder that whoever runs this can see as another user too."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        yield started(root)
+
+
+def test_a_folder_that_the_service_may_not_enter_costs_the_change_not_the_house(
+    seen_by_others: House,
+) -> None:
+    seen_by_others.energy.chmod(0o000)
+    root = os.geteuid() == 0
+    if root:
+        for path in (seen_by_others.kept, *seen_by_others.kept.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        loaded = seen_by_others.keeper.load()
+    finally:
+        if root:
+            os.seteuid(0)
+        seen_by_others.energy.chmod(0o755)
+    assert (
+        "comm_stack.conf: cannot be read: Permission denied. The last good configuration" in loaded.complaint
+    )
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+
+
+def test_a_disk_that_cannot_say_whether_there_is_a_site_costs_the_change_not_the_house(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: object, *arguments: Any, **named: Any) -> Any:
+            if str(path).startswith(str(house.energy)):
+                raise OSError(errno.EIO, "Input/output error", str(path))
+            return real(path, *arguments, **named)
+
+        return call
+
+    for name in ("stat", "open"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
+    assert "cannot be read: Input/output error. The last good" in house.keeper.load().complaint
 
 
 def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
