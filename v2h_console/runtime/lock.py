@@ -67,13 +67,17 @@ class OwnerLock:
     def _take(self) -> int:
         path = self.folder / place.LOCK
         held = _open_own(path)
-        if not _flock(held, fcntl.LOCK_EX):
-            pid = _pid(held) or "unknown"
+        try:
+            if not _flock(held, fcntl.LOCK_EX):
+                pid = _pid(held) or "unknown"
+                raise Held(f"{path}: an owner runs already (process {pid}); `v2h-console attach` shows it")
+        except BaseException:
             os.close(held)
-            raise Held(f"{path}: an owner runs already (process {pid}); `v2h-console attach` shows it")
-        os.ftruncate(held, 0)
-        os.write(held, f"{os.getpid()}\n".encode())
-        # It informs: a folder that is full keeps no house without its owner.
+            raise
+        # They inform: a folder that is full keeps no house without its owner.
+        with suppress(OSError):
+            os.ftruncate(held, 0)
+            os.write(held, f"{os.getpid()}\n".encode())
         with suppress(OSError):
             self._say_who()
         return held
@@ -144,12 +148,15 @@ def _open_own(path: Path) -> int:
 
 def _waited_for(path: Path, patience_s: float, held: str) -> int:
     handle = _open_own(path)
-    gives_up_at = time.monotonic() + patience_s
-    while not _flock(handle, fcntl.LOCK_EX):
-        if time.monotonic() >= gives_up_at:
-            os.close(handle)
-            raise Held(f"{path}: {held}")
-        time.sleep(0.01)
+    try:
+        gives_up_at = time.monotonic() + patience_s
+        while not _flock(handle, fcntl.LOCK_EX):
+            if time.monotonic() >= gives_up_at:
+                raise Held(f"{path}: {held}")
+            time.sleep(0.01)
+    except BaseException:
+        os.close(handle)
+        raise
     return handle
 
 
