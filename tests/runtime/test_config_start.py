@@ -252,6 +252,18 @@ def test_a_copy_that_is_not_whole_is_not_used(
         assert house.keeper.load().site.settings.inverter.max_discharge_w == 5_000.0
 
 
+@pytest.mark.parametrize("unit", ["[", '{"at":'])
+@pytest.mark.parametrize("before", ["", '{"files": {"limits.conf": '])
+def test_a_copy_of_nothing_but_brackets_keeps_no_house_dark(house: House, before: str, unit: str) -> None:
+    copy = before + unit * 100_000
+    (house.kept / LAST_GOOD).write_text(copy)
+    assert house.keeper.load().complaint == ""
+    (house.kept / LAST_GOOD).write_text(copy)
+    house.write("limits", "broken")
+    with pytest.raises(ConfigError, match=r"limits\.conf, line 1"):
+        house.keeper.load()
+
+
 def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(tmp_path: Path) -> None:
     house = House(tmp_path)
     disk = FakeDisk()

@@ -30,7 +30,7 @@ def read(root: Path, disk: Disk = DISK) -> tuple[str, Texts] | None:
         whole = found["crc"] == _crc({"at": at, "files": files})
         texts = all(text is None or isinstance(text, str) for text in files.values())
         return (at, files) if whole and texts else None
-    except (OSError, ValueError, KeyError, TypeError):
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
