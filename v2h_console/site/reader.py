@@ -200,10 +200,13 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
             raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
         taken_names[seen] = where, name
     lists = not isinstance(comm.inverter, ModbusTcp)
-    places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
+    devices = (*comm.inverters(), *filter(None, (comm.solar,)))
+    places = [(names.one_host(one.host), one.port, one.unit) for one in devices]
     if (nth := _second(places)) is not None:
-        host, port, unit = places[nth]
-        said = f"unit {unit} at {shown(host)}, port {port}, stands twice: one device would count as two"
+        host, its = devices[nth].host, devices[places.index(places[nth])].host
+        also = "" if host == its else f" (as {shown(its)})"
+        _, port, unit = places[nth]
+        said = f"unit {unit} at {shown(host)}, port {port}, stands twice{also}: one device would count as two"
         where = f"inverter[{nth}].host" if lists and nth < len(comm.inverters()) else "solar.host"
         raise wrong("comm_stack.conf", where, said)
     if comm.load_centre is not None:
