@@ -39,6 +39,8 @@ FILES = ("comm_stack.conf", "limits.conf", "loads.conf", "schedule.conf")
 Texts = Mapping[str, str | None]
 #: A configuration longer than this is not one.
 MAX_BYTES = 256 * 1024
+#: The longest key here has four (grid.trips.uv1.limit).
+MOST_PARTS = 16
 #: What the parser gives up on.
 NO_CONFIGURATION = "a number of thousands of digits, or brackets nested without end: this is no configuration"
 
@@ -138,6 +140,12 @@ def _text(path: Path) -> str | None:
 
 def parse(path: str, text: str, kind: type[File]) -> File:
     """A file's text. Raises ConfigError: "FILE, line N: what is wrong, and what is allowed"."""
+    # The parser's time and memory go with the square of them: 64 KiB of dots take all of both.
+    parts, number = toml_place.longest_key(text)
+    if parts > MOST_PARTS:
+        raise ConfigError(
+            f"{path}, line {number}: a key of {parts} parts with dots between them, at most {MOST_PARTS}"
+        )
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
