@@ -8,7 +8,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -349,6 +349,34 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(record, "write_whole", full)
     with pytest.raises(InstallError, match=r"loads\.conf: No space left on device; nothing was changed"):
         install(tmp_path, FILES, no_tools)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "other", [lambda root: install(root, FILES, no_tools), lambda root: undo(root, no_tools)]
+)
+def test_of_two_at_once_the_second_is_refused_and_the_first_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Callable[[Path], object]
+) -> None:
+    machine(tmp_path)
+    before, written, said = tree(tmp_path), record.write_whole, []
+
+    def meanwhile(path: Path, content: bytes, mode: int) -> None:
+        written(path, content, mode)
+        monkeypatch.setattr(record, "write_whole", written)
+        with pytest.raises(InstallError) as refused:
+            other(tmp_path)
+        said.append(str(refused.value))
+
+    monkeypatch.setattr(record, "write_whole", meanwhile)
+    assert install(tmp_path, FILES, no_tools).whole
+    assert said == [
+        f"{tmp_path}: another process installs or undoes here (`lslocks` names it); nothing was changed"
+    ]
+    assert {file.path: file.content for file in FILES if not file.persons} == {
+        file.path: (tmp_path / file.path).read_bytes() for file in FILES if not file.persons
+    }
+    undo(tmp_path, no_tools)
     assert tree(tmp_path) == before
 
 
