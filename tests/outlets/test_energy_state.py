@@ -91,6 +91,18 @@ def test_what_a_killed_owner_left_half_written_goes_with_the_next_ones_first_pic
     assert left == [".energy_stat", "energy_state", "energy_state.x"]
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="two users, made by root")
+def test_a_folder_that_may_be_written_and_not_listed_is_enough(open_to_all: Path) -> None:
+    file = EnergyStateFile(open_to_all)
+    file.path.parent.chmod(0o1733)
+    os.seteuid(65533)
+    try:
+        file.write(b"tied\n")
+        assert file.path.read_bytes() == b"tied\n"
+    finally:
+        os.seteuid(0)
+
+
 def test_a_picture_that_can_be_renewed_no_more_is_not_left_to_be_believed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -94,7 +94,7 @@ def test_limits_that_no_owner_has_started_on_are_not_the_last_good_ones(
 ) -> None:
     house = started(tmp_path)
     house.write("limits", LIMITS.replace("5.0", "9.0"))
-    monkeypatch.setattr(starting.building, "start_owner", refuse_the_bus)
+    monkeypatch.setattr("v2h_console.wiring.building.start_owner", refuse_the_bus)
     with pytest.raises(StartFailed, match="no such interface"):
         starting.start_site(tmp_path)
     good = last_good.read(tmp_path)

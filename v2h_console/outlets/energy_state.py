@@ -78,13 +78,17 @@ class EnergyStateFile:
 
     def _sweep(self) -> None:
         """What an owner of this user left that was killed half way; others' files are others'."""
-        for name in os.listdir(self.path.parent):
+        self._swept = True
+        try:
+            names = os.listdir(self.path.parent)
+        except PermissionError:
+            return  # to write there is all that this needs
+        for name in names:
             left = self.path.with_name(name)
             if name.startswith(HALF_WRITTEN):
                 with suppress(OSError):
                     if left.lstat().st_uid == os.geteuid():
                         left.unlink()
-        self._swept = True
 
     def _named(self, error: OSError) -> Path:
         """The file, or the folder where no new one can be made; a name by chance says nothing to anybody."""
