@@ -68,9 +68,11 @@ def test_a_full_run_keeps_no_house_without_its_owner(tmp_path: Path, monkeypatch
     def full(handle: int, data: bytes) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
+    (tmp_path / "run/v2h/owner.pid").write_text("1\n")
     with monkeypatch.context() as patched:
         patched.setattr(os, "write", full)
         owner = OwnerLock(tmp_path)
+    assert {path.name for path in (tmp_path / "run/v2h").iterdir()} == {"owner.lock", "heir.lock"}
     with pytest.raises(OwnerRuns, match=r"an owner runs already \(process unknown\)"):
         building.lock(tmp_path)
     assert holder(tmp_path) == "", "no earlier owner is named in its place"

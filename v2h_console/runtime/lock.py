@@ -83,16 +83,25 @@ class OwnerLock:
         return held
 
     def _say_who(self) -> None:
-        """For all to read, since the lock is not; whole or as it was, and nobody waits for a lock on it."""
+        """For all to read, since the lock is not; whole or not at all, and nobody waits for a lock on it. Raises OSError."""
         path = self.folder / place.HOLDER
         written = path.with_suffix(".new")
+        try:
+            self._write_holder(written)
+            written.replace(path)
+        except OSError:
+            # What an owner before said of itself would be untrue by now.
+            for left in (written, path):
+                left.unlink(missing_ok=True)
+            raise
+
+    def _write_holder(self, written: Path) -> None:
         handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             os.fchmod(handle, 0o644)
             os.write(handle, f"{os.getpid()}\n".encode())
         finally:
             os.close(handle)
-        written.replace(path)
 
     def release(self) -> None:
         """Let the next owner in; once and for all."""
