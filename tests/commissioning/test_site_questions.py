@@ -205,7 +205,7 @@ def test_limits_that_are_lost_are_asked_for_as_a_start_does(gateway: Gateway) ->
     found = gateway.found()["config"]
     assert (found.verdict, found.found) == (
         Verdict.FAIL,
-        f"{limits}: missing, though the last good configuration has one: put it back; where it shall be none, leave an empty file",
+        f"{limits}: missing, though the last good configuration has one: put it back; where it shall be none, leave a file with one remark (#)",
     )
-    limits.write_text("")
+    limits.write_text("# none\n")
     assert gateway.found()["config"].verdict is Verdict.PASS

@@ -8,19 +8,20 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
 from tests.installing.roots import FILES, machine, no_tools, tree
+from tests.runtime.configured import started
 from v2h_console.installing import carry_out, layout, plan, record
 from v2h_console.installing.carry_out import install, look, look_back, undo
 from v2h_console.installing.plan import Action
 from v2h_console.installing.record import InstallError
 from v2h_console.runtime.config_keeper import ConfigKeeper, digest
-from v2h_console.site import reader
+from v2h_console.site import last_good, reader
 from v2h_console.site.errors import ConfigError
 
 UNIT = layout.UNIT
@@ -236,6 +237,36 @@ def test_a_persons_configuration_is_never_written_over(tmp_path: Path) -> None:
     assert [path for path in tree(tmp_path) if "v2h" in path] == []
 
 
+@pytest.mark.parametrize("name", ["limits.conf", "loads.conf"])
+def test_an_update_puts_no_template_in_the_place_of_limits_that_were_lost(tmp_path: Path, name: str) -> None:
+    house = started(tmp_path)
+    (house.energy / name).unlink()
+    report = install(tmp_path, FILES, no_tools)
+    (left,) = (step for step in report.steps if step.path == f"etc/energy/{name}")
+    assert (left.action, "missing" in left.why, "put it back" in left.why) == (Action.LEFT, True, True)
+    assert not report.whole
+    loaded = house.keeper.load()
+    assert "missing" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+
+
+def test_an_update_makes_again_what_was_a_template_only(tmp_path: Path) -> None:
+    house = started(tmp_path)
+    house.write("limits", "# none\n")
+    assert house.keeper.load().complaint == ""
+    (house.energy / "limits.conf").unlink()
+    assert actions(install(tmp_path, FILES, no_tools))["etc/energy/limits.conf"] is Action.CREATE
+
+
+def test_a_pipe_in_the_last_good_ones_place_keeps_no_installer_waiting(tmp_path: Path) -> None:
+    house = started(tmp_path)
+    (house.energy / "limits.conf").unlink()
+    good = house.kept / last_good.LAST_GOOD
+    good.unlink()
+    os.mkfifo(good)
+    assert actions(install(tmp_path, FILES, no_tools))["etc/energy/limits.conf"] is Action.CREATE
+
+
 def test_a_unit_changed_by_hand_is_left_and_its_original_kept(tmp_path: Path) -> None:
     machine(tmp_path)
     install(tmp_path, FILES, no_tools)
@@ -318,6 +349,34 @@ def test_a_disk_that_fills_up_leaves_nothing(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setattr(record, "write_whole", full)
     with pytest.raises(InstallError, match=r"loads\.conf: No space left on device; nothing was changed"):
         install(tmp_path, FILES, no_tools)
+    assert tree(tmp_path) == before
+
+
+@pytest.mark.parametrize(
+    "other", [lambda root: install(root, FILES, no_tools), lambda root: undo(root, no_tools)]
+)
+def test_of_two_at_once_the_second_is_refused_and_the_first_is_whole(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, other: Callable[[Path], object]
+) -> None:
+    machine(tmp_path)
+    before, written, said = tree(tmp_path), record.write_whole, []
+
+    def meanwhile(path: Path, content: bytes, mode: int) -> None:
+        written(path, content, mode)
+        monkeypatch.setattr(record, "write_whole", written)
+        with pytest.raises(InstallError) as refused:
+            other(tmp_path)
+        said.append(str(refused.value))
+
+    monkeypatch.setattr(record, "write_whole", meanwhile)
+    assert install(tmp_path, FILES, no_tools).whole
+    assert said == [
+        f"{tmp_path}: another process installs or undoes here (`lslocks` names it); nothing was changed"
+    ]
+    assert {file.path: file.content for file in FILES if not file.persons} == {
+        file.path: (tmp_path / file.path).read_bytes() for file in FILES if not file.persons
+    }
+    undo(tmp_path, no_tools)
     assert tree(tmp_path) == before
 
 

@@ -15,7 +15,7 @@ from tests.installing.roots import FILES, machine, tree
 from v2h_console.installing.carry_out import install, look, undo
 
 #: What changes a tree, as this program does it.
-CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "open", "chmod", "chown")
+CALLS = ("mkdir", "rename", "replace", "unlink", "rmdir", "open", "fchmod", "fchown")
 
 
 class PowerFailure(BaseException):

@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import secrets
+from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -20,6 +21,7 @@ from v2h_console.runtime.config_keeper import KEPT, MOST_TEXT, ConfigKeeper, Edi
 from v2h_console.runtime.desk import HELM, INSTALLER, WATCH, Desk, Seat
 from v2h_console.session.orders import SAVE_CONFIG, Order, Receipt
 from v2h_console.session.snapshot import Snapshot
+from v2h_console.storage.disk import Disk
 
 
 @pytest.fixture
@@ -60,6 +62,8 @@ def test_a_file_that_is_not_there_yet_is_edited_from_nothing(house: House) -> No
         ("comm_stack", COMM + "[grid.trips.uv1]\nlimit = 0.99\nclearing_s = 21\n", ["line 6", "allows"]),
         ("limits", "x" * (MOST_TEXT + 1), ["longer than"]),
         ("limits", "# \ud800\n", ["UTF-8"]),
+        ("limits", "", ["limits.conf: empty, though", "leave a file with one remark"]),
+        ("loads", " \n", ["loads.conf: empty, though"]),
     ],
 )
 def test_a_wrong_edit_is_refused_with_its_place_and_what_is_allowed(
@@ -81,6 +85,63 @@ def test_what_two_edit_at_once_is_lost_by_neither(house: House) -> None:
     house.keeper.save("limits.conf", LIMITS.replace("30", "40"), read)
     assert "somebody else changed it" in house.refused("limits", LIMITS.replace("30", "50"), read)
     assert house.text("limits") == LIMITS.replace("30", "40")
+
+
+class ByHand(Disk):
+    """While its nth fsync lasts, a person at the machine saves the file with an editor, or puts a link there."""
+
+    def __init__(self, nth: int, save: Callable[[], object]) -> None:
+        self._left, self._save = nth, save
+
+    def sync(self, descriptor: int) -> None:
+        super().sync(descriptor)
+        self._left -= 1
+        if not self._left:
+            self._save()
+
+
+@pytest.mark.parametrize("nth", [1, 2])
+def test_what_a_person_saves_by_hand_while_the_disk_is_slow_is_not_lost(house: House, nth: int) -> None:
+    theirs = LIMITS.replace("30", "60")
+    keeper = ConfigKeeper(house.root, disk=ByHand(nth, lambda: house.write("limits", theirs)))
+    with pytest.raises(EditRefused, match="somebody else changed it meanwhile"):
+        keeper.save("limits.conf", LIMITS.replace("30", "40"), house.hash("limits"))
+    assert house.text("limits") == theirs
+    assert sorted(path.name for path in house.energy.iterdir()) == [
+        "comm_stack.conf",
+        "limits.conf",
+        "loads.conf",
+    ]
+
+
+def test_a_new_file_that_a_person_makes_by_hand_meanwhile_is_not_lost(house: House) -> None:
+    keeper = ConfigKeeper(house.root, disk=ByHand(1, lambda: house.write("schedule", "# theirs\n")))
+    with pytest.raises(EditRefused, match="somebody else changed it meanwhile"):
+        keeper.save("schedule.conf", "zone = 'America/New_York'\n", "")
+    assert house.text("schedule") == "# theirs\n"
+
+
+def test_a_link_to_a_file_that_is_kept_elsewhere_stays_one(house: House) -> None:
+    limits, elsewhere = house.energy / "limits.conf", house.root / "limits.winter"
+    limits.rename(elsewhere)
+    limits.symlink_to("../../limits.winter")
+    said = house.refused("limits", LIMITS.replace("30", "40"))
+    assert "limits.conf: is a link" in said
+    assert "edit by hand what it leads to" in said
+    assert limits.is_symlink()
+    limits.unlink()
+    limits.write_text(LIMITS)
+
+    def link() -> None:
+        limits.unlink()
+        limits.symlink_to("../../limits.winter")
+
+    with pytest.raises(EditRefused, match="is a link"):
+        ConfigKeeper(house.root, disk=ByHand(2, link)).save(
+            "limits.conf", LIMITS.replace("30", "40"), house.hash("limits")
+        )
+    assert limits.is_symlink()
+    assert elsewhere.read_text() == LIMITS
 
 
 def test_a_file_that_names_what_another_one_lacks_is_refused(house: House) -> None:
@@ -116,7 +177,7 @@ def test_what_only_the_next_start_takes_up_is_told_until_it_is_taken_back(house:
     house.keeper.load()
     house.keeper.on_edited = heard.append
     house.keeper.save("limits.conf", "floor_soc_pct = 40\n", house.hash("limits"))
-    house.keeper.save("loads.conf", "", house.hash("loads"))
+    house.keeper.save("loads.conf", "# none\n", house.hash("loads"))
     assert re.fullmatch(r"limits\.conf was edited at \d\d:\d\d: counts from the owner's next start", heard[0])
     assert re.match(r"limits\.conf was edited at .*, loads\.conf was edited at ", heard[1])
     house.refused("limits", "floor_soc_pct = 400\n")

@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import errno
+import os
+import tempfile
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -12,9 +16,13 @@ from hypothesis import strategies as st
 
 from tests.runtime.configured import COMM, LIMITS, LOADS, House, started
 from tests.storage.disks import FakeDisk, fails_from, fails_once, works_again
+from v2h_console.cli import main
 from v2h_console.runtime.config_keeper import ConfigKeeper
+from v2h_console.site import last_good
 from v2h_console.site.errors import ConfigError
 from v2h_console.site.last_good import LAST_GOOD
+from v2h_console.wiring import starting
+from v2h_console.wiring.running import StartFailed
 
 
 @pytest.fixture
@@ -76,6 +84,33 @@ def test_the_copy_does_not_follow_a_take_over_that_is_refused(house: House) -> N
     assert house.keeper.load().site.settings.inverter.max_discharge_w == 4_000.0
 
 
+def refuse_the_bus(*arguments: object) -> Any:
+    """The adapter is not plugged in."""
+    raise StartFailed("no such interface: can0")
+
+
+def test_limits_that_no_owner_has_started_on_are_not_the_last_good_ones(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    house = started(tmp_path)
+    house.write("limits", LIMITS.replace("5.0", "9.0"))
+    monkeypatch.setattr("v2h_console.wiring.building.start_owner", refuse_the_bus)
+    with pytest.raises(StartFailed, match="no such interface"):
+        starting.start_site(tmp_path)
+    good = last_good.read(tmp_path)
+    assert good is not None
+    assert good[1]["limits.conf"] == LIMITS
+
+
+def test_a_console_that_shows_nothing_makes_nothing_the_last_good(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    House(tmp_path).write("comm_stack", COMM)
+    assert main.main(["--root", str(tmp_path)]) == 2
+    assert "terminal" in capsys.readouterr().err
+    assert last_good.read(tmp_path) is None
+
+
 def test_a_start_with_nothing_new_writes_nothing(house: House) -> None:
     before = (house.kept / LAST_GOOD).stat()
     house.keeper.load()
@@ -90,6 +125,52 @@ def test_without_a_copy_it_is_refused_as_ever(tmp_path: Path) -> None:
         house.keeper.load()
 
 
+@pytest.fixture
+def seen_by_others() -> Iterator[House]:
+    """A site that has started once, in a folder that whoever runs this can see as another user too."""
+    with tempfile.TemporaryDirectory() as name:
+        root = Path(name)
+        root.chmod(0o755)
+        yield started(root)
+
+
+def test_a_folder_that_the_service_may_not_enter_costs_the_change_not_the_house(
+    seen_by_others: House,
+) -> None:
+    seen_by_others.energy.chmod(0o000)
+    root = os.geteuid() == 0
+    if root:
+        for path in (seen_by_others.kept, *seen_by_others.kept.iterdir()):
+            os.chown(path, 65534, 65534)
+        os.seteuid(65534)
+    try:
+        loaded = seen_by_others.keeper.load()
+    finally:
+        if root:
+            os.seteuid(0)
+        seen_by_others.energy.chmod(0o755)
+    assert (
+        "comm_stack.conf: cannot be read: Permission denied. The last good configuration" in loaded.complaint
+    )
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+
+
+def test_a_disk_that_cannot_say_whether_there_is_a_site_costs_the_change_not_the_house(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def failing(real: Callable[..., Any]) -> Callable[..., Any]:
+        def call(path: object, *arguments: Any, **named: Any) -> Any:
+            if str(path).startswith(str(house.energy)):
+                raise OSError(errno.EIO, "Input/output error", str(path))
+            return real(path, *arguments, **named)
+
+        return call
+
+    for name in ("stat", "open"):
+        monkeypatch.setattr(os, name, failing(getattr(os, name)))
+    assert "cannot be read: Input/output error. The last good" in house.keeper.load().complaint
+
+
 def test_a_site_that_was_taken_away_is_no_slip_of_a_pen(house: House) -> None:
     (house.energy / "comm_stack.conf").unlink()
     with pytest.raises(ConfigError, match="missing"):
@@ -101,15 +182,28 @@ def test_limits_that_are_lost_are_no_looser_ones(house: House, name: str) -> Non
     (house.energy / f"{name}.conf").rename(house.energy / f"{name}.conf.bak")
     loaded = house.keeper.load()
     assert f"{name}.conf: missing, though the last good configuration has one" in loaded.complaint
-    assert "leave an empty file" in loaded.complaint
+    assert "leave a file with one remark (#)" in loaded.complaint
     assert loaded.site.settings.car.floor_soc_pct == 30.0
     assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
     assert house.keeper.load() == loaded, "the next start says so too"
-    house.write(name, "")
+    house.write(name, "# none\n")
     loaded = house.keeper.load()
-    assert loaded.complaint == "", "an empty file is a person's word"
+    assert loaded.complaint == "", "a remark is a person's word"
     (house.energy / f"{name}.conf").unlink()
-    assert house.keeper.load().complaint == "", "nothing is lost with an empty one"
+    assert house.keeper.load().complaint == "", "nothing is lost with a remark"
+
+
+@pytest.mark.parametrize("left", ["", "\n", " \t\r\n\n"])
+@pytest.mark.parametrize("name", ["limits", "loads"])
+def test_limits_that_an_editor_on_a_full_disk_left_empty_are_lost_ones(
+    house: House, name: str, left: str
+) -> None:
+    house.write(name, left)
+    loaded = house.keeper.load()
+    assert f"{name}.conf: empty, though the last good configuration has one" in loaded.complaint
+    assert loaded.site.settings.car.floor_soc_pct == 30.0
+    assert [circuit.id for circuit in loaded.site.settings.loads.circuits] == ["fridge"]
+    assert house.keeper.load() == loaded, "what was good is still known at the next start"
 
 
 @pytest.mark.parametrize("name", ["limits", "loads"])
@@ -156,6 +250,18 @@ def test_a_copy_that_is_not_whole_is_not_used(
     with suppress(ConfigError):
         # White space between the values is all that may differ in one that is taken.
         assert house.keeper.load().site.settings.inverter.max_discharge_w == 5_000.0
+
+
+@pytest.mark.parametrize("unit", ["[", '{"at":'])
+@pytest.mark.parametrize("before", ["", '{"files": {"limits.conf": '])
+def test_a_copy_of_nothing_but_brackets_keeps_no_house_dark(house: House, before: str, unit: str) -> None:
+    copy = before + unit * 100_000
+    (house.kept / LAST_GOOD).write_text(copy)
+    assert house.keeper.load().complaint == ""
+    (house.kept / LAST_GOOD).write_text(copy)
+    house.write("limits", "broken")
+    with pytest.raises(ConfigError, match=r"limits\.conf, line 1"):
+        house.keeper.load()
 
 
 def test_a_copy_that_cannot_be_written_is_said_and_stops_nothing(tmp_path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import stat
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -58,6 +60,38 @@ def test_an_heir_that_finds_somebody_else_in_possession_gives_up_at_once(
     assert holder(tmp_path) == str(os.getpid())
     stranger.release()
     heir.release()
+
+
+def test_a_full_run_keeps_no_house_without_its_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    OwnerLock(tmp_path).release()
+
+    def full(handle: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    (tmp_path / "run/v2h/owner.pid").write_text("1\n")
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "write", full)
+        owner = OwnerLock(tmp_path)
+    assert {path.name for path in (tmp_path / "run/v2h").iterdir()} == {"owner.lock", "heir.lock"}
+    with pytest.raises(OwnerRuns, match=r"an owner runs already \(process unknown\)"):
+        building.lock(tmp_path)
+    assert holder(tmp_path) == "", "no earlier owner is named in its place"
+    owner.release()
+    OwnerLock(tmp_path).release()
+
+
+@pytest.mark.parametrize("lock", [OwnerLock, HeirLock, RecordsLock])
+def test_a_lock_that_the_kernel_refuses_leaves_nothing_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, lock: Callable[[Path], object]
+) -> None:
+    def none_left(handle: int, kind: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(fcntl, "flock", none_left)
+    before = len(os.listdir("/proc/self/fd"))
+    with pytest.raises(OSError, match="No locks"):
+        lock(tmp_path)
+    assert len(os.listdir("/proc/self/fd")) == before
 
 
 @pytest.mark.parametrize("left", [None, 0o644])

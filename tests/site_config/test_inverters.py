@@ -150,3 +150,35 @@ def test_a_name_is_seen_as_the_screens_show_it() -> None:
         chr, [*range(0x20, 0x7F), *range(0xA0, 0xD800), *range(0xE000, 0x11000), *range(0xE0000, 0xE0200)]
     )
     assert [one for one in signs if clean(f"a{one}b") != names.seen(f"a{one}b")] == []
+
+
+@pytest.mark.parametrize(
+    ("host", "other"),
+    [
+        ("gw.lan", "GW.lan"),
+        ("gw.lan", "gw.lan."),
+        ("bücher.lan", "BÜCHER.lan."),
+        ("::1", "0:0:0:0:0:0:0:1"),
+        ("fe80::a%eth0", "FE80:0::A%eth0"),
+        ("10.0.0.1", "::ffff:10.0.0.1"),
+        ("::ffff:10.0.0.1", "::ffff:a00:1"),
+    ],
+)
+def test_one_device_does_not_count_as_two_however_its_host_is_spelled(
+    tmp_path: Path, host: str, other: str
+) -> None:
+    text = f'[[inverter]]\nhost = "{host}"\n[[inverter]]\nhost = "{other}"\n'
+    with pytest.raises(ConfigError) as refusal:
+        site(tmp_path, text)
+    said = f"line 6: unit 1 at '{other}', port 502, stands twice (as '{host}'): one device would count as two"
+    assert str(refusal.value).endswith(said)
+
+
+@pytest.mark.parametrize(
+    ("host", "other"), [("gw.lan", "gw2.lan"), ("10.0.0.1", "10.0.0.2"), ("fe80::a%eth0", "fe80::a%eth1")]
+)
+def test_two_devices_are_two_each_asked_for_as_its_host_is_spelled(
+    tmp_path: Path, host: str, other: str
+) -> None:
+    text = f'[[inverter]]\nhost = "{host.upper()}"\n[[inverter]]\nhost = "{other}"\n'
+    assert [one.host for one in site(tmp_path, text).comm.inverters()] == [host.upper(), other]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Sequence
 from contextlib import suppress
@@ -123,6 +124,20 @@ def test_a_line_with_a_hash_made_to_fit_is_named_by_the_next_one(rows: list[byte
     told["who"] = {"name": "somebody else"}
     forged, _ = audit_chain.write_line(head, told)
     assert verified([*rows[:nth], forged.rstrip(), *rows[nth + 1 :]])[0] == (nth + 1, audit_chain._FORGED)
+
+
+@pytest.mark.parametrize(
+    "sequence", ["Infinity", "1e999", "[" * 100_000, "null", "[1]"], ids=lambda text: text[:8]
+)
+def test_a_line_whose_number_is_none_is_altered_though_its_hash_fits(sequence: str) -> None:
+    disk = chain(3)
+    body = f'{{"sequence":{sequence},"previous":"{audit_chain.GENESIS}"'
+    digest = hashlib.sha256(f"{body}}}".encode()).hexdigest()
+    disk.files[FIRST].data += f'{body},"hash":"{digest}"}}\n'.encode()
+    (found,) = audit_file.verify(FOLDER, disk=disk).breaks
+    assert str(found) == f"{FIRST.name}, line 4: altered (sequence 4 by its place)"
+    AuditFile(FOLDER, disk=disk).append([entry(3)], OWN)
+    assert kept(disk) == [0, 1, 2, 3], "the chain goes on behind the last line that holds"
 
 
 def test_a_file_that_was_taken_away_is_missed() -> None:

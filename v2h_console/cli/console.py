@@ -39,12 +39,12 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.runtime.lock import root_refusal
     from v2h_console.site.errors import ConfigError
 
-    # Before the configuration: what is good of it is written down.
+    # Before a screen is painted that could only say this.
     refusal = root_refusal(root / "var/lib/v2h")
     if refusal:
         return refuse(refusal)
     try:
-        ConfigKeeper(root).load()
+        ConfigKeeper(root).load(adopt=False)
     except ConfigError as error:
         return refuse(str(error))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -16,6 +17,9 @@ from v2h_console.installing.layout import (
 from v2h_console.installing.plan import Action, Step, content_at
 from v2h_console.installing.record import FileRecord, OwnerRecord, Record, copy_whole, kept, save, sha256
 
+#: A symbolic link has no other.
+LINK_MODE = 0o777
+
 
 def keep(root: Path, record: Record) -> None:
     """Before the tools run: what stands there, once. Raises OSError, InstallError."""
@@ -23,11 +27,11 @@ def keep(root: Path, record: Record) -> None:
         for path in (*ACCOUNT_FILES, *ACCOUNT_LEAVINGS):
             content = content_at(root / path)
             record.accounts[path] = FileRecord([], "" if content is None else sha256(content))
-        record.owners = {path: _owner(root / path) for path in _given_paths(root, GIVEN_FOLDERS)}
+        record.owners = _owners(root, GIVEN_FOLDERS)
         save(root, record)
     elif CONFIGURATION not in record.owners:
         # Installed when the configuration was root's alone.
-        record.owners.update((path, _owner(root / path)) for path in _given_paths(root, (CONFIGURATION,)))
+        record.owners.update(_owners(root, (CONFIGURATION,)))
         save(root, record)
     # Until the copy stands no tool has run: what is there now is what was there before.
     unkept = {
@@ -59,16 +63,19 @@ def to_undo(root: Path, record: Record) -> list[Step]:
 def give_back_owners(root: Path, record: Record) -> None:
     """What was there before the service had it belongs to whom it belonged to. Raises OSError."""
     for path, before in record.owners.items():
-        place = root / path
-        if (
-            not place.exists()
-            or place.is_symlink()
-            or place.parent.resolve() != root.resolve() / Path(path).parent
-        ):
+        descriptor = _opened_itself(root, path)
+        if descriptor is None:
             continue
-        if _owner(place) != before:
-            os.chown(place, before.uid, before.gid, follow_symlinks=False)
-            os.chmod(place, before.mode)
+        try:
+            found = os.fstat(descriptor)
+            if not _plain(found) or _owner(found) == before:
+                continue
+            os.fchown(descriptor, before.uid, before.gid)
+            # A link's own mode, as an earlier version recorded it: what replaced the link is nobody else's to write.
+            if not (stat.S_ISREG(found.st_mode) and before.mode == LINK_MODE):
+                os.fchmod(descriptor, before.mode)
+        finally:
+            os.close(descriptor)
 
 
 def still_owns(root: Path, gone: set[str]) -> str:
@@ -146,6 +153,35 @@ def _given_paths(root: Path, given: tuple[str, ...]) -> list[str]:
     return found
 
 
-def _owner(path: Path) -> OwnerRecord:
-    found = os.lstat(path)
-    return OwnerRecord(stat.S_IMODE(found.st_mode), found.st_uid, found.st_gid)
+def _owners(root: Path, given: tuple[str, ...]) -> dict[str, OwnerRecord]:
+    """Whose the plain files and folders are."""
+    found = ((path, os.lstat(root / path)) for path in _given_paths(root, given))
+    return {path: _owner(status) for path, status in found if _plain(status)}
+
+
+def _owner(status: os.stat_result) -> OwnerRecord:
+    return OwnerRecord(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid)
+
+
+def _plain(status: os.stat_result) -> bool:
+    """A folder, or a file that has no other name: the one of that name may be anybody's."""
+    return stat.S_ISDIR(status.st_mode) or (stat.S_ISREG(status.st_mode) and status.st_nlink == 1)
+
+
+def _opened_itself(root: Path, path: str) -> int | None:
+    """What stands there now, no link on the way: the user v2h, who may rename in these folders, cannot put another in its
+    place from here on. ``None``: nothing does. Raises OSError."""
+    here = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        for name in Path(path).parent.parts:
+            within = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=here)
+            here, before = within, here
+            os.close(before)
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+        return os.open(Path(path).name, flags, dir_fd=here)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO):
+            return None
+        raise
+    finally:
+        os.close(here)

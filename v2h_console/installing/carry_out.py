@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +52,11 @@ def look(root: Path, files: tuple[Wanted, ...]) -> Report:
 
 def install(root: Path, files: tuple[Wanted, ...], run: tools.Run = tools.run) -> Report:
     """Install. Raises InstallError; then a first time left nothing behind, and a later one is finished by the next."""
+    with _alone(root):
+        return _install(root, files, run)
+
+
+def _install(root: Path, files: tuple[Wanted, ...], run: tools.Run) -> Report:
     before = record.load(root)
     report = look(root, files)
     fresh = before is None
@@ -85,6 +93,11 @@ def look_back(root: Path) -> Report:
 
 def undo(root: Path, run: tools.Run = tools.run) -> Report:
     """Undo. Raises InstallError; run again, it goes on."""
+    with _alone(root):
+        return _undo(root, run)
+
+
+def _undo(root: Path, run: tools.Run) -> Report:
     before = record.load(root)
     report = look_back(root)
     try:
@@ -98,6 +111,28 @@ def undo(root: Path, run: tools.Run = tools.run) -> Report:
     report.failed = _run_all(report.tools, run)
     report.done = True
     return report
+
+
+@contextmanager
+def _alone(root: Path) -> Iterator[None]:
+    """Of two at once the one would take back what the other has just written. Raises InstallError."""
+    try:
+        held = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise InstallError(f"{root}: no such folder") from None
+    except OSError as error:
+        raise InstallError(f"{root}: {error.strerror}; nothing was changed") from None
+    try:
+        # The root's own: before the first time there is no folder of this program's to lock, and a file would be left behind.
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            by = "another process installs or undoes here (`lslocks` names it)"
+            why = by if isinstance(error, BlockingIOError) else error.strerror
+            raise InstallError(f"{root}: {why}; nothing was changed") from None
+        yield
+    finally:
+        os.close(held)
 
 
 def _write(root: Path, files: tuple[Wanted, ...], steps: list[Step], kept: Record) -> None:

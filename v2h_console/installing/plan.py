@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
+from v2h_console import plain_file
 from v2h_console.installing.layout import CONFIGURATION, RECORD_FOLDER, SERVICE_FOLDERS, Wanted, parents
 from v2h_console.installing.record import InstallError, Record, sha256
+from v2h_console.site import last_good
+from v2h_console.storage.disk import Disk
 
 #: Of the configuration's folder; its files stay whose they are until an edit replaces them.
 GIVEN = "given to the user v2h, mode 0755: an edit goes through the owner"
@@ -74,6 +77,10 @@ def _step(root: Path, file: Wanted, record: Record | None) -> Step:
     except InstallError as error:
         return Step(file.path, Action.LEFT, str(error))
     if found is None:
+        if _is_lost(root, file.path):
+            # All that it does not say would be allowed, and nobody told.
+            why = "missing, though the last good configuration has one: put it back"
+            return Step(file.path, Action.LEFT, why)
         return Step(file.path, Action.CREATE)
     if found == file.content:
         return Step(file.path, Action.KEEP)
@@ -86,6 +93,18 @@ def _step(root: Path, file: Wanted, record: Record | None) -> Step:
     if record.state != "installed" and sha256(found) == entry.original:
         return Step(file.path, Action.CHANGE, diff=diff)  # an interrupted run had not come to it
     return Step(file.path, Action.LEFT, "was changed by hand since it was installed", diff)
+
+
+class _PlainFiles(Disk):
+    """The copy is in the service's own folder: a pipe under that name would keep root waiting."""
+
+    def read(self, path: Path) -> bytes:
+        return plain_file.read(path, last_good.MOST_BYTES)
+
+
+def _is_lost(root: Path, path: str) -> bool:
+    folder, _, name = path.rpartition("/")
+    return folder == CONFIGURATION and last_good.is_lost(name, None, last_good.read(root, _PlainFiles()))
 
 
 def unified(path: str, before: bytes, after: bytes) -> str:

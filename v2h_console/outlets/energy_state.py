@@ -7,10 +7,14 @@ by somebody else (/dev/shm is open to all): a symbolic link is never followed, a
 from __future__ import annotations
 
 import os
+import secrets
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 ENERGY_STATE = Path("dev/shm/energy_state")
+#: What a new picture is called until it is whole: a name that can be foretold could be taken by anybody.
+HALF_WRITTEN = ".energy_state."
 MODE = 0o644
 
 
@@ -23,14 +27,18 @@ class EnergyStateFile:
 
     def __init__(self, root: Path) -> None:
         self.path = root / ENERGY_STATE
+        self._swept = False
 
     def write(self, content: bytes) -> None:
-        """Replace the file's content. Raises EnergyStateFailed; what stood there then stays."""
+        """Replace the file's content. Raises EnergyStateFailed; the picture before is then gone, if it can be: nobody
+        would renew it."""
         try:
             self._check_owner()
             self._replace(content)
         except OSError as error:
-            raise EnergyStateFailed(f"{self.path}: {error.strerror or error}") from None
+            with suppress(EnergyStateFailed):
+                self.remove()
+            raise EnergyStateFailed(f"{self._named(error)}: {error.strerror or error}") from None
 
     def remove(self) -> None:
         """At the owner's end: a picture that nobody renews must not be taken for the present one."""
@@ -51,23 +59,43 @@ class EnergyStateFile:
             raise EnergyStateFailed(f"{self.path}: belongs to user {found.st_uid}; remove it")
 
     def _replace(self, content: bytes) -> None:
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        new = self.path.with_name(f".energy_state.{os.getpid()}")
+        folder = self.path.parent
+        folder.mkdir(parents=True, exist_ok=True)
+        if not self._swept:
+            self._sweep()
+        new = folder / f"{HALF_WRITTEN}{secrets.token_hex(8)}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        try:
-            descriptor = os.open(new, flags, MODE)
-        except FileExistsError:
-            # Left over by an earlier process with this number; a link of that name goes, never its target.
-            os.unlink(new)
-            descriptor = os.open(new, flags, MODE)
+        descriptor = os.open(new, flags, MODE)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 os.fchmod(file.fileno(), MODE)
                 file.write(content)
             os.rename(new, self.path)
         except OSError:
-            os.unlink(new)
+            with suppress(OSError):
+                os.unlink(new)
             raise
+
+    def _sweep(self) -> None:
+        """What an owner of this user left that was killed half way; others' files are others'."""
+        self._swept = True
+        try:
+            names = os.listdir(self.path.parent)
+        except PermissionError:
+            return  # to write there is all that this needs
+        for name in names:
+            left = self.path.with_name(name)
+            if name.startswith(HALF_WRITTEN):
+                with suppress(OSError):
+                    if left.lstat().st_uid == os.geteuid():
+                        left.unlink()
+
+    def _named(self, error: OSError) -> Path:
+        """The file, or the folder where no new one can be made; a name by chance says nothing to anybody."""
+        made = error.filename is not None and Path(error.filename).name.startswith(HALF_WRITTEN)
+        if made and error.filename2 is None:
+            return self.path.parent
+        return self.path if made or error.filename is None else Path(error.filename)
 
 
 def read(root: Path, *, trusted_uids: frozenset[int]) -> bytes:

@@ -8,6 +8,7 @@ the hash of what was edited, so that nobody's change is lost, and is checked as 
 from __future__ import annotations
 
 import hashlib
+import os
 import stat
 import threading
 import time
@@ -138,16 +139,7 @@ class ConfigKeeper:
             raise EditRefused(f"{name}: longer than {MOST_TEXT} bytes")
         with self._editing:
             path = reader.config_path(self._root, name)
-            try:
-                before = self._disk.read(path)
-            except FileNotFoundError:
-                before = None
-            except OSError as error:
-                raise EditRefused(f"{path}: cannot be read: {error.strerror or error}") from None
-            if digest(before) != edited_sha256:
-                raise EditRefused(
-                    f"{path}: somebody else changed it meanwhile; read it again, then make the change again"
-                )
+            before = self._edited_from(path, edited_sha256)
             broken, left = self._check(name, text)
             try:
                 content = text.encode("utf-8")
@@ -161,7 +153,13 @@ class ConfigKeeper:
             try:
                 # Who could read it before still can: the service's umask takes that from everybody else.
                 whole_file.write(
-                    path, content, disk=self._disk, mode=self._mode(path), whatever_the_umask=True
+                    path,
+                    content,
+                    disk=self._disk,
+                    mode=self._mode(path),
+                    whatever_the_umask=True,
+                    # A person at the machine may save it while the disk is slow.
+                    last_look=lambda: self._edited_from(path, edited_sha256),
                 )
             except OSError as error:
                 why = error.strerror or str(error)
@@ -176,6 +174,24 @@ class ConfigKeeper:
         still = f". Still to be corrected: {left}" if left else ""
         when = "from the first start that finds the rest right" if broken else "from the owner's next start"
         return f"{path} is saved{stands}. It is in effect {when}{unsure}{still}"
+
+    def _edited_from(self, path: Path, edited_sha256: str) -> bytes | None:
+        """What stands there, ``None`` where nothing does, if it is what was edited. Raises EditRefused."""
+        if os.path.islink(path):
+            raise EditRefused(
+                f"{path}: is a link, which an edit would turn into a file of its own: edit by hand what it leads to"
+            )
+        try:
+            before = self._disk.read(path)
+        except FileNotFoundError:
+            before = None
+        except OSError as error:
+            raise EditRefused(f"{path}: cannot be read: {error.strerror or error}") from None
+        if digest(before) != edited_sha256:
+            raise EditRefused(
+                f"{path}: somebody else changed it meanwhile; read it again, then make the change again"
+            )
+        return before
 
     def look_again(self) -> None:
         """What was edited since ``load`` counts from the next start: an edit that the owner before took while this one
@@ -202,6 +218,10 @@ class ConfigKeeper:
 
     def _check(self, name: str, text: str) -> tuple[bool, str]:
         """As a start would; whether another file keeps a start from it, and what is wrong all the same. Raises EditRefused."""
+        try:
+            last_good.check_missing(self._root, {name: text}, self._disk, (name,))
+        except ConfigError as error:
+            raise EditRefused(str(error)) from None
         others, broken = self._others(name)
         if broken:
             # Two files that are broken are corrected one after the other: this one is held against what was good.
@@ -227,7 +247,7 @@ class ConfigKeeper:
                 if other != name:
                     texts.update(reader.read_texts(self._root, (other,)))
                     reader.parse_alone(self._root, other, texts[other])
-            last_good.check_missing(self._root, {**texts, name: ""}, self._disk)
+            last_good.check_missing(self._root, texts, self._disk, set(FILES) - {name})
         except ConfigError as error:
             return texts, str(error)
         return texts, ""

@@ -67,28 +67,41 @@ class OwnerLock:
     def _take(self) -> int:
         path = self.folder / place.LOCK
         held = _open_own(path)
-        if not _flock(held, fcntl.LOCK_EX):
-            pid = _pid(held) or "unknown"
+        try:
+            if not _flock(held, fcntl.LOCK_EX):
+                pid = _pid(held) or "unknown"
+                raise Held(f"{path}: an owner runs already (process {pid}); `v2h-console attach` shows it")
+        except BaseException:
             os.close(held)
-            raise Held(f"{path}: an owner runs already (process {pid}); `v2h-console attach` shows it")
-        os.ftruncate(held, 0)
-        os.write(held, f"{os.getpid()}\n".encode())
-        # It informs: a folder that is full keeps no house without its owner.
+            raise
+        # They inform: a folder that is full keeps no house without its owner.
+        with suppress(OSError):
+            os.ftruncate(held, 0)
+            os.write(held, f"{os.getpid()}\n".encode())
         with suppress(OSError):
             self._say_who()
         return held
 
     def _say_who(self) -> None:
-        """For all to read, since the lock is not; whole or as it was, and nobody waits for a lock on it."""
+        """For all to read, since the lock is not; whole or not at all, and nobody waits for a lock on it. Raises OSError."""
         path = self.folder / place.HOLDER
         written = path.with_suffix(".new")
+        try:
+            self._write_holder(written)
+            written.replace(path)
+        except OSError:
+            # What an owner before said of itself would be untrue by now.
+            for left in (written, path):
+                left.unlink(missing_ok=True)
+            raise
+
+    def _write_holder(self, written: Path) -> None:
         handle = os.open(written, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644)
         try:
             os.fchmod(handle, 0o644)
             os.write(handle, f"{os.getpid()}\n".encode())
         finally:
             os.close(handle)
-        written.replace(path)
 
     def release(self) -> None:
         """Let the next owner in; once and for all."""
@@ -144,12 +157,15 @@ def _open_own(path: Path) -> int:
 
 def _waited_for(path: Path, patience_s: float, held: str) -> int:
     handle = _open_own(path)
-    gives_up_at = time.monotonic() + patience_s
-    while not _flock(handle, fcntl.LOCK_EX):
-        if time.monotonic() >= gives_up_at:
-            os.close(handle)
-            raise Held(f"{path}: {held}")
-        time.sleep(0.01)
+    try:
+        gives_up_at = time.monotonic() + patience_s
+        while not _flock(handle, fcntl.LOCK_EX):
+            if time.monotonic() >= gives_up_at:
+                raise Held(f"{path}: {held}")
+            time.sleep(0.01)
+    except BaseException:
+        os.close(handle)
+        raise
     return handle
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import ipaddress
 import re
 import unicodedata
 from collections import Counter
@@ -46,6 +47,16 @@ def codes(names: Iterable[str]) -> tuple[tuple[str, str], ...]:
             told_apart.append((name, code))
         taken.add(code)
     return tuple(told_apart)
+
+
+def one_host(host: str) -> str:
+    """The same for every spelling of one host, as far as can be known without asking anybody; for comparing alone."""
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        return unicodedata.normalize("NFKC", host).casefold().removesuffix(".")
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return str(mapped or address)
 
 
 def can_be_asked_for(host: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import os
 import re
 import tomllib
 from collections.abc import Iterable, Mapping, Sequence
@@ -38,6 +39,8 @@ FILES = ("comm_stack.conf", "limits.conf", "loads.conf", "schedule.conf")
 Texts = Mapping[str, str | None]
 #: A configuration longer than this is not one.
 MAX_BYTES = 256 * 1024
+#: The longest key here has four (grid.trips.uv1.limit).
+MOST_PARTS = 16
 #: What the parser gives up on.
 NO_CONFIGURATION = "a number of thousands of digits, or brackets nested without end: this is no configuration"
 #: A limit below this was meant in another unit; 0 is a limit that forbids.
@@ -64,8 +67,14 @@ def config_path(root: Path, name: str) -> Path:
 
 
 def is_configured(root: Path) -> bool:
-    """Whether this root has a site at all."""
-    return config_path(root, "comm_stack.conf").exists()
+    """Whether this root has a site at all. One that nobody may look at, or a disk that fails, is one all the same."""
+    try:
+        os.stat(config_path(root, "comm_stack.conf"))
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
 
 
 def read_site(root: Path) -> Site:
@@ -135,6 +144,12 @@ def _text(path: Path) -> str | None:
 
 def parse(path: str, text: str, kind: type[File]) -> File:
     """A file's text. Raises ConfigError: "FILE, line N: what is wrong, and what is allowed"."""
+    # The parser's time and memory go with the square of them: 64 KiB of dots take all of both.
+    parts, number = toml_place.longest_key(text)
+    if parts > MOST_PARTS:
+        raise ConfigError(
+            f"{path}, line {number}: a key of {parts} parts with dots between them, at most {MOST_PARTS}"
+        )
     try:
         data = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
@@ -205,10 +220,13 @@ def _check_together(root: Path, texts: Texts, comm: CommStack, limits: LimitsFil
             raise wrong("comm_stack.conf", where, f"{said}: each device needs a name of its own")
         taken_names[seen] = where, name
     lists = not isinstance(comm.inverter, ModbusTcp)
-    places = [(one.host, one.port, one.unit) for one in (*comm.inverters(), *filter(None, (comm.solar,)))]
+    devices = (*comm.inverters(), *filter(None, (comm.solar,)))
+    places = [(names.one_host(one.host), one.port, one.unit) for one in devices]
     if (nth := _second(places)) is not None:
-        host, port, unit = places[nth]
-        said = f"unit {unit} at {shown(host)}, port {port}, stands twice: one device would count as two"
+        host, its = devices[nth].host, devices[places.index(places[nth])].host
+        also = "" if host == its else f" (as {shown(its)})"
+        _, port, unit = places[nth]
+        said = f"unit {unit} at {shown(host)}, port {port}, stands twice{also}: one device would count as two"
         where = f"inverter[{nth}].host" if lists and nth < len(comm.inverters()) else "solar.host"
         raise wrong("comm_stack.conf", where, said)
     if comm.load_centre is not None:

@@ -11,7 +11,24 @@ Part = tuple[str, int | None]
 _KEY = r"""(?:[A-Za-z0-9_-]+|"[^"\n]*"|'[^'\n]*')"""
 _DOTTED = rf"{_KEY}(?:\s*\.\s*{_KEY})*"
 _HEADER = re.compile(rf"\s*(\[\[?)\s*({_DOTTED})\s*\]\]?\s*(?:#.*)?")
+#: Texts and remarks, also those without an end: whatever stands there, it is gone over once.
+_ASIDE = re.compile(
+    r'''"""(?:\\.|.)*?(?:"""|\Z)|\'\'\'.*?(?:\'\'\'|\Z)|"(?:\\[^\n]|[^"\\\n])*+"?|'[^'\n]*+'?|#[^\n]*+''',
+    re.DOTALL,
+)
+_BETWEEN = re.compile(r"[=,{}\[\]]")
 _ENTRY = re.compile(rf"\s*({_DOTTED})\s*=")
+
+
+def longest_key(text: str) -> tuple[int, int]:
+    """How many parts the key with the most dots has, and on which line; no parser is asked."""
+    plain = _ASIDE.sub(lambda aside: "_" + "\n" * aside[0].count("\n"), text)
+    keys = (
+        (key.count(".") + 1, number)
+        for number, line in enumerate(plain.split("\n"), start=1)
+        for key in _BETWEEN.split(line)
+    )
+    return max(keys, key=lambda key: key[0])
 
 
 def line_of(text: str, where: str) -> int | None:

@@ -78,7 +78,7 @@ def read_line(raw: bytes) -> Line | None:
     try:
         entry = json.loads(raw)
         return Line(Head(int(entry["sequence"]), str(entry["hash"])), str(entry["previous"]), entry)
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, OverflowError, RecursionError):
         return None
 
 

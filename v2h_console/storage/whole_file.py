@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
@@ -9,9 +10,19 @@ from v2h_console.storage.disk import DISK, Disk
 
 
 def write(
-    path: Path, data: bytes, *, disk: Disk = DISK, mode: int = 0o644, whatever_the_umask: bool = False
+    path: Path,
+    data: bytes,
+    *,
+    disk: Disk = DISK,
+    mode: int = 0o644,
+    whatever_the_umask: bool = False,
+    last_look: Callable[[], object] | None = None,
 ) -> None:
-    """Temporary file, fsync, rename, fsync of the folder. Raises OSError: then the old file stands, or the new one."""
+    """Temporary file, fsync, rename, fsync of the folder. Raises OSError: then the old file stands, or the new one.
+
+    ``last_look`` comes right before the rename, which a slow disk may keep waiting for seconds; what it raises leaves
+    the old file.
+    """
     temporary = path.with_name(f".{path.name}.new")
     try:
         descriptor = disk.open_new(temporary, mode)
@@ -22,8 +33,10 @@ def write(
             disk.sync(descriptor)
         finally:
             disk.close(descriptor)
+        if last_look is not None:
+            last_look()
         disk.replace(temporary, path)
-    except OSError:
+    except Exception:
         with suppress(OSError):
             disk.remove(temporary)
         raise
