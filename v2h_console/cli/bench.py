@@ -32,6 +32,7 @@ def run_transfer(arguments: argparse.Namespace) -> int:
     """Run the outages. Exit 0 when every outage restored the house within its budget."""
     from v2h_console.cli.demo import private_root
     from v2h_console.proving import transfer_bench
+    from v2h_console.site.errors import ConfigError
     from v2h_console.twin.launch import TwinFailed
     from v2h_console.wiring.running import StartFailed
 
@@ -41,7 +42,7 @@ def run_transfer(arguments: argparse.Namespace) -> int:
     with private_root(root) as folder:
         try:
             result = transfer_bench.run(folder, arguments.outages, busy_screen=arguments.screen == "busy")
-        except (TwinFailed, StartFailed, transfer_bench.BenchFailed) as error:
+        except (ConfigError, TwinFailed, StartFailed, transfer_bench.BenchFailed) as error:
             return refuse(str(error))
     if arguments.json:
         json.dump(result.document(), sys.stdout, indent=2)
