@@ -47,7 +47,8 @@ class VirtualDisk:
         delay_ms = uniform(self._seed, "fsync", command.sequence, FSYNC_MS)
         self.unwritten = None
         self._older, self._newest = self._newest, command
-        self._durable_at_ns = now_ns + round(delay_ms * NS_PER_MS)
+        # One writer, as in the owner: a record waits for the one before.
+        self._durable_at_ns = max(now_ns, self._durable_at_ns) + round(delay_ms * NS_PER_MS)
         return self._durable_at_ns, self._receipt()
 
     def state(self, at_ns: int) -> StorageState:
