@@ -13,6 +13,7 @@ import pytest
 from v2h_console.cli import attach
 from v2h_console.runtime.lock import OwnerLock
 from v2h_console.session import place
+from v2h_console.session.snapshot import Snapshot
 
 
 @pytest.fixture
@@ -100,3 +101,25 @@ def test_an_owner_that_does_not_end_is_told(
     assert ended_after_s(root, Clock(), monkeypatch) is None
     assert "still holds its lock after 15 s" in capsys.readouterr().err
     lock.release()
+
+
+@pytest.mark.parametrize(
+    ("stood", "said"),
+    [
+        (Snapshot(mode="islanded", house_dark=False), "The house was lit from the car and is dark now."),
+        (
+            Snapshot(mode="tied", house_dark=False),
+            "The house was on the grid: the logic controller opens the MID, and it is dark.",
+        ),
+        (
+            Snapshot(mode="fault_open", house_dark=True),
+            "The house was dark and stays so until an owner runs again.",
+        ),
+        (
+            Snapshot(mode="unknown", house_dark=None),
+            "Whether the house was lit is not known; it is dark now.",
+        ),
+    ],
+)
+def test_the_end_says_what_became_of_the_house(stood: Snapshot, said: str) -> None:
+    assert attach._what_ended(stood) == said

@@ -136,6 +136,10 @@ def test_a_folder_of_files_without_the_one_that_counts(start: Start, tmp_path: P
     assert "no comm_stack.conf" in complaint(start("--root", str(tmp_path), columns=200))
 
 
+def test_a_root_that_is_not_there_opens_no_other_house(start: Start, tmp_path: Path) -> None:
+    assert "no such folder" in complaint(start("--root", str(tmp_path / "sit"), columns=200))
+
+
 def test_hostile_names_in_a_configuration_are_shown_inert(start: Start, tmp_path: Path) -> None:
     text = '[controller]\nname = "ok"\n[inverter]\nhost = "x"\n"\\u001b[2J[/bold]" = 1\n'
     said = complaint(start("--root", str(site(tmp_path, text)), columns=200))

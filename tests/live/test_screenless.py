@@ -248,3 +248,21 @@ def test_what_breaks_beside_the_house_is_in_the_error_log_once_and_costs_nothing
         goes_on_and_ends_when_asked(site)
     finally:
         site.close()
+
+
+@pytest.mark.parametrize(
+    ("number", "said"), [(signal.SIGTERM, b""), (signal.SIGHUP, b"this screen has ended on a hang-up")]
+)
+def test_a_signal_to_an_attached_screen_leaves_the_terminal_as_it_was_and_the_house_lit(
+    site: Site, number: signal.Signals, said: bytes
+) -> None:
+    second = Terminal([*MAIN, "attach", "--root", str(site.root)])
+    try:
+        second.await_text("HELM other", 10.0)
+        os.kill(second.process.pid, number)
+        assert second.ended() == 128 + number
+        assert second.is_sane
+        assert said in second.seen
+        site.stays_lit(0.3)
+    finally:
+        second.close()

@@ -125,7 +125,7 @@ def test_the_helm_on_a_dead_line_is_its_own_persons_after_a_minute_and_nobody_el
     again = owner.console()
     refused = again.ask(Order("2", "helm.take")).result(5.0)
     assert not refused.accepted
-    assert "it is your own" in refused.reason
+    assert "that one is your own" in refused.reason
     owner.at_s += 61
     assert not owner.console("anna").ask(Order("3", "helm.take")).result(5.0).accepted
     assert not again.ask(Order("4", "helm.pass_on")).result(5.0).accepted

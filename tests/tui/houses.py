@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
 import msgspec
 
@@ -296,6 +297,8 @@ class FakeSession:
         self.absence: Absence | None = None
         self.places: list[str] = []
         self.ends: list[str] = []
+        #: What the core makes of an order, once it is taken.
+        self.answers: Callable[[], None] = lambda: None
         self._name = ""
         self._base = Snapshot()
         self._newest = Snapshot()
@@ -342,6 +345,7 @@ class FakeSession:
             return Receipt(order.nonce, False, self.refuse)
         if order.do.startswith(TRAINER_PREFIXES) and not self.trainer:
             return Receipt(order.nonce, False, "There is no twin here.")
+        self.answers()
         return Receipt(order.nonce, True)
 
     async def waves(self) -> Waves:

@@ -188,6 +188,21 @@ async def test_an_alarm_that_stands_is_what_to_do_first(back: ConsoleApp, sessio
         assert "In all: 2 orders, 2 restarts." in text
 
 
+async def test_what_one_person_has_acknowledged_is_the_first_thing_for_the_next(
+    back: ConsoleApp, session: FakeSession
+) -> None:
+    advice = "Stand clear. Open and lock the main."
+    alarm = msgspec.structs.replace(
+        FAULT.alarms[0], code="MID_DID_NOT_OPEN", severity="lockout", what_to_do=advice, acknowledged=True
+    )
+    session.put(msgspec.structs.replace(FAULT, alarms=(alarm,), locked_out=True))
+    session.absence = LOST
+    async with back.run_test(size=(80, 24)) as pilot:
+        back._poll()
+        await pilot.pause()
+        assert f"WHAT TO DO  MID_DID_NOT_OPEN: {advice}" in whole(back)
+
+
 async def test_an_owner_that_goes_meanwhile_leaves_no_now(back: ConsoleApp, session: FakeSession) -> None:
     async with back.run_test(size=(80, 24)) as pilot:
         back._poll()

@@ -8,13 +8,15 @@ from textual import events
 from textual.widgets import Input
 
 from v2h_console.session.orders import Order, Receipt
-from v2h_console.session.snapshot import AlarmView
+from v2h_console.session.snapshot import AlarmView, EventView
 from v2h_console.tui.actions import ACTIONS
 from v2h_console.tui.app import ConsoleApp
 from v2h_console.tui.keymap import KEYS
 
 from .conftest import Clock, shown, whole
 from .houses import FAULT, ISLANDED, FakeSession
+
+replace = msgspec.structs.replace
 
 
 def asked(session: FakeSession) -> list[tuple[str, dict[str, float | str | bool], bool]]:
@@ -270,3 +272,57 @@ async def test_a_confirmation_tells_of_the_picture_on_which_it_was_asked(
         assert [(order.do, order.seen_ns) for order in session.orders] == [
             ("operator.reset_lockout", 5_000_000_000)
         ]
+
+
+@pytest.mark.parametrize(
+    ("key", "word", "do", "event", "said"),
+    [
+        (
+            "R",
+            "RESET",
+            "operator.reset_lockout",
+            EventView(900, 0.0, "LOCKOUT_RESET_REFUSED", "warning", "Not reset: both contacts say closed."),
+            " Not reset: both contacts say closed.",
+        ),
+        (
+            "c",
+            "CLOSE",
+            "operator.close_mid",
+            EventView(900, 0.0, "MID_HOLD_RELEASED", "info", "The MID may close again."),
+            " The MID may close again.",
+        ),
+        ("c", "CLOSE", "operator.close_mid", None, " No hold stood: the MID closes by itself when it may."),
+        ("R", "RESET", "operator.reset_lockout", None, " Reset asked for: what still stands is in view 6."),
+    ],
+)
+async def test_what_the_core_made_of_an_order_is_what_is_said_of_it(
+    app: ConsoleApp, session: FakeSession, key: str, word: str, do: str, event: EventView | None, said: str
+) -> None:
+    locked = replace(FAULT, locked_out=True)
+    session.put(locked)
+
+    def answer() -> None:
+        if event is not None:
+            session.put(replace(locked, events=(*locked.events, event)))
+
+    session.answers = answer
+    async with app.run_test(size=(80, 24)) as pilot:
+        app._poll()
+        await pilot.press(key, *word, "enter")
+        for _ in range(40):
+            await pilot.pause(0.05)
+            if shown(app)[22].strip():
+                break
+        assert [order.do for order in session.orders] == [do]
+        assert shown(app)[22] == said
+
+
+async def test_closing_says_before_the_word_is_typed_that_it_goes_on_by_itself(
+    app: ConsoleApp, session: FakeSession
+) -> None:
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pilot.press("c")
+        await pilot.pause()
+        text = " ".join(" ".join(shown(app)).split())
+        assert "CLOSES BY ITSELF, also when you have left" in text
+        assert "A lockout stands" not in text

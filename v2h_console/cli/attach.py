@@ -16,9 +16,12 @@ from v2h_console.cli.console import Refusal, refuse
 
 if TYPE_CHECKING:
     from v2h_console.session.remote import RemoteSession
+    from v2h_console.session.snapshot import Snapshot
 
 #: An orderly end joins every thread for at most 2 s each.
 _END_S = 15.0
+#: A picture comes ten times a second.
+_PICTURE_S = 1.0
 
 
 def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
@@ -34,6 +37,7 @@ def add_parser(commands: Any, parents: list[argparse.ArgumentParser]) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Attach with or without a screen."""
+    from v2h_console.cli.showing import signals_of_a_screen
     from v2h_console.session.remote import NoOwner, RemoteSession
     from v2h_console.session.wire import WireError
 
@@ -46,6 +50,8 @@ def run(arguments: argparse.Namespace) -> int:
     refusal = None if arguments.json else console.terminal_refusal()
     if refusal:
         return refuse(refusal)
+    if not arguments.json:
+        signals_of_a_screen()
     try:
         session = RemoteSession(root, watch=arguments.watch, screen=not arguments.json)
     except (NoOwner, WireError) as error:
@@ -83,6 +89,7 @@ def _print_json(session: Any, for_s: float) -> int:
 
 def screen_if_owned(root: Path) -> int | None:
     """The screen on the owner below ``root``; ``None`` when nobody runs one. Raises Refusal."""
+    from v2h_console.cli.showing import signals_of_a_screen
     from v2h_console.session import place
     from v2h_console.session.remote import NoOwner, RemoteSession
     from v2h_console.session.wire import WireError
@@ -92,6 +99,7 @@ def screen_if_owned(root: Path) -> int | None:
     refusal = console.terminal_refusal()
     if refusal:
         return refuse(refusal)
+    signals_of_a_screen()
     try:
         session = RemoteSession(root, screen=True)
     except NoOwner:
@@ -115,6 +123,7 @@ def stop(arguments: argparse.Namespace) -> int:
     except (NoOwner, WireError) as error:
         return refuse(str(error))
     try:
+        stood = _first_picture(session)
         receipt = session.ask(Order(secrets.token_hex(8), "owner.stop", confirmed=True)).result(3.0)
     except NoAnswer:
         print("v2h-console: no answer from the owner within 3 s", file=sys.stderr)
@@ -122,7 +131,28 @@ def stop(arguments: argparse.Namespace) -> int:
     if not receipt.accepted:
         print(f"v2h-console: refused: {receipt.reason}", file=sys.stderr)
         return 1
-    return 0 if _ended(root, asked) else 1
+    if not _ended(root, asked):
+        return 1
+    print(f"v2h-console: the control has ended. {_what_ended(stood)}", file=sys.stderr)
+    return 0
+
+
+def _first_picture(session: RemoteSession) -> Snapshot:
+    """The house as it stands before the end, as far as the owner says so in time."""
+    ends_at = time.monotonic() + _PICTURE_S
+    while session.watch().sequence == 0 and session.alive and time.monotonic() < ends_at:
+        time.sleep(0.02)
+    return session.watch()
+
+
+def _what_ended(stood: Snapshot) -> str:
+    if stood.house_dark is True:
+        return "The house was dark and stays so until an owner runs again."
+    if stood.mode == "tied":
+        return "The house was on the grid: the logic controller opens the MID, and it is dark."
+    if stood.house_dark is False:
+        return "The house was lit from the car and is dark now."
+    return "Whether the house was lit is not known; it is dark now."
 
 
 def _ended(root: Path, asked: int | None) -> bool:

@@ -27,6 +27,13 @@ def run(arguments: argparse.Namespace) -> int:
     from v2h_console.site import reader
 
     if not reader.is_configured(root):
+        if not os.path.isdir(root):
+            from v2h_console.tui.inert import clean
+
+            # A slip in the path must not show another house than was meant.
+            return refuse(
+                f"{clean(str(root), 4000)}: no such folder; without --root it is this machine's own site"
+            )
         folder = reader.config_path(root, "")
         if folder.is_dir() and any(folder.iterdir()):
             return refuse(

@@ -54,5 +54,5 @@ def _what_now(root: Path) -> str:
 
 
 def _command(root: Path) -> str:
-    where = "" if root == Path("/") else f" --root {clean(shlex.quote(str(root)), 4000)}"
+    where = "" if root == Path("/") else f" --root {clean(shlex.quote(str(root.absolute())), 4000)}"
     return f"v2h-console{where}"

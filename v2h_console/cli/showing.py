@@ -50,8 +50,7 @@ class Showing:
 
     def run(self) -> int:
         """The screen until its end, then the owner until its own; what the process returns."""
-        # Before the application, and so before any thread: every one of them inherits it.
-        signals.block(signal.SIGINT, signal.SIGQUIT, signal.SIGCONT)
+        signals_of_a_screen()
         from v2h_console.tui.app import ConsoleApp
         from v2h_console.tui.driver import LineDriver
 
@@ -188,6 +187,12 @@ class Showing:
         driver = self._app.driver
         if driver is not None:
             driver.continued()
+
+
+def signals_of_a_screen() -> None:
+    """Before the first thread, a session's too: each inherits it, and a signal that one of them takes ends the process with
+    its last picture standing on a terminal that is not given back."""
+    signals.block(signal.SIGINT, signal.SIGQUIT, signal.SIGCONT)
 
 
 def show(

@@ -255,7 +255,11 @@ class Desk:
             holder = self._holder
         if holder is seat:
             return ""
-        return "this needs the helm: t takes it" if holder is None else f"{holder.name} has the helm"
+        return (
+            "this needs the helm: t takes it"
+            if holder is None
+            else f"{holder.name} has the helm: t there passes it on"
+        )
 
     def _own_deserted(self, seat: Seat, holder: Seat) -> bool:
         """A line that died without a word keeps its screen, and the helm, for many minutes: its person may have it back."""
@@ -271,7 +275,7 @@ class Desk:
                     f"{holder.name} has the helm until it is passed on there with t, or that console goes"
                 )
                 if seat.person and seat.person == holder.person:
-                    reason += "; it is your own: after a minute without a key there you can take it here"
+                    reason += "; that one is your own: after a minute without a key there, t on another console of yours takes it"
                 return Receipt(order.nonce, accepted=False, reason=reason)
             self._holder = seat if takes else None
         if takes and holder is None:

@@ -303,28 +303,32 @@ def _car(settings: Settings, state: State, now_ns: int) -> CarView:
     )
 
 
+_UNHEARD_OFF = "told to be off; its switch is not heard"
+
+
 def _loads(settings: Settings, state: State, now_ns: int) -> tuple[LoadView, ...]:
     feedback = fresh(state.senses.load_feedback, now_ns, 200.0)
     views = []
     for index, (circuit, held) in enumerate(zip(settings.loads.circuits, state.loads.circuits, strict=True)):
         reading = state.senses.circuits[index] if index < len(state.senses.circuits) else None
         power = _value(reading, "power_w", now_ns, 10_000.0)
-        hold_s = None
-        if held.shed:
+        hold_s, reason = None, held.reason
+        if feedback is None:
+            # What was asked of a switch is not what it does.
+            word, reason = "unknown", _UNHEARD_OFF if held.shed else ""
+        elif held.shed:
             word = "held" if held.until_ns is not None and held.until_ns > now_ns else "shed"
             hold_s = (
                 (held.until_ns - now_ns) / NS_PER_S if word == "held" and held.until_ns is not None else None
             )
-            if feedback is not None and feedback.closed_mask >> index & 1:
+            if feedback.closed_mask >> index & 1:
                 word = "fault"
-        elif feedback is None:
-            word = "unknown"
         elif not feedback.closed_mask >> index & 1:
             word = "off"
         else:
             word = "on" if power.value is None or power.value > 5.0 else "off"
         views.append(
-            LoadView(circuit.id, circuit.name, circuit.legs, circuit.tier, word, power, hold_s, held.reason)
+            LoadView(circuit.id, circuit.name, circuit.legs, circuit.tier, word, power, hold_s, reason)
         )
     return tuple(views)
 

@@ -39,15 +39,21 @@ def island(console: Console) -> None:
 
 def close_mid(console: Console) -> None:
     """Close the MID, after the word was typed."""
+    snapshot = console.snapshot
+    delay_s = snapshot.grid.delay_s
+    after = f"{delay_s:.0f} s of good grid" if delay_s > 0 else "the grid's delay"
+    lines = [
+        "This lifts the hold by which O keeps the MID open. From then on it CLOSES BY ITSELF, also when you have left:",
+        f"after {after}, in step with the house or onto a dead one. O holds it open again.",
+        "Let nobody work on either side. You need the helm.",
+    ]
+    if snapshot.locked_out:
+        lines.append("A lockout stands: where it forbids closing, R comes first.")
     console.ask_word(
         "CLOSE THE MID",
-        (
-            "This joins the house to the street again.",
-            "The owner closes only when the grid has been in its window for the whole delay, in step with the house,",
-            "or onto a dead house. It refuses otherwise, and says why. You need the helm.",
-        ),
+        tuple(lines),
         "CLOSE",
-        _confirmed(console, "operator.close_mid", "Taken: the MID closes when its conditions hold."),
+        _confirmed(console, "operator.close_mid", "No hold stood: the MID closes by itself when it may."),
     )
 
 
@@ -71,7 +77,7 @@ def reset_lockout(console: Console) -> None:
             "Reset it only when you have found the cause and removed it. You need the helm.",
         ),
         "RESET",
-        _confirmed(console, "operator.reset_lockout", "Lockout reset."),
+        _confirmed(console, "operator.reset_lockout", "Reset asked for: what still stands is in view 6."),
     )
 
 
@@ -200,7 +206,12 @@ def ask_quit(console: Console) -> None:
 
 def tell_quit(console: Console) -> None:
     """Ctrl+C stops many programs; here a house hangs on it."""
-    console.tell("Ctrl+C does nothing here. Ctrl+Q leaves at once; q asks first.")
+    if console.seat.owns:
+        console.tell(
+            "Ctrl+C does nothing here. Ctrl+Q ends the control at once, and the house with it; q asks first."
+        )
+    else:
+        console.tell("Ctrl+C does nothing here. Ctrl+Q leaves at once; q asks first.")
 
 
 ACTIONS: dict[str, Action] = {
@@ -228,6 +239,8 @@ ACTIONS: dict[str, Action] = {
     "theme": Action("Next theme: terminal, sun, mono", lambda console: console.next_theme()),
     "trainer": Action("Trainer menu", trainer, trainer=True),
     "ask_quit": Action("Leave the console (asks)", ask_quit),
-    "quit": Action("Leave the console at once", lambda console: console.leave()),
+    "quit": Action(
+        "Leave at once; on the owner's own screen the control ends", lambda console: console.leave()
+    ),
     "tell_quit": Action("How to leave", tell_quit, listed=False),
 }

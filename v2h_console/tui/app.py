@@ -28,6 +28,7 @@ from v2h_console.tui.history import LegHistory
 from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
+from v2h_console.tui.outcomes import last_sequence, outcome
 from v2h_console.tui.owner_watch import OwnerWatch
 from v2h_console.tui.pages import Pages
 from v2h_console.tui.picture import Entry, Picture, aged, entries
@@ -304,6 +305,7 @@ class ConsoleApp(App[int]):
         self.run_worker(self._order(session, order, accepted), name="order", exit_on_error=False)
 
     async def _order(self, session: Session, order: Order, accepted: str) -> None:
+        before = last_sequence(session.watch())
         try:
             async with asyncio.timeout(ANSWER_S):
                 receipt: Receipt = await session.order(order)
@@ -311,7 +313,11 @@ class ConsoleApp(App[int]):
             self.tell(f"No answer from the owner within {ANSWER_S:.0f} s: {order.do} is not confirmed.", 12.0)
             return
         if receipt.accepted:
-            self.tell(f"{accepted} {receipt.reason}".strip())
+            came = await outcome(session, order.do, before)
+            if came is None:
+                self.tell(f"{accepted} {receipt.reason}".strip())
+            else:
+                self.tell(came.text, 6.0 if came.severity == "info" else 12.0)
         else:
             reason = receipt.reason or "the owner gave no reason"
             self.tell(f"Refused: {reason}{'.' if reason[-1:].isalnum() else ''}", 12.0)

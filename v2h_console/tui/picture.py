@@ -159,7 +159,7 @@ def aged(snapshot: Snapshot, stale_ms: float, *, gone: bool = False) -> Snapshot
             rated_w=0.0,
         )
         shown_car = replace(shown_car, runtime_s=None, planned_s=None, limit_w=None, discharging=False)
-        loads = tuple(replace(load, state="unknown", hold_s=None) for load in loads)
+        loads = tuple(replace(load, state="unknown", hold_s=None, reason="") for load in loads)
     shown = replace(
         snapshot,
         mode="unknown" if blank else snapshot.mode,

@@ -30,18 +30,16 @@ def refusal(
     ``size`` is (columns, rows); ``encoding`` is that of standard output. The line says what, and what to do.
     """
     if not stdin_tty:
-        return "The console needs a keyboard: standard input is not a terminal. Run it in one, or use --headless."
+        return "The console needs a keyboard: standard input is not a terminal. Run it in one; `v2h-console attach --json` prints without a screen."
     if not stdout_tty:
-        return (
-            "The console needs a screen: standard output is not a terminal. Run it in one, or use --headless."
-        )
+        return "The console needs a screen: standard output is not a terminal. Run it in one; `v2h-console attach --json` prints without a screen."
     term = environ.get("TERM", "")
     if not term:
         return (
             "TERM is not set, so the terminal's kind is not known. Set it, for example: TERM=xterm-256color."
         )
     if term in _INCAPABLE:
-        return f"TERM={clean(term, 40)} cannot position the cursor. Use a real terminal, or use --headless."
+        return f"TERM={clean(term, 40)} cannot position the cursor. Use a real terminal; `v2h-console attach --json` prints without a screen."
     if (encoding or "").lower().replace("-", "").replace("_", "") != "utf8":
         shown = clean(encoding or "unknown", 40)
         return f"The terminal's encoding is {shown}, not UTF-8. Set it, for example: LC_ALL=C.UTF-8."

@@ -7,7 +7,7 @@ import time
 from v2h_console.session.absence import KINDS, Absence, most_telling
 from v2h_console.session.snapshot import EventView, Snapshot
 from v2h_console.tui.lines import Row, fit, rule, wrap
-from v2h_console.tui.panes.supply import what_to_do
+from v2h_console.tui.panes.supply import steps, what_to_do
 from v2h_console.tui.picture import Picture, urgent
 from v2h_console.tui.words import clock, is_serious, kilowatts, known, lasts, number
 
@@ -186,6 +186,10 @@ def _advice(picture: Picture) -> str:
     worst = urgent(snapshot)
     if worst is not None:
         return f"{worst.code}: {' '.join(what_to_do(snapshot)) or 'Enter on it explains it in view 1.'}"
+    locked = next((alarm for alarm in snapshot.alarms if alarm.severity == "lockout"), None)
+    if locked is not None and locked.what_to_do:
+        # Acknowledged by one person, and still the first thing for the next.
+        return f"{locked.code}: {' '.join(steps(locked.what_to_do))}"
     if snapshot.locked_out:
         return "Locked out: find the cause in view 6 Log, then R resets it. It needs the helm."
     if snapshot.house_dark is not False:

@@ -38,10 +38,15 @@ def what_to_do(snapshot: Snapshot) -> list[str]:
     """The steps of the worst alarm; for a silent logic controller ours, if the alarm brings none."""
     worst = urgent(snapshot)
     if worst is not None and worst.what_to_do:
-        return [part.strip() for part in worst.what_to_do.replace(";", "\n").splitlines() if part.strip()]
+        return steps(worst.what_to_do)
     if snapshot.owner_ready and snapshot.mode == "unknown" and snapshot.mid.position == "unknown":
         return list(_SILENT_CONTROLLER)
     return []
+
+
+def steps(advice: str) -> list[str]:
+    """An alarm's advice, one thing to do each."""
+    return [part.strip() for part in advice.replace(";", "\n").splitlines() if part.strip()]
 
 
 def _do(picture: Picture, todo: list[str]) -> list[Row]:
@@ -117,8 +122,12 @@ def _loads(picture: Picture) -> Row:
     for load in loads:
         by_state.setdefault(load.state, []).append(load)
     if len(by_state.get("unknown", ())) == len(loads):
-        reason = loads[0].reason
-        return row.at(_ON, fit(f"unknown: {reason}" if reason else "unknown", 71), "warn")
+        told_off = sum(1 for load in loads if load.reason)
+        # A reason of some is not said of the others.
+        of_some = f"no switch is heard; {told_off} told to be off" if told_off else ""
+        reason = loads[0].reason if told_off == len(loads) else of_some
+        text = f"unknown: {reason}" if reason else "unknown"
+        return row.at(_ON, fit(text, 71), "warn")
     row.at(_ON, f"{len(by_state.get('on', ()))} on", "value")
     groups = [(state, by_state[state]) for state in ("held", "shed", "off") if state in by_state][:2]
     if len(groups) == 2:
