@@ -188,3 +188,13 @@ def test_the_car_s_line_says_what_it_shaves_and_until_when() -> None:
     (line,) = [row for row in drawn(shaving) if row.startswith(" CAR")]
     assert line.rstrip().endswith("shaves 2.90 kW, tariff 17:00-21:00")
     assert len(line) <= 80
+
+
+def test_a_transfer_that_took_minutes_runs_into_nothing() -> None:
+    assert FAULT.last_transfer is not None
+    transfer = msgspec.structs.replace(
+        FAULT.last_transfer, total_ms=73_276.0, open_ms=72_241.0, budget_ms=100.0, ok=False
+    )
+    row = drawn(msgspec.structs.replace(FAULT, last_transfer=transfer))[16]
+    assert "!73276 of 100 ms  detect " in row
+    assert "open 72241" in row

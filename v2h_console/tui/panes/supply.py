@@ -167,11 +167,13 @@ def _transfer(picture: Picture) -> Row:
     late_one = transfer.ok is False
     total = f"{'!' if late_one else ''}{number(transfer.total_ms, 0)}"
     row.at(17, total, "alarm" if late_one else "value")
-    column = 17 + len(total)
-    row.at(column, f" of {number(transfer.budget_ms, 0)} ms")
+    budget = f" of {number(transfer.budget_ms, 0)} ms"
+    row.at(17 + len(total), budget)
     parts = " · ".join(f"{name} {number(ms, 0)}" for name, ms in _parts(transfer))
-    row.at(33, parts)
-    end = 33 + len(parts)
+    # One that took minutes has longer numbers.
+    begin = max(33, 17 + len(total) + len(budget) + 2)
+    row.at(begin, parts)
+    end = begin + len(parts)
     uncertainty = f"±{number(transfer.uncertainty_ms, 1)}"
     if end + 2 + len(uncertainty) <= 80:
         row.at(end + 2, uncertainty)
