@@ -6,12 +6,19 @@ import os
 import stat
 from pathlib import Path
 
+from v2h_console.installing.carry_out import Report
 from v2h_console.installing.layout import Wanted, wanted
+from v2h_console.installing.plan import Action
 
 FILES: tuple[Wanted, ...] = wanted("/opt/v2h/bin/v2h-manager")
 
 PASSWD = "root:x:0:0:root:/root:/bin/bash\nalice:x:1000:1000::/home/alice:/bin/bash\n"
 GROUP = "root:x:0:\ndialout:x:20:alice\nalice:x:1000:\n"
+
+
+def actions(report: Report) -> dict[str, Action]:
+    """What is done with each path."""
+    return {step.path: step.action for step in report.steps}
 
 
 def tree(root: Path) -> dict[str, tuple[int, int, int, bytes]]:

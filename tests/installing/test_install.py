@@ -14,24 +14,19 @@ from pathlib import Path
 
 import pytest
 
-from tests.installing.roots import FILES, machine, no_tools, tree
-from tests.runtime.configured import started
-from v2h_console.installing import carry_out, layout, plan, record
+from tests.installing.roots import FILES, actions, machine, no_tools, tree
+from v2h_console.installing import layout, plan, record
 from v2h_console.installing.carry_out import install, look, look_back, undo
 from v2h_console.installing.plan import Action
 from v2h_console.installing.record import InstallError
 from v2h_console.runtime.config_keeper import ConfigKeeper, digest
-from v2h_console.site import last_good, reader
+from v2h_console.site import reader
 from v2h_console.site.errors import ConfigError
 
 UNIT = layout.UNIT
 HAS_SYSUSERS = pytest.mark.skipif(
     shutil.which("systemd-sysusers") is None or os.geteuid() != 0, reason="systemd-sysusers, run by root"
 )
-
-
-def actions(report: carry_out.Report) -> dict[str, Action]:
-    return {step.path: step.action for step in report.steps}
 
 
 def test_without_yes_nothing_changes(tmp_path: Path) -> None:
@@ -235,36 +230,6 @@ def test_a_persons_configuration_is_never_written_over(tmp_path: Path) -> None:
     assert path.read_text() == "mine"
     assert actions(done)["etc/energy/comm_stack.conf"] is Action.LEFT
     assert [path for path in tree(tmp_path) if "v2h" in path] == []
-
-
-@pytest.mark.parametrize("name", ["limits.conf", "loads.conf"])
-def test_an_update_puts_no_template_in_the_place_of_limits_that_were_lost(tmp_path: Path, name: str) -> None:
-    house = started(tmp_path)
-    (house.energy / name).unlink()
-    report = install(tmp_path, FILES, no_tools)
-    (left,) = (step for step in report.steps if step.path == f"etc/energy/{name}")
-    assert (left.action, "missing" in left.why, "put it back" in left.why) == (Action.LEFT, True, True)
-    assert not report.whole
-    loaded = house.keeper.load()
-    assert "missing" in loaded.complaint
-    assert loaded.site.settings.car.floor_soc_pct == 30.0
-
-
-def test_an_update_makes_again_what_was_a_template_only(tmp_path: Path) -> None:
-    house = started(tmp_path)
-    house.write("limits", "# none\n")
-    assert house.keeper.load().complaint == ""
-    (house.energy / "limits.conf").unlink()
-    assert actions(install(tmp_path, FILES, no_tools))["etc/energy/limits.conf"] is Action.CREATE
-
-
-def test_a_pipe_in_the_last_good_ones_place_keeps_no_installer_waiting(tmp_path: Path) -> None:
-    house = started(tmp_path)
-    (house.energy / "limits.conf").unlink()
-    good = house.kept / last_good.LAST_GOOD
-    good.unlink()
-    os.mkfifo(good)
-    assert actions(install(tmp_path, FILES, no_tools))["etc/energy/limits.conf"] is Action.CREATE
 
 
 def test_a_unit_changed_by_hand_is_left_and_its_original_kept(tmp_path: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import secrets
 import signal
@@ -18,7 +17,7 @@ from textual.driver import Driver
 from textual.screen import Screen
 from textual.worker import Worker, WorkerState
 
-from v2h_console.session.orders import Order, Receipt
+from v2h_console.session.orders import Order
 from v2h_console.session.protocol import Session
 from v2h_console.session.snapshot import Snapshot
 from v2h_console.tui.actions import ACTIONS
@@ -28,7 +27,7 @@ from v2h_console.tui.history import LegHistory
 from v2h_console.tui.inert import clean
 from v2h_console.tui.keymap import bindings
 from v2h_console.tui.lines import fit, wrap
-from v2h_console.tui.outcomes import last_sequence, outcome
+from v2h_console.tui.outcomes import answered
 from v2h_console.tui.owner_watch import OwnerWatch
 from v2h_console.tui.pages import Pages
 from v2h_console.tui.picture import Entry, Picture, aged, entries
@@ -45,8 +44,6 @@ from v2h_console.tui.views import NAMES, VIEWS
 POLL_S = 0.25
 #: The same order within this time counts once: gloves and key repeat press twice.
 DEBOUNCE_S = 0.3
-#: A session answers within the order's life of 2 s; past this it has not.
-ANSWER_S = 3.0
 _FRAME_ROWS = 4
 #: A refusal may take this many rows; the body gives them up meanwhile.
 _ANSWER_ROWS = 4
@@ -305,22 +302,7 @@ class ConsoleApp(App[int]):
         self.run_worker(self._order(session, order, accepted), name="order", exit_on_error=False)
 
     async def _order(self, session: Session, order: Order, accepted: str) -> None:
-        before = last_sequence(session.watch())
-        try:
-            async with asyncio.timeout(ANSWER_S):
-                receipt: Receipt = await session.order(order)
-        except TimeoutError:
-            self.tell(f"No answer from the owner within {ANSWER_S:.0f} s: {order.do} is not confirmed.", 12.0)
-            return
-        if receipt.accepted:
-            came = await outcome(session, order.do, before)
-            if came is None:
-                self.tell(f"{accepted} {receipt.reason}".strip())
-            else:
-                self.tell(came.text, 6.0 if came.severity == "info" else 12.0)
-        else:
-            reason = receipt.reason or "the owner gave no reason"
-            self.tell(f"Refused: {reason}{'.' if reason[-1:].isalnum() else ''}", 12.0)
+        self.tell(*await answered(session, order, accepted))
 
     def go(self, view: int) -> None:
         """Show a view from wherever the person is."""
