@@ -180,7 +180,7 @@ class FastLane(threading.Thread):
                 return
             wake_ns = result.wake_at_ns
             done_ns = self._clock_ns()
-            self.lateness.tick(late_ns, done_ns - now_ns)
+            self.lateness.tick(late_ns, done_ns - now_ns, now_ns)
             quiet = tick_of(state) == QUIET_TICK_NS and wake_ns - now_ns > NS_PER_MS
             self.garbage.run_if_due(done_ns, quiet)
 

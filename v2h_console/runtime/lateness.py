@@ -30,6 +30,14 @@ EDGES_US = (
 MISSED_NS = 10_000_000
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """A step that was made at ``at_ns``, ``late_ns`` after it was due."""
+
+    at_ns: int
+    late_ns: int
+
+
 @dataclass(slots=True)
 class Lateness:
     """A histogram of lateness plus the exact worst, and the cost of steps."""
@@ -40,9 +48,11 @@ class Lateness:
     max_ns: int = 0
     step_total_ns: int = 0
     step_max_ns: int = 0
+    #: The worst missed tick that nobody took yet.
+    worst: Late | None = None
 
-    def tick(self, late_ns: int, step_ns: int) -> None:
-        """Count one step that came ``late_ns`` after it was due and took ``step_ns``."""
+    def tick(self, late_ns: int, step_ns: int, at_ns: int) -> None:
+        """Count one step that came at ``at_ns``, ``late_ns`` after it was due, and took ``step_ns``."""
         late_us = late_ns / 1000
         for index, edge in enumerate(EDGES_US):
             if late_us <= edge:
@@ -51,10 +61,19 @@ class Lateness:
         else:
             self.counts[-1] += 1
         self.ticks += 1
-        self.missed += late_ns > MISSED_NS
+        if late_ns > MISSED_NS:
+            self.missed += 1
+            if self.worst is None or late_ns > self.worst.late_ns:
+                self.worst = Late(at_ns, late_ns)
         self.max_ns = max(self.max_ns, late_ns)
         self.step_total_ns += step_ns
         self.step_max_ns = max(self.step_max_ns, step_ns)
+
+    def take_worst(self) -> Late | None:
+        """The worst missed tick since this was asked last, from any thread; one that comes in this very moment is
+        counted alone."""
+        worst, self.worst = self.worst, None
+        return worst
 
     def percentile_ms(self, share: float) -> float:
         """Upper edge of the bucket that holds this share of all ticks, in ms (0 without ticks)."""

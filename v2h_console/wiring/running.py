@@ -12,6 +12,7 @@ from v2h_console.runtime import audit, peers
 from v2h_console.runtime.attendance import Attendance
 from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.desk import INSTALLER, TAKE, Desk, Seat
+from v2h_console.runtime.hold_ups import HoldUps
 from v2h_console.runtime.lock import OwnerLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
@@ -44,6 +45,7 @@ class Running:
     outlets: Outlets | None = None
     keeper: LedgerWriter | None = None
     attendance: Attendance | None = None
+    hold_ups: HoldUps | None = None
     screens: int = 0
 
     def session(self, *, helm: bool = False) -> LocalSession:
@@ -79,6 +81,9 @@ class Running:
         if self.outlets is not None:
             self.outlets.stop()
         self.owner.let_go()
+        if self.hold_ups is not None:
+            self.hold_ups.stop()
+            self.hold_ups.join(2.0)
         self.server.join(2.0)
         if self.owner.lane.handed_over:
             # The next owner has a lit house and nobody polls: it waits for no disk of this one's.

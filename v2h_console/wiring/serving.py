@@ -13,6 +13,7 @@ from v2h_console.runtime.attendance_file import LedgerWriter
 from v2h_console.runtime.audit import Who
 from v2h_console.runtime.config_keeper import ConfigKeeper, Loaded, hashes
 from v2h_console.runtime.desk import Desk
+from v2h_console.runtime.hold_ups import HoldUps
 from v2h_console.runtime.lock import OwnerLock
 from v2h_console.runtime.log_writer import LogWriter
 from v2h_console.runtime.owner import Owner
@@ -79,6 +80,12 @@ def serve(
 
     records = Records(root, begin, lambda failure: owner.report_storage("records", failure))
     running = Running(owner, desk, server, lock, records, log, twin, None, keeper, attendance)
+    running.hold_ups = HoldUps(
+        lambda: owner.lane.lateness,
+        owner.lane.name,
+        lambda text: owner.say("TICK_MISSED", "warning", text),
+    )
+    running.hold_ups.start()
     records.begin()
     server.start()
     return running
