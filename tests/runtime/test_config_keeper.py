@@ -144,6 +144,17 @@ def test_a_link_to_a_file_that_is_kept_elsewhere_stays_one(house: House) -> None
     assert elsewhere.read_text() == LIMITS
 
 
+def test_a_pipe_in_a_files_place_is_refused_at_once(house: House) -> None:
+    """Waited for, it would keep every later edit waiting, too."""
+    edited = house.hash("limits")
+    limits = house.energy / "limits.conf"
+    limits.unlink()
+    os.mkfifo(limits)
+    with pytest.raises(EditRefused, match=r"limits\.conf: cannot be read: is no plain file"):
+        house.keeper.save("limits.conf", LIMITS.replace("30", "40"), edited)
+    assert limits.is_fifo()
+
+
 def test_a_file_that_names_what_another_one_lacks_is_refused(house: House) -> None:
     text = COMM + '[load_centre]\ntty = "/dev/ttyUSB0"\n[load_centre.meters]\nrange = 12\n'
     assert "'range'" in house.refused("comm_stack", text)

@@ -156,6 +156,7 @@ def test_a_name_is_seen_as_the_screens_show_it() -> None:
     ("host", "other"),
     [
         ("gw.lan", "GW.lan"),
+        ("localhost", "127.0.0.1"),
         ("gw.lan", "gw.lan."),
         ("bücher.lan", "BÜCHER.lan."),
         ("::1", "0:0:0:0:0:0:0:1"),

@@ -54,7 +54,9 @@ def one_host(host: str) -> str:
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
-        return unicodedata.normalize("NFKC", host).casefold().removesuffix(".")
+        name = unicodedata.normalize("NFKC", host).casefold().removesuffix(".")
+        # RFC 6761 6.3: it names the machine itself, whatever a resolver says.
+        return "127.0.0.1" if name == "localhost" else name
     mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
     return str(mapped or address)
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+
+from v2h_console import plain_file
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 _APPEND = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -13,8 +16,9 @@ class Disk:
     """Each method is one call of the kernel's and raises OSError as that does."""
 
     def read(self, path: Path) -> bytes:
-        """The whole file."""
-        return path.read_bytes()
+        """The whole file; one that is no plain file is an error: a pipe that nobody writes to is not waited for."""
+        with os.fdopen(plain_file.opened(path, os.O_RDONLY, sys.maxsize), "rb") as file:
+            return file.read()
 
     def names(self, folder: Path) -> list[str]:
         """What is in the folder."""
