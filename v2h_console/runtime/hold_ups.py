@@ -80,7 +80,7 @@ class Kernel:
 
 def words(late: Late, samples: tuple[Sample, ...], lane: str) -> str:
     """What the samples say about it, one line: the newest sample is later than the tick, one at least is older."""
-    said = f"A tick of the control core came {late.late_ns / _NS_PER_MS:.0f} ms late"
+    said = f"A tick came {late.late_ns / _NS_PER_MS:.0f} ms late"
     began_ns = late.at_ns - late.late_ns
     older = [sample for sample in samples if sample.at_ns <= began_ns]
     if len(older) < 2 or not older[-1].threads:
@@ -94,7 +94,7 @@ def words(late: Late, samples: tuple[Sample, ...], lane: str) -> str:
     ]
     if not found:
         return f"{said}: no account shows what held it up."
-    return f"{said}: in that second {'; '.join(found)}."
+    return f"{said}: {'; '.join(found)}."
 
 
 def _causes(usual: Sample, begin: Sample, end: Sample, lane: str) -> list[tuple[int, str]]:
@@ -102,12 +102,12 @@ def _causes(usual: Sample, begin: Sample, end: Sample, lane: str) -> list[tuple[
     scale = (end.at_ns - begin.at_ns) / max(1, begin.at_ns - usual.at_ns)
     causes: list[tuple[int, str]] = []
 
-    def note(what: str, before_ns: int, first_ns: int, last_ns: int) -> None:
+    def note(who: str, before_ns: int, first_ns: int, last_ns: int, at_what: str = "") -> None:
         had_ns, usually_ns = last_ns - first_ns, int((first_ns - before_ns) * scale)
-        text = f"{what} {had_ns / _NS_PER_MS:.0f} ms ({usually_ns / _NS_PER_MS:.0f} the second before)"
+        text = f"{who} {had_ns / _NS_PER_MS:.0f} ms{at_what} (usually {usually_ns / _NS_PER_MS:.0f})"
         causes.append((had_ns - usually_ns, text))
 
-    note("the host took from this virtual machine", usual.stolen_ns, begin.stolen_ns, end.stolen_ns)
+    note("the host took", usual.stolen_ns, begin.stolen_ns, end.stolen_ns, " from this virtual machine")
     if end.fetched > begin.fetched:
         # Each stops its thread for as long as the disk takes.
         pages = f"{end.fetched - begin.fetched} pages of memory were fetched from a disk"
@@ -116,8 +116,8 @@ def _causes(usual: Sample, begin: Sample, end: Sample, lane: str) -> list[tuple[
         new = Account(last.name)
         first, before = begin.threads.get(number, new), usual.threads.get(number, new)
         who = "the core" if last.name == lane else f"this program's {last.name!r}"
-        note(f"{who} waited for a processor for", before.waited_ns, first.waited_ns, last.waited_ns)
-        note(f"{who} worked for", before.ran_ns, first.ran_ns, last.ran_ns)
+        note(f"{who} waited", before.waited_ns, first.waited_ns, last.waited_ns, " for a processor")
+        note(f"{who} worked", before.ran_ns, first.ran_ns, last.ran_ns)
     return causes
 
 
