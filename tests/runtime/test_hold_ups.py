@@ -83,7 +83,9 @@ def test_memory_came_back_from_a_disk() -> None:
 
 def test_what_is_usual_explains_nothing() -> None:
     busy = [at(s, core=(300 * s, 50 * s), screen=(600 * s, 90 * s)) for s in (1, 2, 3)]
-    assert said(*busy) == "A tick came 100 ms late: no account shows what held it up."
+    assert said(*busy) == (
+        "A tick came 100 ms late: no account shows why; a process that is stopped (SIGSTOP, a freezer) has none."
+    )
 
 
 def test_a_delay_across_two_looks_is_counted_from_before_it_began() -> None:

@@ -93,7 +93,7 @@ def words(late: Late, samples: tuple[Sample, ...], lane: str) -> str:
         text for share_ns, text in _causes(usual, begin, end, lane) if share_ns >= NAMED_SHARE * late.late_ns
     ]
     if not found:
-        return f"{said}: no account shows what held it up."
+        return f"{said}: no account shows why; a process that is stopped (SIGSTOP, a freezer) has none."
     return f"{said}: {'; '.join(found)}."
 
 
