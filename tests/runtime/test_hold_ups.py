@@ -179,6 +179,20 @@ def test_the_first_is_told_at_once_then_the_worst_of_ten_minutes(lateness: Laten
     assert [line.partition(":")[0] for line in heard[1:]] == ["A tick came 60 ms late"]
 
 
+def test_whoever_measures_begins_afresh(lateness: Lateness) -> None:
+    heard: list[str] = []
+    watch = looks(lateness, heard)
+    watch.look()
+    watch.look()
+    for late_ms, at_ns in ((90, 2_500 * MS), (80, 3_500 * MS)):
+        lateness.tick(late_ms * MS, 0, at_ns)
+        watch.look()
+    watch.afresh()
+    lateness.tick(30 * MS, 0, 4_500 * MS)
+    watch.look()
+    assert [line.partition(":")[0] for line in watch.told] == ["A tick came 30 ms late"]
+
+
 def test_a_tick_that_was_not_missed_is_no_news(lateness: Lateness) -> None:
     heard: list[str] = []
     watch = looks(lateness, heard)

@@ -69,6 +69,8 @@ class Result:
     #: Why, in the order in which it happened: of each outage that was not restored and of each needless opening.
     said: list[str] = field(default_factory=list)
     missed_ticks: int = 0
+    #: The worst of ten minutes, with its cause.
+    why_missed: list[str] = field(default_factory=list)
     lateness_max_ms: float = 0.0
     step_max_us: float = 0.0
     gc_pause_max_ms: float = 0.0
@@ -105,6 +107,7 @@ class Result:
                 for name in ("detect", "open", "prove", "form")
             },
             "missed_ticks": self.missed_ticks,
+            "why_missed": self.why_missed,
             "lane": {
                 "lateness_max_ms": round(self.lateness_max_ms, 3),
                 "step_max_us": round(self.step_max_us, 1),
@@ -134,7 +137,7 @@ class Result:
         lines.append(
             f"not restored {self.not_restored}, needless openings {self.needless}, missed ticks {self.missed_ticks}"
         )
-        lines.extend(self.said)
+        lines.extend([*self.why_missed, *self.said])
         return "\n".join(lines)
 
 
@@ -156,12 +159,15 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
     running = start_demo(root, enter_service_s=1.0)
     result = Result(asked=outages)
     assert running.twin is not None
+    assert running.hold_ups is not None
     lane = running.owner.lane
+    hold_ups = running.hold_ups
 
     def begin() -> None:
         """From here on it counts: the start's own lateness is not an outage's."""
         lane.lateness = Lateness()
         lane.garbage.pause_max_ns = 0
+        hold_ups.afresh()
 
     watching = running.session()
 
@@ -191,6 +197,7 @@ def run(root: Path, outages: int, *, busy_screen: bool, seed: int = 1) -> Result
         result.gc_pause_max_ms = lane.garbage.pause_max_ns / 1e6
     finally:
         running.stop()
+    result.why_missed = list(hold_ups.told)
     result.wall_s = time.monotonic() - began_at
     if worker.failure:
         raise BenchFailed(worker.failure)

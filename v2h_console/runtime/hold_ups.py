@@ -27,6 +27,7 @@ NAMED_SHARE = 0.4
 _NS_PER_MS = 1_000_000
 #: Samples that are kept: the one before the tick was due, the one before that, and those of a delay of seconds.
 _KEPT = 8
+_TOLD_KEPT = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +140,13 @@ class HoldUps(threading.Thread):
         self._worst_ns, self._worst_words = 0, ""
         self._tell_at_ns = 0
         self._ending = threading.Event()
+        #: What ``say`` heard last.
+        self.told: deque[str] = deque(maxlen=_TOLD_KEPT)
+
+    def afresh(self) -> None:
+        """What was until now is no matter any more; the next missed tick is told at once."""
+        self._worst_ns, self._worst_words, self._tell_at_ns = 0, "", 0
+        self.told.clear()
 
     def stop(self) -> None:
         """End; what has not been told is told."""
@@ -163,6 +171,7 @@ class HoldUps(threading.Thread):
 
     def _tell(self, now_ns: int) -> None:
         if self._worst_words:
+            self.told.append(self._worst_words)
             self._say(self._worst_words)
             self._tell_at_ns = now_ns + TOLD_EVERY_NS
         self._worst_ns, self._worst_words = 0, ""
