@@ -12,7 +12,7 @@ from typing import ParamSpec
 from unittest.mock import patch
 
 from v2h_console.core import effects
-from v2h_console.core.effects import Outcome
+from v2h_console.core.edge_outcome import Outcome
 from v2h_console.core.islanding import TABLE, Edge, View
 from v2h_console.core.state import Mode
 

@@ -5,20 +5,18 @@ One small function an event; the table itself stays free of side notes.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
-
 from v2h_console.core import (
     black_start,
     grid_monitor,
     load_holds,
+    open_fault,
     relay_times,
-    street_side,
     synchronism,
     transfer,
 )
 from v2h_console.core.car_session import DC_LOCKS
-from v2h_console.core.events import Event, Severity
+from v2h_console.core.edge_outcome import Effect, Outcome, told
+from v2h_console.core.events import Severity
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_loss import Kind
 from v2h_console.core.grid_monitor import GridCondition
@@ -26,7 +24,7 @@ from v2h_console.core.islanding import CLOSING, Edge, View
 from v2h_console.core.lockouts import RIVALS
 from v2h_console.core.mid_proof import Position
 from v2h_console.core.settings import NS_PER_S
-from v2h_console.core.state import CONTACT_RESTS_NS, FaultCause, Mode, State
+from v2h_console.core.state import CONTACT_RESTS_NS, Mode, State
 from v2h_console.core.transfer import Transfer
 
 #: Waits between tries to close; after three failures LK_CLOSE.
@@ -34,14 +32,6 @@ CLOSE_RETRY_S = 30
 CLOSE_TRIES = 3
 #: With these the inverter stands by on the grid too, until a person resets them.
 _GATE_STAYS_OFF = (*DC_LOCKS, RIVALS)
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """The state after the edge and what to tell."""
-
-    state: State
-    events: tuple[Event, ...] = ()
 
 
 def take(edge: Edge, view: View) -> Outcome:
@@ -53,10 +43,6 @@ def take(edge: Edge, view: View) -> Outcome:
     if effect is None:
         return Outcome(moved)
     return effect(view, moved)
-
-
-def _event(view: View, code: str, severity: Severity, text: str) -> Event:
-    return Event(view.now_ns, code, severity, text)
 
 
 def _opening(view: View, state: State) -> Outcome:
@@ -99,10 +85,10 @@ def _opening(view: View, state: State) -> Outcome:
         transfer=record,
     )
     if view.open_ordered:
-        event = _event(view, "MID_OPENED_BY_HAND", Severity.INFO, "MID opened by hand.")
+        event = told(view, "MID_OPENED_BY_HAND", Severity.INFO, "MID opened by hand.")
     else:
         code, said = _LEFT[Kind.NOT_SENSED if loss is None else loss.kind]
-        event = _event(view, code, Severity.WARNING, f"{said}: {cause}. MID told to open.")
+        event = told(view, code, Severity.WARNING, f"{said}: {cause}. MID told to open.")
     return Outcome(state, (event,))
 
 
@@ -118,13 +104,13 @@ def _supply_stop(view: View, state: State) -> Outcome:
     """In order, while there is still somebody to do it: open, gates off; the latch has long been on the disk."""
     outcome = _opening(view, state)
     text = f"Orderly stop: {state.supply.reason}. MID told to open, gates off."
-    event = _event(view, "SUPPLY_STOP", Severity.ALARM, text)
+    event = told(view, "SUPPLY_STOP", Severity.ALARM, text)
     return Outcome(replace(outcome.state, transfer=None), (event,))
 
 
 def _source_lost_closing(view: View, state: State) -> Outcome:
     outcome = _opening(view, state)
-    event = _event(
+    event = told(
         view, "INVERTER_LOST_AT_CLOSE", Severity.WARNING, "The inverter failed while closing. MID opened."
     )
     return Outcome(outcome.state, (event,))
@@ -154,7 +140,7 @@ def _forming(view: View, state: State) -> Outcome:
 def _formed(view: View, state: State) -> Outcome:
     islanding = replace(state.islanding, contact_grace_until_ns=0, emptied=False)
     loads = load_holds.begin_island(view.settings, state.loads, view.now_ns)
-    event = _event(view, "ISLANDED", Severity.INFO, "House lit from the car.")
+    event = told(view, "ISLANDED", Severity.INFO, "House lit from the car.")
     return Outcome(replace(state, islanding=islanding, loads=loads), (event,))
 
 
@@ -172,59 +158,8 @@ def _island_lost(view: View, state: State) -> Outcome:
     return Outcome(failure.state, (failure.event,))
 
 
-def _fault(cause: FaultCause, code: str, severity: Severity, text: str, lk_close: str) -> Effect:
-    def effect(view: View, state: State) -> Outcome:
-        islanding = replace(
-            state.islanding,
-            fault_cause=cause,
-            # The first reason stays: what this fault may take back must not take another's with it.
-            lk_close=state.islanding.lk_close or lk_close,
-            lk_form=state.islanding.lk_form or (street_side.BACKFEED if cause is FaultCause.BACKFEED else ""),
-            proven_in_fault_since_ns=None,
-            street_lives_since_ns=None,
-        )
-        return Outcome(replace(state, islanding=islanding), (_event(view, code, severity, text),))
-
-    return effect
-
-
-def _fault_over(view: View, state: State) -> Outcome:
-    record = transfer.opened(state.transfer, state.proof.opened_at_ns)
-    islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
-    relay = relay_times.opened(state.relay, state.proof.opened_at_ns)
-    event = _event(view, "MID_PROVEN_OPEN_LATE", Severity.WARNING, "The MID is proven open at last.")
-    return Outcome(_dark(view, replace(state, islanding=islanding, transfer=record, relay=relay)), (event,))
-
-
-def _dark(view: View, state: State) -> State:
-    """Out of a fault: what ran on the island before it must be off, and seen to be, before anything forms (I10)."""
-    loads = load_holds.drop_for_forming(view.settings, state.loads, state.car.shed, view.now_ns, dark=True)
-    return replace(state, loads=loads)
-
-
-def _reset(view: View, state: State) -> Outcome:
-    islanding = replace(state.islanding, fault_cause=FaultCause.NONE, proven_in_fault_since_ns=None)
-    event = _event(view, "LOCKOUT_RESET", Severity.INFO, "Lockout reset by a person; the MID is proven open.")
-    return Outcome(_dark(view, replace(state, islanding=islanding)), (event,))
-
-
-def _apart(view: View, state: State) -> Outcome:
-    """What this fault locked out is free again; what was locked before it stays."""
-    before = state.islanding
-    islanding = replace(
-        before,
-        fault_cause=FaultCause.NONE,
-        proven_in_fault_since_ns=None,
-        lk_form="" if before.lk_form == street_side.BACKFEED else before.lk_form,
-        lk_close="" if before.lk_close == street_side.BACKFEED else before.lk_close,
-    )
-    text = "No back-feed: the street lives on beside the dark house. It had come back while the house was formed."
-    following = _dark(view, replace(state, islanding=islanding))
-    return Outcome(following, (_event(view, "STREET_APART", Severity.INFO, text),))
-
-
 def _syncing(view: View, state: State) -> Outcome:
-    event = _event(view, "GRID_REQUALIFIED", Severity.INFO, "Grid requalified. Bringing the house in phase.")
+    event = told(view, "GRID_REQUALIFIED", Severity.INFO, "Grid requalified. Bringing the house in phase.")
     # An angle that happened to be right while nobody steered it holds nothing: what is held is the steered one.
     return Outcome(replace(state, sync=replace(state.sync, ok_since_ns=None)), (event,))
 
@@ -255,14 +190,14 @@ def _close_failed(view: View, state: State) -> Outcome:
     if tries >= CLOSE_TRIES:
         reason = f"{tries} tries to close failed"
         islanding = replace(state.islanding, close_tries=tries, lk_close=reason)
-        event = _event(view, "MID_DOES_NOT_CLOSE", Severity.LOCKOUT, f"Closing is locked out: {reason}.")
+        event = told(view, "MID_DOES_NOT_CLOSE", Severity.LOCKOUT, f"Closing is locked out: {reason}.")
     else:
         islanding = replace(
             state.islanding,
             close_tries=tries,
             close_not_before_ns=view.now_ns + CLOSE_RETRY_S * NS_PER_S,
         )
-        event = _event(
+        event = told(
             view,
             "MID_CLOSE_FAILED",
             Severity.ALARM,
@@ -276,14 +211,14 @@ def _slipped(view: View, state: State) -> Outcome:
     """The street's phase jumped while the relay travelled. No fault of the relay's: the delay is served anew, that is all."""
     text = "The grid's phase jumped while the MID closed. MID told to open, gate off."
     return Outcome(
-        _opening(view, state).state, (_event(view, "PHASE_JUMPED_AT_CLOSE", Severity.WARNING, text),)
+        _opening(view, state).state, (told(view, "PHASE_JUMPED_AT_CLOSE", Severity.WARNING, text),)
     )
 
 
 def _house_lives(view: View, state: State) -> Outcome:
     """A house that was dead when the close was commanded is so no longer, and nobody knows in which phase."""
     text = "The house bus came alive while the MID closed onto it. MID told to open."
-    return Outcome(_opening(view, state).state, (_event(view, "HOUSE_LIVE_AT_CLOSE", Severity.ALARM, text),))
+    return Outcome(_opening(view, state).state, (told(view, "HOUSE_LIVE_AT_CLOSE", Severity.ALARM, text),))
 
 
 def _half_closed(view: View, state: State) -> Outcome:
@@ -318,7 +253,7 @@ def _chatter(view: View, state: State) -> Outcome:
     outcome = _opening(view, state)
     islanding = replace(outcome.state.islanding, lk_close="the MID's contacts chatter")
     text = "The MID's contacts move unbidden: chatter. MID told to open, closing locked out."
-    event = _event(view, "MID_CHATTERS", Severity.LOCKOUT, text)
+    event = told(view, "MID_CHATTERS", Severity.LOCKOUT, text)
     return Outcome(replace(outcome.state, islanding=islanding), (event,))
 
 
@@ -338,7 +273,7 @@ def _tied(view: View, state: State) -> Outcome:
         emptied=False,
     )
     loads = load_holds.release_all(view.settings, state.loads, view.now_ns)
-    event = _event(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
+    event = told(view, "GRID_TIED", Severity.INFO, "MID closed: the house is on the grid.")
     return Outcome(
         replace(state, islanding=islanding, loads=loads, transfer=None),
         (event,),
@@ -351,64 +286,11 @@ def _tied_without(code: str, text: str) -> Effect:
     def effect(view: View, state: State) -> Outcome:
         outcome = _tied(view, state)
         islanding = replace(outcome.state.islanding, gate_in_tied=False)
-        event = _event(view, code, Severity.ALARM, text)
+        event = told(view, code, Severity.ALARM, text)
         return Outcome(replace(outcome.state, islanding=islanding), (*outcome.events, event))
 
     return effect
 
-
-Effect = Callable[[View, State], Outcome]
-
-_NOT_OPEN = _fault(
-    FaultCause.NOT_OPEN,
-    "MID_DID_NOT_OPEN",
-    Severity.LOCKOUT,
-    "The MID is not open 100 ms after the command: slow or welded. Gate off, closing locked out.",
-    "the MID took over 100 ms to open",
-)
-_UNHEARD = _fault(
-    FaultCause.UNHEARD,
-    "MID_NOT_HEARD",
-    Severity.ALARM,
-    "The MID was told to open and is not heard: not proven open. Gate off: treat the street as live.",
-    "",
-)
-_DISAGREE = _fault(
-    FaultCause.DISAGREEMENT,
-    "MID_CONTACTS_DISAGREE",
-    Severity.LOCKOUT,
-    "The MID's contacts or voltages contradict each other: not proven open. Gate off.",
-    "the MID's contacts contradicted each other",
-)
-_UNBIDDEN = _fault(
-    FaultCause.UNBIDDEN,
-    "MID_CLOSED_UNBIDDEN",
-    Severity.LOCKOUT,
-    "A MID contact closed unbidden, or an open pole carries current. Gate off: treat the street as live.",
-    "a contact closed unbidden",
-)
-_BACKFEED = _fault(
-    FaultCause.BACKFEED,
-    "GRID_SIDE_FOLLOWS",
-    Severity.LOCKOUT,
-    "The street side followed the house's voltage. Gate off: treat the street as live.",
-    street_side.BACKFEED,
-)
-_FED_PAST = _fault(
-    FaultCause.BACKFEED,
-    "GRID_SIDE_FOLLOWS",
-    Severity.LOCKOUT,
-    "The street came alive and nothing tells it from the house: something may feed it past the MID (a closed bypass?). Gate "
-    "off: treat the street as live.",
-    street_side.BACKFEED,
-)
-_BOOT = _fault(
-    FaultCause.BOOT,
-    "MID_NOT_PROVEN_AT_START",
-    Severity.ALARM,
-    "The MID was not proven open within 200 ms of the start. Gate off until it is.",
-    "",
-)
 
 _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("operator", Mode.OPENING): _opening,
@@ -418,16 +300,16 @@ _EFFECTS: dict[tuple[str, Mode], Effect] = {
     ("source_lost", Mode.OPENING): _source_lost_closing,
     ("opened", Mode.PROVING): _proving,
     ("proven", Mode.DARK): _proven,
-    ("unheard", Mode.FAULT_OPEN): _UNHEARD,
-    ("not_open", Mode.FAULT_OPEN): _NOT_OPEN,
-    ("disagree", Mode.FAULT_OPEN): _DISAGREE,
-    ("unbidden", Mode.FAULT_OPEN): _UNBIDDEN,
-    ("backfeed", Mode.FAULT_OPEN): _BACKFEED,
-    ("fed_past", Mode.FAULT_OPEN): _FED_PAST,
-    ("boot_overdue", Mode.FAULT_OPEN): _BOOT,
-    ("proven_late", Mode.DARK): _fault_over,
-    ("apart", Mode.DARK): _apart,
-    ("reset", Mode.DARK): _reset,
+    ("unheard", Mode.FAULT_OPEN): open_fault.UNHEARD,
+    ("not_open", Mode.FAULT_OPEN): open_fault.NOT_OPEN,
+    ("disagree", Mode.FAULT_OPEN): open_fault.DISAGREE,
+    ("unbidden", Mode.FAULT_OPEN): open_fault.UNBIDDEN,
+    ("backfeed", Mode.FAULT_OPEN): open_fault.BACKFEED,
+    ("fed_past", Mode.FAULT_OPEN): open_fault.FED_PAST,
+    ("boot_overdue", Mode.FAULT_OPEN): open_fault.BOOT,
+    ("proven_late", Mode.DARK): open_fault.fault_over,
+    ("apart", Mode.DARK): open_fault.apart,
+    ("reset", Mode.DARK): open_fault.reset,
     ("form", Mode.FORMING): _forming,
     ("formed", Mode.ISLANDED): _formed,
     ("not_formed", Mode.DARK): _form_failed,
