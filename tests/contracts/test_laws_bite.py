@@ -30,7 +30,7 @@ BREACHES = [
     ),
     (
         "capabilities",
-        "drivers/v2h_drivers/capabilities.py",
+        "drivers/v2h_drivers/capabilities/requests.py",
         "import math",
         "Capabilities are words only",
     ),

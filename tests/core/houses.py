@@ -27,30 +27,27 @@ from v2h_console.core.settings import (
 )
 from v2h_console.core.state import Mode, State, boot
 from v2h_console.core.step import Step, step
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import (
     CarSession,
     CarStage,
-    CarStatus,
     ControllerHeartbeat,
-    ControlRequest,
     GridFast,
     HouseFast,
     InverterFast,
     InverterMode,
-    InverterSetpoint,
-    InverterStatus,
     LegCurrents,
     LoadFeedback,
     MidState,
-    Quality,
-    Reading,
-    ShedRequest,
     Side,
     SideCycle,
     Supply,
     Sync,
     Temperatures,
 )
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import ControlRequest, InverterSetpoint, ShedRequest
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus
 
 START_NS = 1_000 * NS_PER_S
 GOOD = Quality.GOOD

@@ -9,7 +9,10 @@ from tests.core.houses import START_NS
 from v2h_console.core import parallel, sharing
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings, ParallelSettings, UnitSettings
-from v2h_drivers.capabilities import CarStatus, HouseFast, InverterMode, Quality, Reading, UnitFast
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import HouseFast, InverterMode, UnitFast
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 THREE = ParallelSettings(tuple(UnitSettings(name) for name in ("Inverter", "Inverter 2", "Inverter 3")))
 TICK_NS = 20 * NS_PER_MS

@@ -6,7 +6,8 @@ from dataclasses import replace
 
 from tests.core.houses import House
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import Quality, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
 
 
 def opened_and_dark(house: House) -> bool:

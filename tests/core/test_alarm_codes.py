@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.core.houses import House
 from v2h_console.core import alarms
-from v2h_drivers.capabilities import LinkHealth, LinkState
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 
 
 def test_two_devices_of_one_code_ring_once() -> None:

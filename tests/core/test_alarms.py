@@ -8,7 +8,8 @@ from tests.core.houses import SETTINGS, House, changed
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NOMINAL_V, TariffSettings, TariffWindow
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CarStage, CarStatus, Side, SideCycle
+from v2h_drivers.capabilities.fast_readings import CarStage, Side, SideCycle
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 
 def test_a_grid_that_rests_on_its_limit_is_said_to_be_high_once() -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tests.core.houses import SETTINGS, House, changed
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import Sync
+from v2h_drivers.capabilities.fast_readings import Sync
 
 
 def _in_phase(reading: Sync) -> Sync:

@@ -19,7 +19,9 @@ from v2h_console.core.observation import CoreOrder, Observation, OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode, State
 from v2h_console.core.step import Step, step
-from v2h_drivers.capabilities import ControlRequest, Quality, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import ControlRequest
 
 KINDS: tuple[type, ...] = get_args(Reading)
 NUMBERS = (None, math.nan, math.inf, -math.inf, -1.0, 1e12, 0.0)

@@ -12,7 +12,8 @@ from tests.core.moments import opened_and_dark
 from v2h_console.core import black_start, guards
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CarStatus, HouseFast
+from v2h_drivers.capabilities.fast_readings import HouseFast
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 
 def test_an_inverter_that_makes_no_voltage_is_tried_after_2_10_and_60_s_and_then_locked_out() -> None:

@@ -6,7 +6,7 @@ from v2h_console.core.observation import Observation
 from v2h_console.core.state import boot
 from v2h_console.core.step import step
 from v2h_console.site import demo_site
-from v2h_drivers.capabilities import ControlRequest, ShedRequest
+from v2h_drivers.capabilities.requests import ControlRequest, ShedRequest
 
 
 def test_a_start_holds_heavy_loads_off_with_its_first_command() -> None:

@@ -11,7 +11,9 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings, Settings
 from v2h_console.core.state import Mode, boot
-from v2h_drivers.capabilities import CarSession, CarStage, CarStatus, Quality
+from v2h_drivers.capabilities.fast_readings import CarSession, CarStage
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 S = 1_000_000_000
 

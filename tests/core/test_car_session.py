@@ -11,7 +11,8 @@ from v2h_console.core.car_session import SessionState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, CarSettings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CarSession, CarStage, Quality
+from v2h_drivers.capabilities.fast_readings import CarSession, CarStage
+from v2h_drivers.capabilities.quality import Quality
 
 MS = NS_PER_MS
 OPEN: dict[str, object] = {"commanded_closed": False, "positive_closed": False, "negative_closed": False}

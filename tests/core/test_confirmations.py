@@ -6,7 +6,7 @@ from tests.core.houses import House, changed
 from v2h_console.core.lockouts import DISOBEYED
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import InverterFast
+from v2h_drivers.capabilities.fast_readings import InverterFast
 
 
 def test_an_inverter_that_does_not_stop_when_told_locks_forming_out() -> None:

@@ -10,7 +10,8 @@ from v2h_console.core import thermal
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import InverterSettings, ThermalSettings
 from v2h_console.core.thermal import RELAX_W_PER_S, ThermalState
-from v2h_drivers.capabilities import Quality, Temperatures
+from v2h_drivers.capabilities.fast_readings import Temperatures
+from v2h_drivers.capabilities.quality import Quality
 
 MS = 1_000_000
 S = 1_000 * MS

@@ -12,7 +12,8 @@ import pytest
 from v2h_console.core import state as state_module
 from v2h_console.core.frozen import replace
 from v2h_console.core.state import IslandingState, Mode, State
-from v2h_drivers.capabilities import GridFast, Quality
+from v2h_drivers.capabilities.fast_readings import GridFast
+from v2h_drivers.capabilities.quality import Quality
 
 
 def _values(value: Any) -> Iterator[Any]:

@@ -28,7 +28,9 @@ from v2h_console.core.settings import (
     Separation,
     Settings,
 )
-from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import GridFast, Side, SideCycle
+from v2h_drivers.capabilities.quality import Quality
 
 HALF_CYCLE_NS = 8_333_333
 SITE = Settings(grid=GridSettings(enter_service=EnterService(delay_s=15.0), separation=Separation.PERMITTED))

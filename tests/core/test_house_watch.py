@@ -12,7 +12,9 @@ from v2h_console.core.lockouts import RIVALS
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import HouseFast, InverterFast, InverterMode, Quality, Reading, Side, SideCycle
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import HouseFast, InverterFast, InverterMode, Side, SideCycle
+from v2h_drivers.capabilities.quality import Quality
 
 
 def codes(house: House) -> set[str]:

@@ -14,13 +14,7 @@ from v2h_console.core.load_holds import RESTS
 from v2h_console.core.observation import LatchReceipt, OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SyncSettings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import (
-    GridFast,
-    HouseFast,
-    InverterFast,
-    MidState,
-    Sync,
-)
+from v2h_drivers.capabilities.fast_readings import GridFast, HouseFast, InverterFast, MidState, Sync
 
 # ------------------------------------------------------------------------------------------------ synchronising
 

@@ -11,7 +11,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.state import FaultCause, Mode
-from v2h_drivers.capabilities import GridFast, HouseFast, InverterFast
+from v2h_drivers.capabilities.fast_readings import GridFast, HouseFast, InverterFast
 
 
 @takes(Mode.DARK, "form", Mode.FORMING)

@@ -10,8 +10,7 @@ from tests.core.moments import bad, opened_and_dark
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import FaultCause, Mode
-from v2h_drivers.capabilities import (
-    CarStatus,
+from v2h_drivers.capabilities.fast_readings import (
     ControllerHeartbeat,
     GridFast,
     HouseFast,
@@ -19,6 +18,7 @@ from v2h_drivers.capabilities import (
     MidState,
     Sync,
 )
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 # ------------------------------------------------------------------------------------------------ boot
 

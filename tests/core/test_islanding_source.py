@@ -8,13 +8,8 @@ from tests.core.edges import takes
 from tests.core.houses import House, Plant, changed
 from tests.core.moments import bad, opened_and_dark, syncing
 from v2h_console.core.state import FaultCause, Mode
-from v2h_drivers.capabilities import (
-    CarStatus,
-    GridFast,
-    HouseFast,
-    InverterFast,
-    MidState,
-)
+from v2h_drivers.capabilities.fast_readings import GridFast, HouseFast, InverterFast, MidState
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 # ------------------------------------------------------------------------------------------------ the island's source
 

@@ -15,8 +15,7 @@ from v2h_console.core import guards
 from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import (
-    CarStatus,
+from v2h_drivers.capabilities.fast_readings import (
     ControllerHeartbeat,
     GridFast,
     HouseFast,
@@ -27,6 +26,7 @@ from v2h_drivers.capabilities import (
     Sync,
     Temperatures,
 )
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 KINDS = (
     CarStatus, ControllerHeartbeat, GridFast, HouseFast, InverterFast, MidState, SideCycle, Sync, Temperatures,

@@ -19,7 +19,8 @@ from v2h_console.core.load_what_if import StartConditions, what_if
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_S, Circuit, Settings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CircuitReading, LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.fast_readings import LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.slow_readings import CircuitReading
 
 LIMIT_W = 7_600.0
 NO_LOAD = load_admission.base(None, ())

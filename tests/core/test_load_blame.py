@@ -13,14 +13,8 @@ from v2h_console.core.load_state import Start
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Circuit
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import (
-    CarStage,
-    CircuitReading,
-    InverterStatus,
-    LegCurrents,
-    LoadFeedback,
-    RelayStates,
-)
+from v2h_drivers.capabilities.fast_readings import CarStage, LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.slow_readings import CircuitReading, InverterStatus, RelayStates
 
 LIMIT_W = 7_600.0
 

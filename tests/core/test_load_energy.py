@@ -14,7 +14,8 @@ from v2h_console.core.load_state import CircuitState, LoadState
 from v2h_console.core.pack import PackState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_S, Circuit
-from v2h_drivers.capabilities import CarStatus, LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.fast_readings import LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 NOW_NS = 100 * NS_PER_S
 HEATER = Circuit("heater", "Heater", "L12", 3, 3_000.0)

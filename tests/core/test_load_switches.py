@@ -7,7 +7,9 @@ from dataclasses import replace
 from tests.core.houses import DRYER, FRIDGE, HEAT_PUMP, LIGHTS, SETTINGS, House
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Circuit, Settings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CircuitReading, LoadFeedback, Quality
+from v2h_drivers.capabilities.fast_readings import LoadFeedback
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CircuitReading
 
 
 def _outage(house: House, within_ms: float = 5_000.0) -> float:

@@ -17,7 +17,9 @@ from v2h_console.core.orders import LONGEST_LIFE_NS, MOST_REMEMBERED
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.state import Mode
 from v2h_console.core.storage import LATCH
-from v2h_drivers.capabilities import CircuitReading, Quality, RelayRequest, RelayStates, StorageState
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import RelayRequest
+from v2h_drivers.capabilities.slow_readings import CircuitReading, RelayStates, StorageState
 
 
 def ask(house: House, *orders: CoreOrder) -> None:

@@ -7,7 +7,9 @@ import pytest
 from v2h_console.core import overdraw
 from v2h_console.core.load_state import LoadState
 from v2h_console.core.senses import Senses
-from v2h_drivers.capabilities import CarSession, CarStage, CarStatus, Quality
+from v2h_drivers.capabilities.fast_readings import CarSession, CarStage
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 MS = 1_000_000
 NOW_NS = 10_000 * MS

@@ -18,13 +18,9 @@ from v2h_console.core.senses import Senses
 from v2h_console.core.settings import CarSettings, ParallelSettings
 from v2h_console.core.soc import SocState
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import (
-    CarStatus,
-    ForeignCommand,
-    InverterFast,
-    InverterMode,
-    Quality,
-)
+from v2h_drivers.capabilities.fast_readings import ForeignCommand, InverterFast, InverterMode
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 
 def test_units_join_one_at_a_time_and_never_before_they_are_held_in_phase() -> None:

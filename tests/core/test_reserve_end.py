@@ -15,7 +15,8 @@ from v2h_console.core.reserve_end import End, LimitTrend, Rung
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import CarSettings
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import CarSource, CarStatus, Quality
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarSource, CarStatus
 
 S = 1_000_000_000
 LIT = Use(lit=True)

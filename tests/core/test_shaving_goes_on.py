@@ -11,7 +11,9 @@ from v2h_console.core.observation import OrderKind
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, TariffSettings, TariffWindow
 from v2h_console.core.state import Mode
 from v2h_console.core.tariff import CONFIRM_NS, TariffState
-from v2h_drivers.capabilities import InverterSetpoint, Quality, WallClock
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import InverterSetpoint
+from v2h_drivers.capabilities.slow_readings import WallClock
 
 SHAVING = replace(SETTINGS, tariff=TariffSettings((TariffWindow(tuple(range(7)), 17 * 60, 21 * 60),)))
 WEDNESDAY = 739_945

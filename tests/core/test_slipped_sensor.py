@@ -9,7 +9,9 @@ import pytest
 from tests.core.houses import House
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import InverterFast, InverterStatus, LegCurrents, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import InverterFast, LegCurrents
+from v2h_drivers.capabilities.slow_readings import InverterStatus
 
 
 def said(reading: Reading, amps: float, watts: float) -> Reading:

@@ -11,7 +11,8 @@ from v2h_console.core.car_reserve import CarState, Use
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import CarSettings
 from v2h_console.core.soc import SocState
-from v2h_drivers.capabilities import CarStatus, Quality
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 S = 1_000_000_000
 #: (second) to (watts drawn, reported per cent).

@@ -15,14 +15,10 @@ from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SolarSettings
 from v2h_console.core.soc import SocState
 from v2h_console.core.solar import SolarState
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import (
-    HouseFast,
-    InverterMode,
-    InverterStatus,
-    Quality,
-    SolarPermitRequest,
-    SolarStatus,
-)
+from v2h_drivers.capabilities.fast_readings import HouseFast, InverterMode
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import SolarPermitRequest
+from v2h_drivers.capabilities.slow_readings import InverterStatus, SolarStatus
 
 SUN = SolarSettings()
 

@@ -14,7 +14,8 @@ from v2h_console.core.observation import Observation
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import Mode
 from v2h_console.core.step import Step, step
-from v2h_drivers.capabilities import Quality, StorageState
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import StorageState
 
 
 def told(house: House, *parts: tuple[str, str]) -> tuple[Step, Step]:

@@ -16,7 +16,9 @@ from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import FaultCause, Mode
 from v2h_console.core.street_trial import FREE, StreetTrial
-from v2h_drivers.capabilities import GridFast, InverterSetpoint, Reading, SideCycle, Sync
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import GridFast, SideCycle, Sync
+from v2h_drivers.capabilities.requests import InverterSetpoint
 
 
 def asked_hz(house: House) -> float:

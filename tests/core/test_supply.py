@@ -11,7 +11,7 @@ from tests.core.houses import House, changed
 from tests.core.moments import bad, closing_dead, closing_sync, handback, opened_and_dark
 from v2h_console.core.commands import PersistLatch
 from v2h_console.core.state import Mode
-from v2h_drivers.capabilities import Supply
+from v2h_drivers.capabilities.fast_readings import Supply
 
 
 def supply_of(house: House, volts: float | None, minutes: float | None = 45.0) -> None:

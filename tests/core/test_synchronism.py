@@ -10,7 +10,8 @@ from v2h_console.core import synchronism
 from v2h_console.core.senses import Senses
 from v2h_console.core.synchronism import SyncState
 from v2h_console.site import demo_site
-from v2h_drivers.capabilities import Quality, Side, SideCycle, Sync
+from v2h_drivers.capabilities.fast_readings import Side, SideCycle, Sync
+from v2h_drivers.capabilities.quality import Quality
 
 SETTINGS = demo_site.settings(15.0)
 NOW_NS = 1_000_000_000

@@ -14,7 +14,8 @@ from v2h_console.core import tariff, wall_clock
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, TariffSettings, TariffWindow
 from v2h_console.core.tariff import PAUSE_NS, Seen, TariffState
 from v2h_console.core.wall_clock import DAY_S, STEADY_NS
-from v2h_drivers.capabilities import InverterStatus, Quality, WallClock
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import InverterStatus, WallClock
 
 ALL_DAYS = tuple(range(7))
 EVENING = TariffSettings((TariffWindow(ALL_DAYS, 17 * 60, 21 * 60),))

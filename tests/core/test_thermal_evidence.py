@@ -12,14 +12,9 @@ from v2h_console.core.senses import Senses
 from v2h_console.core.settings import InverterSettings, ThermalSettings
 from v2h_console.core.still_sensor import StillState
 from v2h_console.core.thermal import BLIND_LIMIT_W, ThermalState
-from v2h_drivers.capabilities import (
-    CarStatus,
-    InverterFast,
-    InverterMode,
-    InverterStatus,
-    Quality,
-    Temperatures,
-)
+from v2h_drivers.capabilities.fast_readings import InverterFast, InverterMode, Temperatures
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus
 
 S = 1_000_000_000
 GOOD = Quality.GOOD

@@ -8,7 +8,8 @@ from v2h_console.core import thermal
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import InverterSettings, ThermalSettings
 from v2h_console.core.thermal import ThermalState
-from v2h_drivers.capabilities import Quality, Temperatures
+from v2h_drivers.capabilities.fast_readings import Temperatures
+from v2h_drivers.capabilities.quality import Quality
 
 S = 1_000_000_000
 

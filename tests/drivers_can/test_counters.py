@@ -13,7 +13,10 @@ from v2h_drivers.can.logic_controller import (
     LOST_MOST,
     LogicControllerLink,
 )
-from v2h_drivers.capabilities import ControllerHeartbeat, LinkState, Quality, Reading, Sync
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import ControllerHeartbeat, Sync
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 MS = 1_000_000
 PERIOD_NS = 10 * MS

@@ -12,24 +12,18 @@ from v2h_console.twin.faces import lc_frames
 from v2h_drivers.can.codec import COUNTER_BYTE
 from v2h_drivers.can.crc8 import crc8
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import (
     CarSession,
     CarStage,
-    ControlRequest,
-    FanRequest,
     ForeignCommand,
     GridFast,
     HouseFast,
     InverterFast,
     InverterMode,
-    InverterSetpoint,
     LegCurrents,
-    LinkState,
     LoadFeedback,
     MidState,
-    Quality,
-    Reading,
-    ShedRequest,
     Side,
     SideCycle,
     Supply,
@@ -37,6 +31,9 @@ from v2h_drivers.capabilities import (
     Temperatures,
     UnitFast,
 )
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import ControlRequest, FanRequest, InverterSetpoint, ShedRequest
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 MS = 1_000_000
 

@@ -10,7 +10,8 @@ from v2h_console.twin.house import House, UnitData
 from v2h_console.twin.physics.units import Unit
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import Quality, Sync, UnitFast
+from v2h_drivers.capabilities.fast_readings import Sync, UnitFast
+from v2h_drivers.capabilities.quality import Quality
 
 MS = 1_000_000
 SECOND_UNIT = 0x111

@@ -6,7 +6,10 @@ import pytest
 
 from v2h_console.twin.faces import lc_frames
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import ControllerHeartbeat, LinkState, Quality, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import ControllerHeartbeat
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 MS = 1_000_000
 

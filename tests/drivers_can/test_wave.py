@@ -13,7 +13,7 @@ from v2h_console.twin.house import House
 from v2h_console.twin.world import World
 from v2h_drivers.can.logic_controller import LogicControllerLink
 from v2h_drivers.can.wave import SAMPLES, WAVE_ID
-from v2h_drivers.capabilities import ControlRequest, WaveCapture
+from v2h_drivers.capabilities.requests import ControlRequest, WaveCapture
 
 MS = 1_000_000
 HOLD = ControlRequest(open_mid=False, close_mid=False, gate=True, form=False)

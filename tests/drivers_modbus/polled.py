@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from tests.drivers_modbus.rig import Wire, exception, inverter
-from v2h_drivers.capabilities import DischargeLimitRequest
+from v2h_drivers.capabilities.requests import DischargeLimitRequest
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 
 READ, WRITE = 3, 16

@@ -15,7 +15,8 @@ from v2h_console.twin.faces.sunspec_devices import InverterUnit, SolarUnit, SunS
 from v2h_console.twin.faces.sunspec_registers import Image
 from v2h_console.twin.house import House
 from v2h_console.twin.world import World
-from v2h_drivers.capabilities import LinkHealth, LinkState, Reading, SlowDevice
+from v2h_drivers.capabilities.devices import Reading, SlowDevice
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 from v2h_drivers.modbus.connection import SHARED_TIMEOUT_S, Connection, Port
 from v2h_drivers.modbus.machine import Framing
 

@@ -8,7 +8,7 @@ import contextlib
 import pytest
 
 from tests.drivers_modbus.rig import Wire, inverter, solar
-from v2h_drivers.capabilities import CarStatus, LinkState
+from v2h_drivers.capabilities.slow_readings import CarStatus, LinkState
 from v2h_drivers.modbus.connection import (
     LAST_RETRY_S,
     SOLE_TIMEOUT_S,

@@ -8,7 +8,8 @@ import pytest
 
 from tests.drivers_modbus.rig import Wire, exception, longest_gap_s
 from v2h_console.twin.faces.modbus_server import UnitFace
-from v2h_drivers.capabilities import CircuitReading, LinkHealth, LinkState, RelayRequest, RelayStates
+from v2h_drivers.capabilities.requests import RelayRequest
+from v2h_drivers.capabilities.slow_readings import CircuitReading, LinkHealth, LinkState, RelayStates
 from v2h_drivers.modbus.load_centre import LoadCentre
 
 BOARD, METER = 1, 11

@@ -10,7 +10,7 @@ import pytest
 from tests.drivers_modbus.rig import S, Wire, _Port, inverter, longest_gap_s, solar
 from v2h_console.site import reader
 from v2h_console.wiring import devices
-from v2h_drivers.capabilities import CarStatus, LinkHealth, LinkState, SolarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus, LinkHealth, LinkState, SolarStatus
 from v2h_drivers.modbus.connection import (
     SHARED_TIMEOUT_S,
     SOLE_TIMEOUT_S,

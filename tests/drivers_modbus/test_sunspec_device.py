@@ -10,7 +10,7 @@ import pytest
 from tests.drivers_modbus.polled import ORDINARY, READ, House
 from tests.drivers_modbus.rig import S, Unit, Wire, inverter, longest_gap_s
 from v2h_console.twin.faces.modbus_server import answer
-from v2h_drivers.capabilities import CarStatus, InverterStatus, LinkState
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus, LinkState
 from v2h_drivers.modbus.sunspec import model_points
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 

@@ -8,14 +8,8 @@ import pytest
 
 from tests.drivers_modbus.polled import ORDINARY, READ, WRITE, House
 from tests.drivers_modbus.rig import S, Wire, exception, inverter, longest_gap_s, solar
-from v2h_drivers.capabilities import (
-    CarStatus,
-    DischargeLimitRequest,
-    InverterStatus,
-    LinkState,
-    SolarPermitRequest,
-    SolarStatus,
-)
+from v2h_drivers.capabilities.requests import DischargeLimitRequest, SolarPermitRequest
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus, LinkState, SolarStatus
 from v2h_drivers.modbus.sunspec import model_points
 from v2h_drivers.modbus.sunspec_inverter import SunSpecInverter
 from v2h_drivers.modbus.sunspec_solar import SunSpecSolar

@@ -25,7 +25,7 @@ from v2h_console.proving.plans import MAKERS, Ambush, Mishap, Plan, plan
 from v2h_console.twin import scenario as scenarios
 from v2h_console.twin import vocabulary
 from v2h_console.twin.scenario import Scenario, Start, Step
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 
 def test_the_table_has_all_63_classes_once() -> None:

@@ -14,7 +14,7 @@ from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.house import House
 from v2h_console.twin.scenario import Scenario, Start, Step
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import ShedRequest
+from v2h_drivers.capabilities.requests import ShedRequest
 
 COURSES = {
     "an outage": (Step(3.0, "grid.loss"), Step(9.0, "load.on", {"load": "hvac"})),

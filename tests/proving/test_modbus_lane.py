@@ -12,11 +12,11 @@ from v2h_console.twin.house import House
 from v2h_console.twin.scenario import Scenario, Start, Step
 from v2h_console.twin.vocabulary import Params
 from v2h_console.twin.world import World
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.slow_readings import (
     CarStatus,
     CircuitReading,
     InverterStatus,
-    Reading,
     RelayStates,
     SolarStatus,
 )

@@ -18,7 +18,7 @@ from v2h_console.core.step import Step as CoreStep
 from v2h_console.core.step import step as core_step
 from v2h_console.proving import course, scenario_files
 from v2h_console.proving.plot import round_ticks
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 OUTAGE = """name = "an outage"
 duration_s = 60

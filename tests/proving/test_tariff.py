@@ -12,7 +12,7 @@ from v2h_console.core.step import step as core_step
 from v2h_console.proving import scenario_files
 from v2h_console.proving.course import Course, JudgedSite
 from v2h_console.twin.scenario import Scenario, Start, Step
-from v2h_drivers.capabilities import ControlRequest, InverterSetpoint
+from v2h_drivers.capabilities.requests import ControlRequest, InverterSetpoint
 
 S = 1_000_000_000
 EVENING = Start(

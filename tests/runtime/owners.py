@@ -15,7 +15,7 @@ from v2h_console.runtime.owner import Owner, Trainer
 from v2h_console.runtime.relays import Relays
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import SlowDevice
+from v2h_drivers.capabilities.devices import SlowDevice
 
 
 class QuietBus:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from concurrent.futures import Future
 
 from v2h_console.runtime.captures import TOO_MANY, WAITING_MOST, Captures
-from v2h_drivers.capabilities import WaveCapture
+from v2h_drivers.capabilities.requests import WaveCapture
 
 WINDOW = WaveCapture(0, 7_680.0, (1.0,), (2.0,), (3.0,), (4.0,))
 

@@ -19,7 +19,7 @@ from v2h_console.runtime.halts import Halts
 from v2h_console.runtime.urgency import TURN_NS, turn_of
 from v2h_console.twin.scenario import Scenario, Start
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import SlowRequest
+from v2h_drivers.capabilities.requests import SlowRequest
 
 TIED_AT_S = 8.0
 TRIPS_AT_S = TIED_AT_S + 0.5

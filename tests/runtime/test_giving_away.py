@@ -19,7 +19,8 @@ from v2h_console.runtime import hand_over
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.relays import Relays
 from v2h_console.session.orders import Order, Receipt
-from v2h_drivers.capabilities import LinkState, RelayRequest, SlowRequest
+from v2h_drivers.capabilities.requests import RelayRequest, SlowRequest
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 
 class Switch:

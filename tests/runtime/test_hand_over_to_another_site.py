@@ -12,13 +12,13 @@ from v2h_console.core.soc import SocState
 from v2h_console.core.state import Mode, State
 from v2h_console.runtime import hand_over
 from v2h_console.runtime.hand_over import Equipment, HandOver
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import DischargeLimitRequest
+from v2h_drivers.capabilities.slow_readings import (
     CircuitReading,
-    DischargeLimitRequest,
     Identity,
     LinkHealth,
     LinkState,
-    Quality,
     RelayStates,
     SolarStatus,
 )

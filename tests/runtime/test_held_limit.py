@@ -11,7 +11,7 @@ from v2h_console.core.settings import NS_PER_S
 from v2h_console.runtime import snapshots
 from v2h_console.runtime.snapshots import Surroundings
 from v2h_console.session.snapshot import InverterView, LaneView
-from v2h_drivers.capabilities import Quality
+from v2h_drivers.capabilities.quality import Quality
 
 
 def seen(quality: Quality, age_s: float, says_w: float | None = 10_000.0) -> InverterView:

@@ -21,7 +21,8 @@ from v2h_console.runtime import incident_file
 from v2h_console.runtime.incident_file import Incident, IncidentError
 from v2h_console.runtime.recorder import BEFORE_NS, KEPT, LONGEST_NS, IncidentWriter, Ring
 from v2h_console.twin.scenario import Scenario, Start
-from v2h_drivers.capabilities import GridFast, Quality
+from v2h_drivers.capabilities.fast_readings import GridFast
+from v2h_drivers.capabilities.quality import Quality
 
 Finished = tuple[str, State, tuple[bytes, ...]]
 

@@ -13,7 +13,7 @@ from tests.runtime.owners import QuietBus, made, on_the_grid, until
 from v2h_console.runtime.owner import Owner
 from v2h_console.runtime.relays import Relays
 from v2h_console.session.orders import Order, Receipt
-from v2h_drivers.capabilities import LinkHealth, LinkState
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 
 CENTRE = "Load centre"
 CIRCUITS = [circuit.id for circuit in on_the_grid()[0].loads.circuits]

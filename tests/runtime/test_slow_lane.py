@@ -6,14 +6,9 @@ import threading
 
 from v2h_console.proving.virtual_loop import VirtualLoop
 from v2h_console.runtime.slow_lane import MOST_EARLY, RESTART_S, SlowLane
-from v2h_drivers.capabilities import (
-    DischargeLimitRequest,
-    LinkHealth,
-    LinkState,
-    Reading,
-    RelayRequest,
-    SlowRequest,
-)
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.requests import DischargeLimitRequest, RelayRequest, SlowRequest
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 from v2h_drivers.modbus.connection import Connection
 from v2h_drivers.modbus.load_centre import LoadCentre
 from v2h_drivers.modbus.machine import Framing

@@ -7,7 +7,9 @@ from datetime import UTC, date, datetime
 import pytest
 
 from v2h_console.runtime.wall_clock import WallClockSource
-from v2h_drivers.capabilities import Quality, Reading, WallClock
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import WallClock
 
 
 def reading(instant: datetime, zone: str, *, synchronised: bool | None = None) -> WallClock:

@@ -9,7 +9,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.runtime import snapshots
 from v2h_console.runtime.what_if_lines import RENEW_NS, WhatIfLines, lines
 from v2h_console.session.snapshot import LaneView, LoadView
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 
 def _loads(house: House) -> tuple[LoadView, ...]:

@@ -13,7 +13,7 @@ from v2h_console.core.state import boot
 from v2h_console.site import names, reader
 from v2h_console.site.errors import ConfigError
 from v2h_console.tui.inert import clean
-from v2h_drivers.capabilities import LinkHealth, LinkState
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 
 HEAD = '[controller]\ninterface = "socketcan"\n'
 ONE = '[inverter]\nhost = "10.0.0.2"\n'

@@ -27,7 +27,7 @@ from v2h_console.core.reserve_end import LATE_S, RUNG_NONE, RUNG_SOON, SOON_S
 from v2h_console.core.senses import CYCLE_LIMIT_MS, HEARTBEAT_LIMIT_MS, MID_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import LinkState
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 #: Devices are still connecting in the first seconds; saying so as an alarm would only teach to ignore alarms.
 START_GRACE_NS = 3 * NS_PER_S

@@ -13,7 +13,8 @@ from v2h_console.core.reserve_end import RUNG_LATE, RUNG_NONE, RUNG_SOON, RUNG_S
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, CarSettings
 from v2h_console.core.soc import SocState
-from v2h_drivers.capabilities import CarSource, CarStage, CarStatus
+from v2h_drivers.capabilities.fast_readings import CarStage
+from v2h_drivers.capabilities.slow_readings import CarSource, CarStatus
 
 #: How old a native link's word may be; a polled one is judged by the site's setting.
 NATIVE_FRESH_MS = {CarSource.ISO_15118: 500.0, CarSource.CHADEMO: 300.0}

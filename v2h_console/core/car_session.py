@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, CarSettings
-from v2h_drivers.capabilities import CarSession, CarStage
+from v2h_drivers.capabilities.fast_readings import CarSession, CarStage
 
 #: A native link is silent after this; a damaged message in between is not silence.
 FRESH_MS = 500.0

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from v2h_console.core.observation import Kept
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.requests import (
     ControlRequest,
     DischargeLimitRequest,
     FanRequest,

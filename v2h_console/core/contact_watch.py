@@ -11,7 +11,9 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, MidSettings
-from v2h_drivers.capabilities import MidState, Quality, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import MidState
+from v2h_drivers.capabilities.quality import Quality
 
 #: Edges of the two contacts within ``WINDOW_NS``: two for an opening that somebody else asked for, then no more.
 MOST_EDGES = 5

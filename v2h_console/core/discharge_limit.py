@@ -8,7 +8,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import State
-from v2h_drivers.capabilities import DischargeLimitRequest
+from v2h_drivers.capabilities.requests import DischargeLimitRequest
 
 #: A new limit is asked for only when it differs by this much, so that heat does not write registers all day.
 LIMIT_STEP_W = 50.0

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import INVERTER_LIMIT_MS, Senses, fresh
-from v2h_drivers.capabilities import InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterMode
 
 
 @dataclass(frozen=True, slots=True)

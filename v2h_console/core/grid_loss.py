@@ -10,7 +10,8 @@ from v2h_console.core.export import ExportState
 from v2h_console.core.grid_trips import TripClocks
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NS_PER_MS, GridSettings, Separation
-from v2h_drivers.capabilities import GridFast, Quality, SideCycle
+from v2h_drivers.capabilities.fast_readings import GridFast, SideCycle
+from v2h_drivers.capabilities.quality import Quality
 
 #: Quick separation may be armed while export is under this share of the nameplate.
 EXPORT_SHARE = 0.10

@@ -18,7 +18,9 @@ from v2h_console.core.grid_trips import TripClocks
 from v2h_console.core.sense_plausibility import SensePlausibility
 from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, EnterService, GridSettings, Settings
-from v2h_drivers.capabilities import GridFast, Quality, Reading, Side, SideCycle
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import GridFast, Side, SideCycle
+from v2h_drivers.capabilities.quality import Quality
 
 #: Below this on both legs the grid counts as dead (I1's dead bus uses the same figure).
 DEAD_PU = 0.05

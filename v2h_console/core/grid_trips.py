@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from v2h_console.core.frozen import replace
 from v2h_console.core.grid_code import TripElement
 from v2h_console.core.settings import NOMINAL_V, NS_PER_S
-from v2h_drivers.capabilities import Quality, SideCycle
+from v2h_drivers.capabilities.fast_readings import SideCycle
+from v2h_drivers.capabilities.quality import Quality
 
 #: A change of a leg from one half cycle to the next by this much is a step.
 STEP_V = 0.08 * NOMINAL_V

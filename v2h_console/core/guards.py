@@ -17,7 +17,7 @@ from v2h_console.core.senses import (
 )
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterMode
 
 #: Above this on the house bus something else still feeds it: form only with a flying start.
 RESIDUAL_PU = 0.25

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S, ThermalSettings
-from v2h_drivers.capabilities import Temperatures
+from v2h_drivers.capabilities.fast_readings import Temperatures
 
 WINDOW_NS = 60 * NS_PER_S
 #: Below these the balance is smaller than its own errors; the border is the geometric mean of still and blown.

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from v2h_console.core.senses import CYCLE_LIMIT_MS, GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S
 from v2h_console.core.since import since
-from v2h_drivers.capabilities import HouseFast
+from v2h_drivers.capabilities.fast_readings import HouseFast
 
 #: Appliances bear this for half a second.
 MOST_PU = 1.2

@@ -16,7 +16,7 @@ from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import HEARTBEAT_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import FaultCause, Mode, State
-from v2h_drivers.capabilities import InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterMode
 
 OPENING_DEADLINE_MS = 100
 PROVING_DEADLINE_MS = 100

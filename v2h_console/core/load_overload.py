@@ -12,7 +12,7 @@ from v2h_console.core.load_shedding import smallest_set
 from v2h_console.core.load_state import CULPRIT, CULPRIT_TRIPS, CircuitState, LoadState, hold, known
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, Circuit, Settings
-from v2h_drivers.capabilities import CircuitReading
+from v2h_drivers.capabilities.slow_readings import CircuitReading
 
 #: A shed for overload is tried again after this, with headroom.
 READMIT_NS = 60 * NS_PER_S

@@ -15,7 +15,9 @@ from v2h_console.core.load_manager import Source
 from v2h_console.core.load_state import LoadState
 from v2h_console.core.senses import Senses
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Circuit, Settings
-from v2h_drivers.capabilities import CarStatus, CircuitReading, LegCurrents, LoadFeedback, Quality
+from v2h_drivers.capabilities.fast_readings import LegCurrents, LoadFeedback
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus, CircuitReading
 
 SPAN_S = 120
 _STEP_NS = 100 * NS_PER_MS

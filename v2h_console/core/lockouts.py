@@ -13,7 +13,7 @@ from v2h_console.core.mid_proof import Position
 from v2h_console.core.senses import fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import InverterFast
+from v2h_drivers.capabilities.fast_readings import InverterFast
 
 #: While the relay travels, one contact has moved and the other not yet.
 TRAVEL_NS = 100 * NS_PER_MS

@@ -9,7 +9,7 @@ from v2h_console.core.senses import HOUSE_FAST_LIMIT_MS, INVERTER_LIMIT_MS, Sens
 from v2h_console.core.settings import NS_PER_S
 from v2h_console.core.since import since
 from v2h_console.core.state import IslandingState, Mode, State
-from v2h_drivers.capabilities import InverterFast, InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterFast, InverterMode
 
 #: Under this no motor runs, whatever ghost of voltage there is.
 UNLIT_PU = 0.5

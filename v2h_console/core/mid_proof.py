@@ -13,7 +13,7 @@ from enum import Enum
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, MID_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, MidSettings
-from v2h_drivers.capabilities import GridFast, HouseFast, MidState
+from v2h_drivers.capabilities.fast_readings import GridFast, HouseFast, MidState
 
 #: A side under this has too little voltage to say anything about the contacts.
 QUIET_PU = 0.1

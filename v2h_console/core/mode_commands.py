@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import ControlRequest
+from v2h_drivers.capabilities.requests import ControlRequest
 
 
 def request(state: State) -> ControlRequest:

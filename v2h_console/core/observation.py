@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import Enum
 
-from v2h_drivers.capabilities import Reading
+from v2h_drivers.capabilities.devices import Reading
 
 
 class OrderKind(str, Enum):

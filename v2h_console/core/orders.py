@@ -20,7 +20,7 @@ from v2h_console.core.observation import CoreOrder, OrderKind
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import RelayRequest
+from v2h_drivers.capabilities.requests import RelayRequest
 
 #: An order that would still count after this long could press a key when nobody stands there any more.
 LONGEST_LIFE_NS = 10 * NS_PER_S

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 #: A smaller step of current is lost in the rounding of volts.
 STEP_A = 4.0

@@ -13,16 +13,10 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import fresh, garbled
 from v2h_console.core.settings import NS_PER_MS, ParallelSettings
 from v2h_console.core.soc import SocState
-from v2h_drivers.capabilities import (
-    CarStatus,
-    ForeignCommand,
-    InverterFast,
-    InverterMode,
-    InverterStatus,
-    Quality,
-    Reading,
-    UnitFast,
-)
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import ForeignCommand, InverterFast, InverterMode, UnitFast
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus
 
 #: Three periods of a unit's state frame: longer is silence (fault class 61).
 UNIT_LIMIT_MS = 60.0

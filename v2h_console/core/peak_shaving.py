@@ -11,7 +11,7 @@ from v2h_console.core.senses import CURRENTS_LIMIT_MS, INVERTER_LIMIT_MS, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
 from v2h_console.core.tariff import Seen, TariffState
-from v2h_drivers.capabilities import InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterMode
 
 #: Three polls of the slowest polled device that counts here (solar, 0.5 s).
 POLLED_LIMIT_MS = 1_500.0

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from v2h_console.core import pack
 from v2h_console.core.pack import PackState
 from v2h_console.core.settings import NS_PER_S, CarSettings
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 #: Below this discharge there is no use in naming a runtime.
 MIN_POWER_W = 50.0

@@ -14,7 +14,9 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import GRID_FAST_LIMIT_MS, HOUSE_FAST_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS
 from v2h_console.core.since import since
-from v2h_drivers.capabilities import GridFast, HouseFast, Quality, Reading, Side, SideCycle, Sync
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import GridFast, HouseFast, Side, SideCycle, Sync
+from v2h_drivers.capabilities.quality import Quality
 
 #: The same value so often in a row (2 ms apart): noise of ±0.04 % over steps of 0.05 % repeats a value at most 5
 #: times in 8, so that 70 in a row are a matter of 10^-14.

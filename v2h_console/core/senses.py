@@ -13,32 +13,34 @@ from typing import TypeVar, get_args
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import (
     CarSession,
-    CarStatus,
-    CircuitReading,
     ControllerConfig,
     ControllerHeartbeat,
     ForeignCommand,
     GridFast,
     HouseFast,
-    Identity,
     InverterFast,
-    InverterStatus,
     LegCurrents,
-    LinkHealth,
     LoadFeedback,
     MidState,
-    Quality,
-    Reading,
-    RelayStates,
     Side,
     SideCycle,
-    SolarStatus,
-    StorageState,
     Supply,
     Sync,
     Temperatures,
+)
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import (
+    CarStatus,
+    CircuitReading,
+    Identity,
+    InverterStatus,
+    LinkHealth,
+    RelayStates,
+    SolarStatus,
+    StorageState,
     WallClock,
 )
 

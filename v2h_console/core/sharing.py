@@ -21,7 +21,7 @@ from v2h_console.core.settings import (
     ParallelSettings,
     UnitSettings,
 )
-from v2h_drivers.capabilities import InverterMode
+from v2h_drivers.capabilities.fast_readings import InverterMode
 
 DEAD_PU = 0.05
 #: A car joins again only so much above its stop.

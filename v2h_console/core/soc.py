@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from v2h_console.core import pack
 from v2h_console.core.frozen import replace
-from v2h_drivers.capabilities import CarStatus
+from v2h_drivers.capabilities.slow_readings import CarStatus
 
 #: No house or charger moves a car's charge faster than this.
 MOST_PCT_PER_S = 2.0

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import HOUSE_FAST_LIMIT_MS, INVERTER_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, SolarSettings
-from v2h_drivers.capabilities import InverterStatus
+from v2h_drivers.capabilities.slow_readings import InverterStatus
 
 STATUS_LIMIT_MS = 1_500.0
 #: Frequency does nothing below this much above nominal: where a droop begins at the latest.

@@ -53,16 +53,10 @@ from v2h_console.core.observation import Observation
 from v2h_console.core.senses import absorb, screen
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS, NS_PER_S, Settings
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import (
-    FanRequest,
-    InverterSetpoint,
-    Quality,
-    Reading,
-    ShedRequest,
-    Side,
-    SideCycle,
-    SolarPermitRequest,
-)
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import Side, SideCycle
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import FanRequest, InverterSetpoint, ShedRequest, SolarPermitRequest
 
 #: More edges than this in one step would be a loop in the table.
 MAX_EDGES = 8

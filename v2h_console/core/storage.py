@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from v2h_console.core.events import Severity
-from v2h_drivers.capabilities import StorageState
+from v2h_drivers.capabilities.slow_readings import StorageState
 
 #: The record that a close waits for (I3).
 LATCH = "latch"

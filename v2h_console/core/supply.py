@@ -14,7 +14,7 @@ from v2h_console.core.frozen import replace
 from v2h_console.core.senses import Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, SupplySettings
 from v2h_console.core.since import since
-from v2h_drivers.capabilities import Supply
+from v2h_drivers.capabilities.fast_readings import Supply
 
 #: Fifteen periods of the SUPPLY frame.
 SUPPLY_LIMIT_MS = 1_500.0

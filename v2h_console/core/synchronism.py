@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from v2h_console.core.frozen import replace
 from v2h_console.core.senses import CYCLE_LIMIT_MS, Senses, fresh
 from v2h_console.core.settings import NS_PER_MS, Settings, SyncSettings
-from v2h_drivers.capabilities import InverterSetpoint
+from v2h_drivers.capabilities.requests import InverterSetpoint
 
 #: Hertz asked for each degree of angle: closes the angle with a time constant of 0.55 s and never overshoots.
 STEER_HZ_PER_DEG = 0.005

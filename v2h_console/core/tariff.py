@@ -16,7 +16,7 @@ from v2h_console.core import wall_clock
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_MS, NS_PER_S, TariffSettings, TariffWindow
 from v2h_console.core.wall_clock import ClockState
-from v2h_drivers.capabilities import InverterStatus, WallClock
+from v2h_drivers.capabilities.slow_readings import InverterStatus, WallClock
 
 #: Of the load's volt-amperes, less the roof's watts: at a power factor of 0.8 the grid still gives a sixteenth.
 LOAD_SHARE = 0.75

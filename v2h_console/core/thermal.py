@@ -12,7 +12,7 @@ from v2h_console.core.heat_balance import BalanceState
 from v2h_console.core.senses import INVERTER_LIMIT_MS, TEMPERATURES_LIMIT_MS, Senses, fresh, implausible_heat
 from v2h_console.core.settings import NS_PER_S, InverterSettings, ThermalSettings
 from v2h_console.core.still_sensor import StillState
-from v2h_drivers.capabilities import InverterMode, Temperatures
+from v2h_drivers.capabilities.fast_readings import InverterMode, Temperatures
 
 #: With no believable temperature: assume hot, this much at most (fault class 11).
 BLIND_LIMIT_W = 1_000.0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 from v2h_console.core.frozen import replace
 from v2h_console.core.settings import NS_PER_S
-from v2h_drivers.capabilities import Quality, WallClock
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import WallClock
 
 DAY_S = 86_400
 STEADY_NS = 30 * NS_PER_S

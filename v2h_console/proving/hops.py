@@ -18,7 +18,7 @@ from v2h_console.proving.virtual_owner import POLL_NS, VirtualOwner
 from v2h_console.runtime.urgency import TICK_NS, tick_of
 from v2h_console.twin.faces import lc_frames
 from v2h_console.twin.faces.lc_samples import SLOW_NOISE_NS
-from v2h_drivers.capabilities import Temperatures
+from v2h_drivers.capabilities.fast_readings import Temperatures
 
 #: Time is lived through for so long before a deadline.
 FINE_BEFORE_NS = 20 * MS

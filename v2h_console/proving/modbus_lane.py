@@ -23,16 +23,9 @@ from v2h_console.twin.faces.modbus_server import FaceFaults, MbapMachine, Modbus
 from v2h_console.twin.faces.sunspec_devices import InverterUnit, SolarUnit
 from v2h_console.twin.physics.streams import uniform
 from v2h_console.twin.world import World
-from v2h_drivers.capabilities import (
-    CarStatus,
-    Identity,
-    InverterStatus,
-    LinkHealth,
-    LinkState,
-    Reading,
-    SlowDevice,
-    SlowRequest,
-)
+from v2h_drivers.capabilities.devices import Reading, SlowDevice
+from v2h_drivers.capabilities.requests import SlowRequest
+from v2h_drivers.capabilities.slow_readings import CarStatus, Identity, InverterStatus, LinkHealth, LinkState
 from v2h_drivers.modbus.connection import Connection, Port
 from v2h_drivers.modbus.load_centre import LoadCentre
 from v2h_drivers.modbus.machine import READ_COILS, READ_HOLDING, READ_INPUT, WRITE_REGISTERS, Framing, Request

@@ -39,7 +39,7 @@ from v2h_console.proving.campaign import run_plan
 from v2h_console.proving.plans import Plan, plan
 from v2h_console.twin.faces import logic_controller
 from v2h_console.twin.scenario import Scenario, Start, Step
-from v2h_drivers.capabilities import ControlRequest
+from v2h_drivers.capabilities.requests import ControlRequest
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,14 +8,14 @@ from __future__ import annotations
 
 from v2h_console.twin.physics.car import Car
 from v2h_console.twin.world import World
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import (
     CarStatus,
     CircuitReading,
     InverterStatus,
     LinkHealth,
     LinkState,
-    Quality,
-    Reading,
     RelayStates,
     SolarStatus,
 )

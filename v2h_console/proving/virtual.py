@@ -32,15 +32,15 @@ from v2h_console.twin.house import House
 from v2h_console.twin.truth import Truth
 from v2h_console.twin.vocabulary import OWNER_VERBS, SITE_FAULTS, Params
 from v2h_console.twin.world import World
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import (
     DischargeLimitRequest,
-    Quality,
-    Reading,
     RelayRequest,
     SlowRequest,
     SolarPermitRequest,
-    WallClock,
 )
+from v2h_drivers.capabilities.slow_readings import WallClock
 
 MS = 1_000_000
 S = 1_000_000_000

@@ -9,7 +9,8 @@ from v2h_console.core.observation import Kept, LatchReceipt
 from v2h_console.core.storage import LATCH
 from v2h_console.proving import torn_latch
 from v2h_console.twin.physics.streams import uniform
-from v2h_drivers.capabilities import Quality, StorageState
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import StorageState
 
 #: fsync of one small file, least and most.
 FSYNC_MS = (2.0, 12.0)

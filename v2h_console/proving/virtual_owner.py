@@ -15,7 +15,7 @@ from v2h_console.core.step import Step
 from v2h_console.runtime.urgency import matters, tick_of, turn_of
 from v2h_console.twin.physics.streams import uniform
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import Reading
+from v2h_drivers.capabilities.devices import Reading
 
 MS = 1_000_000
 #: Lateness of a step after the frame that asked for it, as deciles of `bench transfer` beside a busy screen (ns).

@@ -6,7 +6,7 @@ import threading
 from collections import deque
 from collections.abc import Callable
 
-from v2h_drivers.capabilities import WaveCapture
+from v2h_drivers.capabilities.requests import WaveCapture
 
 #: Who asked is told by this: the window, or in words why there is none. Must only queue.
 Captured = Callable[[WaveCapture | str], None]

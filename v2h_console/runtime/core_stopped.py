@@ -13,7 +13,7 @@ from v2h_console.runtime import snapshots
 from v2h_console.runtime.snapshots import Surroundings
 from v2h_console.runtime.what_to_do import advice
 from v2h_console.session.snapshot import AlarmView, Snapshot
-from v2h_drivers.capabilities import LinkState
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 CODE = "CORE_STOPPED"
 #: A core without a step for so long is stuck: twenty-five of the longest pauses between two steps, ten times what the

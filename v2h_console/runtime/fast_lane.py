@@ -29,13 +29,12 @@ from v2h_console.runtime.lateness import Lateness
 from v2h_console.runtime.precedence import real_time
 from v2h_console.runtime.urgency import QUIET_TICK_NS, matters, tick_of, turn_of
 from v2h_drivers.can.bus import Bus, BusError
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import FastDevice, Reading
+from v2h_drivers.capabilities.requests import (
     ControlRequest,
     DischargeLimitRequest,
     FanRequest,
-    FastDevice,
     InverterSetpoint,
-    Reading,
     RelayRequest,
     ShedRequest,
     SlowRequest,

@@ -22,7 +22,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.state import State
 from v2h_console.storage import whole_file
 from v2h_console.storage.disk import DISK, Disk
-from v2h_drivers.capabilities import Reading
+from v2h_drivers.capabilities.devices import Reading
 
 MAGIC = b"V2HI"
 #: Of the file's layout; what core values look like is checked by their own decoding.

@@ -33,15 +33,10 @@ from v2h_console.session.orders import ORDER_LIFE_NS, TRAINER_PREFIXES, Order, R
 from v2h_console.session.snapshot import EventView, LaneView, OutletView, Snapshot
 from v2h_console.session.waves import NoWaves, Waves
 from v2h_drivers.can.bus import Bus
-from v2h_drivers.capabilities import (
-    FastDevice,
-    Quality,
-    Reading,
-    SlowDevice,
-    SolarPermitRequest,
-    StorageState,
-    WaveCapture,
-)
+from v2h_drivers.capabilities.devices import FastDevice, Reading, SlowDevice
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import SolarPermitRequest, WaveCapture
+from v2h_drivers.capabilities.slow_readings import StorageState
 
 #: A picture that was made within this time of a change may not show it yet: a step, and the look at it.
 SHOWN_NS = 20_000_000

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from v2h_console.core.settings import NS_PER_MS
 from v2h_console.core.state import State
 from v2h_console.runtime.snapshots import SLOW_LIMIT_MS
-from v2h_drivers.capabilities import LinkState
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 
 @dataclass(frozen=True, slots=True)

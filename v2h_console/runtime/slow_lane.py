@@ -11,7 +11,8 @@ import threading
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from v2h_drivers.capabilities import SlowDevice, SlowRequest
+from v2h_drivers.capabilities.devices import SlowDevice
+from v2h_drivers.capabilities.requests import SlowRequest
 
 #: A device task that ends by a defect is started again after this; the device shows as lost meanwhile.
 RESTART_S = 2.0

@@ -38,7 +38,10 @@ from v2h_console.session.snapshot import (
     UnitView,
     Value,
 )
-from v2h_drivers.capabilities import LinkState, Quality, Reading, SideCycle
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import SideCycle
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.slow_readings import LinkState
 
 #: Polled readings (1 s and slower) are late after three polls.
 SLOW_LIMIT_MS = 3_000.0

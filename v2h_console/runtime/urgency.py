@@ -14,19 +14,19 @@ from v2h_console.core.guards import LIT_PU, NEUTRAL_SHIFT_PU
 from v2h_console.core.sense_plausibility import NEUTRAL_APART_V
 from v2h_console.core.settings import NOMINAL_V, NS_PER_MS
 from v2h_console.core.state import Mode, State
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import (
     CarSession,
     GridFast,
     HouseFast,
     InverterFast,
     LoadFeedback,
     MidState,
-    Quality,
-    Reading,
     Side,
     SideCycle,
     UnitFast,
 )
+from v2h_drivers.capabilities.quality import Quality
 
 #: Readings that bring nothing urgent ride along with the next step, at latest after this.
 TICK_NS = 5 * NS_PER_MS

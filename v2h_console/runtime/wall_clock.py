@@ -12,7 +12,10 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from v2h_drivers.capabilities import Quality, Reading, SlowRequest, WallClock
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import SlowRequest
+from v2h_drivers.capabilities.slow_readings import WallClock
 
 PERIOD_S = 1.0
 #: Reading both clocks takes microseconds; a reading that a suspended process took apart says nothing.

@@ -11,7 +11,8 @@ from v2h_console.site.reader import Site
 from v2h_console.wiring.running import StartFailed
 from v2h_drivers.can.bus import Bus, BusError, open_bus
 from v2h_drivers.can.logic_controller import LogicControllerLink
-from v2h_drivers.capabilities import Reading, SlowDevice, SlowRequest
+from v2h_drivers.capabilities.devices import Reading, SlowDevice
+from v2h_drivers.capabilities.requests import SlowRequest
 
 
 def open_fast(site: Site) -> tuple[Bus, LogicControllerLink]:

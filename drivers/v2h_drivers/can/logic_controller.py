@@ -14,20 +14,18 @@ from v2h_drivers.can.controller_clock import ControllerClock
 from v2h_drivers.can.crc8 import frame_crc, id_register
 from v2h_drivers.can.readings import Builder, blank, builders
 from v2h_drivers.can.wave import WAVE_ID, WaveAssembler
-from v2h_drivers.capabilities import (
-    ControllerHeartbeat,
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import ControllerHeartbeat, ForeignCommand
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import (
     ControlRequest,
     FanRequest,
     FastRequest,
-    ForeignCommand,
     InverterSetpoint,
-    LinkHealth,
-    LinkState,
-    Quality,
-    Reading,
     ShedRequest,
     WaveCapture,
 )
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 
 MS = 1_000_000
 DBC = Path(__file__).with_name("logic_controller.dbc")

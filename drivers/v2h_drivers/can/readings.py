@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from v2h_drivers.can.codec import FrameLayout
-from v2h_drivers.capabilities import (
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.fast_readings import (
     CarSession,
     CarStage,
     ControllerConfig,
@@ -24,8 +25,6 @@ from v2h_drivers.capabilities import (
     LegCurrents,
     LoadFeedback,
     MidState,
-    Quality,
-    Reading,
     Side,
     SideCycle,
     Supply,
@@ -33,6 +32,7 @@ from v2h_drivers.capabilities import (
     Temperatures,
     UnitFast,
 )
+from v2h_drivers.capabilities.quality import Quality
 
 Builder = Callable[[bytes, int], Reading]
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from v2h_drivers.capabilities import WaveCapture
+from v2h_drivers.capabilities.requests import WaveCapture
 
 MS = 1_000_000
 WAVE_ID = 0x700

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from v2h_drivers.capabilities import LinkHealth, LinkState, Reading
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.slow_readings import LinkHealth, LinkState
 from v2h_drivers.modbus.connection import Connection
 
 SAY_EVERY_NS = 1_000_000_000

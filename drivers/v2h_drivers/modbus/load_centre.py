@@ -11,15 +11,10 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping
 
-from v2h_drivers.capabilities import (
-    CircuitReading,
-    LinkState,
-    Quality,
-    Reading,
-    RelayRequest,
-    RelayStates,
-    SlowRequest,
-)
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import RelayRequest, SlowRequest
+from v2h_drivers.capabilities.slow_readings import CircuitReading, LinkState, RelayStates
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import FailureKind

@@ -6,15 +6,10 @@ import time
 from collections.abc import Callable
 from typing import Generic, TypeVar
 
-from v2h_drivers.capabilities import (
-    DischargeLimitRequest,
-    Identity,
-    LinkState,
-    Quality,
-    Reading,
-    SlowRequest,
-    SolarPermitRequest,
-)
+from v2h_drivers.capabilities.devices import Reading
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import DischargeLimitRequest, SlowRequest, SolarPermitRequest
+from v2h_drivers.capabilities.slow_readings import Identity, LinkState
 from v2h_drivers.modbus.connection import Connection, ModbusFailure
 from v2h_drivers.modbus.health import HealthTeller
 from v2h_drivers.modbus.machine import ILLEGAL_ADDRESS, ILLEGAL_FUNCTION, FailureKind

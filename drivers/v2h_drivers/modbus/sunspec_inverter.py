@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from v2h_drivers.capabilities import CarStatus, DischargeLimitRequest, InverterStatus, Quality
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import DischargeLimitRequest
+from v2h_drivers.capabilities.slow_readings import CarStatus, InverterStatus
 from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.sunspec import instances, model_points, number, read_models
 from v2h_drivers.modbus.sunspec_device import SunSpecDevice

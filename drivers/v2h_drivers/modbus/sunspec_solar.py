@@ -5,7 +5,9 @@ Models 1 (identity), 701 (measurements), 702 (ratings), 703 (enter service).
 
 from __future__ import annotations
 
-from v2h_drivers.capabilities import Quality, SolarPermitRequest, SolarStatus
+from v2h_drivers.capabilities.quality import Quality
+from v2h_drivers.capabilities.requests import SolarPermitRequest
+from v2h_drivers.capabilities.slow_readings import SolarStatus
 from v2h_drivers.modbus.plausible import Plausibility
 from v2h_drivers.modbus.sunspec import model_points, read_models
 from v2h_drivers.modbus.sunspec_device import SunSpecDevice
