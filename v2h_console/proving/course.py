@@ -17,7 +17,8 @@ from v2h_console.proving.hops import Hops
 from v2h_console.proving.judge.judging import Judge
 from v2h_console.proving.judge.violation import Violation
 from v2h_console.proving.plans import Ambush
-from v2h_console.proving.virtual import MS, STALL_S, Run, VirtualSite
+from v2h_console.proving.site_faults import STALL_S
+from v2h_console.proving.virtual import MS, Run, VirtualSite
 from v2h_console.proving.virtual_owner import StepFunction
 from v2h_console.site import demo_site
 from v2h_console.twin.house import House

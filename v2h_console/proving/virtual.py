@@ -20,7 +20,7 @@ from v2h_console.core.settings import Settings
 from v2h_console.core.state import IslandingState, Mode, State, boot
 from v2h_console.core.step import Step, step
 from v2h_console.core.transfer import Transfer
-from v2h_console.proving import can_faults, modbus_faults, slow_readings
+from v2h_console.proving import site_faults, slow_readings
 from v2h_console.proving.can_faults import Tamper
 from v2h_console.proving.modbus_lane import ModbusLane
 from v2h_console.proving.second_master import SecondMaster
@@ -53,8 +53,6 @@ COMMAND_NS = 20 * MS
 REQUEST_NS = 60 * MS
 #: Time is lived through for so long after a discontinuity.
 FINE_AFTER_NS = 150 * MS
-#: Three frames of the slowest kind (1 s): a repeated one counts, and a hop would not hear it.
-REPEATS_NS = 3_500 * MS
 #: Truth that tells of slow drifts, of bookkeeping, and of what a polled device's wire carried: no discontinuity.
 CALM_TRUTHS = frozenset(
     (
@@ -70,12 +68,9 @@ CALM_TRUTHS = frozenset(
     )
 )
 ORDER_LIFE_NS = 2 * S
-#: A Wednesday; every run's wall clock begins on it, and steps by an hour where nothing else is said.
+#: A Wednesday; every run's wall clock begins on it.
 FIRST_DAY = 739_945
 DAY_S = 86_400
-STEP_S = 3_600.0
-#: How long an overrun stalls the owner where nothing else is said.
-STALL_S = 0.5
 
 _ORDERS = {
     "operator.open_mid": OrderKind.OPEN_MID,
@@ -133,7 +128,7 @@ class VirtualSite:
         self.polling = True
         #: The wall clock's local seconds at the run's beginning, and by how much it has stepped since.
         self._wall_s = FIRST_DAY * DAY_S + local_hour * 3_600.0
-        self._stepped_s = 0.0
+        self.stepped_s = 0.0
         #: Every single frame counts, whatever happens.
         self.every_frame = False
         self._record = record
@@ -225,49 +220,13 @@ class VirtualSite:
             self.kill_owner()
             self.start_owner()
         elif fault in SITE_FAULTS:
-            self._site_fault(fault, params, begins=name == "fault.inject")
+            site_faults.put(self, fault, params, begins=name == "fault.inject")
+            self.disturbed()
         elif name in OWNER_VERBS:
             self.order(name, params)
         else:
             self.world.do(name, params)
             self.disturbed()
-
-    def _site_fault(self, fault: str, params: Params, *, begins: bool) -> None:
-        """What happens around the house: on its bus, in its storage, in the owner's own process."""
-        now_ns = self.world.now_ns
-        told: Params = {name: params[name] for name in ("how", "frame") if begins and name in params}
-        self.world.tell("fault.injected" if begins else "fault.cleared", at_ns=None, fault=fault, **told)
-        match fault:
-            case "can.bus_off":
-                self.to_console = self.to_controller = _lose if begins else None
-            case "can.frames_lost":
-                self.to_console = can_faults.lost(params, self.seed) if begins else None
-                self.every_frame = begins and params.get("how") in can_faults.BY_CHANCE
-            case "lc.frozen":
-                self.to_console = can_faults.frozen(params) if begins else None
-                if begins:
-                    self.fine_until_ns = now_ns + REPEATS_NS
-            case _ if fault in modbus_faults.FAULTS:
-                if fault == "modbus.timeout":
-                    self.polling = not begins
-                if self.modbus is not None:
-                    modbus_faults.put(self.modbus, self.world, fault, params if begins else None)
-            case "control.second_master" if begins:
-                self.second_master.begin(now_ns, self.owner.link.counters()["CMD"])
-            case "control.second_master":
-                self.second_master.end()
-            case "clock.steps":
-                self._stepped_s = float(params.get("by_s", STEP_S)) if begins else 0.0
-            case "storage.torn_write":
-                self.disk.torn = str(params.get("how", "truncated")) if begins else ""
-            case "storage.full":
-                self.disk.failing = begins
-                self.owner.polled.append(self.disk.state(now_ns))
-                if not begins and self.disk.unwritten is not None:
-                    self._persist(self.disk.unwritten, now_ns)
-            case "control.tick_overrun" if begins:
-                self.owner.stall(now_ns + int(float(params.get("for_s", STALL_S)) * S))
-        self.disturbed()
 
     # ------------------------------------------------------------ time
 
@@ -367,7 +326,7 @@ class VirtualSite:
 
     def wall_clock(self, at_ns: int) -> WallClock:
         """The site's clock, with whatever step it has made."""
-        local_s = int(self._wall_s + self._stepped_s + at_ns / S)
+        local_s = int(self._wall_s + self.stepped_s + at_ns / S)
         return WallClock(at_ns, Quality.GOOD, local_s // DAY_S, local_s % DAY_S, True)
 
     def collect(self) -> None:
@@ -442,7 +401,7 @@ class VirtualSite:
         for command in result.commands:
             match command:
                 case PersistLatch():
-                    self._persist(command, now_ns)
+                    self.persist(command, now_ns)
                 case DischargeLimitRequest() | RelayRequest() | SolarPermitRequest():
                     self._push(now_ns + REQUEST_NS, 0, command)
                 case _:
@@ -464,7 +423,8 @@ class VirtualSite:
             self.owner.step_at_ns = now_ns
             self._take_step(now_ns)
 
-    def _persist(self, command: PersistLatch, now_ns: int) -> None:
+    def persist(self, command: PersistLatch, now_ns: int) -> None:
+        """Give the record to the disk; its receipt comes once that has it."""
         written = self.disk.write(command, now_ns)
         if written is not None:
             self._push(written[0], 0, written[1])
@@ -475,8 +435,3 @@ def _settled(settings: Settings, state: State, now_ns: int) -> State:
     return replace(
         state, loads=load_state.initial(settings), islanding=IslandingState(mode=Mode.TIED, since_ns=now_ns)
     )
-
-
-def _lose(_arbitration_id: int, _data: bytes, _now_ns: int) -> bytes | None:
-    """A bus that carries nothing."""
-    return None
