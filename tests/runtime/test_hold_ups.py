@@ -81,6 +81,17 @@ def test_memory_came_back_from_a_disk() -> None:
     )
 
 
+def test_of_many_the_three_largest_are_named_in_their_order() -> None:
+    """All that wakes up once a processor is there again has waited, too."""
+    many = {number: Account(f"one {number}", 0, 10 * number * MS) for number in range(20)}
+    text = said(at(1), at(2), Sample(3 * S, {**many, 90: Account(LANE, 0, 95 * MS)}, stolen_ns=300 * MS))
+    assert text.endswith(
+        ": the host took 300 ms from this virtual machine (usually 0); "
+        "this program's 'one 19' waited 190 ms for a processor (usually 0); "
+        "this program's 'one 18' waited 180 ms for a processor (usually 0)."
+    )
+
+
 def test_what_is_usual_explains_nothing() -> None:
     busy = [at(s, core=(300 * s, 50 * s), screen=(600 * s, 90 * s)) for s in (1, 2, 3)]
     assert said(*busy) == (

@@ -24,6 +24,8 @@ LOOK_S = 1.0
 TOLD_EVERY_NS = 600_000_000_000
 #: Whoever has this share of the delay more than in the second before is named.
 NAMED_SHARE = 0.4
+#: The largest of them.
+NAMED_MOST = 3
 _NS_PER_MS = 1_000_000
 #: Samples that are kept: the one before the tick was due, the one before that, and those of a delay of seconds.
 _KEPT = 8
@@ -90,9 +92,9 @@ def words(late: Late, samples: tuple[Sample, ...], lane: str) -> str:
         )
         return f"{said}: what held it up is not known ({why})."
     usual, begin, end = older[-2], older[-1], samples[-1]
-    found = [
-        text for share_ns, text in _causes(usual, begin, end, lane) if share_ns >= NAMED_SHARE * late.late_ns
-    ]
+    least_ns = NAMED_SHARE * late.late_ns
+    causes = sorted(_causes(usual, begin, end, lane), key=lambda cause: -cause[0])
+    found = [text for share_ns, text in causes[:NAMED_MOST] if share_ns >= least_ns]
     if not found:
         return f"{said}: no account shows why; a process that is stopped (SIGSTOP, a freezer) has none."
     return f"{said}: {'; '.join(found)}."
@@ -113,7 +115,7 @@ def _causes(usual: Sample, begin: Sample, end: Sample, lane: str) -> list[tuple[
         # Each stops its thread for as long as the disk takes.
         pages = f"{end.fetched - begin.fetched} pages of memory were fetched from a disk"
         causes.append((end.at_ns - begin.at_ns, pages))
-    for number, last in sorted(end.threads.items(), key=lambda one: one[1].name != lane):
+    for number, last in end.threads.items():
         new = Account(last.name)
         first, before = begin.threads.get(number, new), usual.threads.get(number, new)
         who = "the core" if last.name == lane else f"this program's {last.name!r}"
