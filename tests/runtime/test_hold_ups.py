@@ -43,6 +43,11 @@ def said(*samples: Sample, late: Late = LATE) -> str:
     return words(late, samples, LANE)
 
 
+@pytest.fixture
+def lateness() -> Lateness:
+    return Lateness()
+
+
 def test_other_programs_had_the_processor() -> None:
     assert said(
         at(1, core=(100, 5), screen=(50, 9)),
@@ -67,6 +72,26 @@ def test_the_core_itself_worked() -> None:
     assert "the core worked 190 ms (usually 90)" in said(
         at(1, core=(10, 0)), at(2, core=(100, 0)), at(3, core=(290, 0))
     )
+
+
+def test_the_core_collected_garbage(lateness: Lateness) -> None:
+    heard: list[str] = []
+    samples = iter([at(1), at(2), at(3, core=(50, 0))])
+    took_ms = iter([3, 6, 54])
+    watch = HoldUps(
+        lambda: lateness,
+        LANE,
+        heard.append,
+        sample=lambda: next(samples),
+        collected_ns=lambda: next(took_ms) * MS,
+    )
+    watch.look()
+    watch.look()
+    lateness.tick(52 * MS, 0, 2_600 * MS)
+    watch.look()
+    assert heard == [
+        "A tick came 52 ms late: the core worked 50 ms (usually 0); garbage passes held it for 48 ms (usually 3)."
+    ]
 
 
 def test_the_host_gave_the_machine_no_processor() -> None:
@@ -153,11 +178,6 @@ def test_the_real_kernel_names_the_real_thread_that_worked() -> None:
     go.set()
     late = Late(due_ns + 200 * MS, 200 * MS)
     assert "this program's 'a long formula' worked 2" in words(late, tuple(samples), LANE)
-
-
-@pytest.fixture
-def lateness() -> Lateness:
-    return Lateness()
 
 
 def looks(lateness: Lateness, heard: list[str]) -> HoldUps:

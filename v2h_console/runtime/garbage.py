@@ -41,12 +41,13 @@ def take_over() -> None:
 
 @dataclass(slots=True)
 class GarbagePlan:
-    """When to collect what. ``pause_max_ns`` is the longest pass so far."""
+    """When to collect what. ``pause_max_ns`` is the longest pass so far, ``total_ns`` what all of them took."""
 
     young_at_ns: int = 0
     middle_at_ns: int = 0
     full_at_ns: int = 0
     pause_max_ns: int = 0
+    total_ns: int = 0
     passes_above: int = 0
 
     def run_if_due(self, now_ns: int, quiet: bool) -> None:
@@ -75,4 +76,6 @@ class GarbagePlan:
     def _collect(self, generation: int) -> None:
         began_ns = time.monotonic_ns()
         gc.collect(generation)
-        self.pause_max_ns = max(self.pause_max_ns, time.monotonic_ns() - began_ns)
+        took_ns = time.monotonic_ns() - began_ns
+        self.pause_max_ns = max(self.pause_max_ns, took_ns)
+        self.total_ns += took_ns

@@ -1,7 +1,7 @@
 """Why a tick of the fast lane was missed: the kernel's account of every thread is read each second, and where a tick came
 too late the seconds before and after it are compared.
 
-A late lane has four kinds of cause, and each asks for something else on site: the lane itself worked (a defect), another
+A late lane has several kinds of cause, and each asks for something else on site: the lane itself worked or collected garbage, another
 thread of this program worked (it has the interpreter meanwhile) or was put aside while it had it, the lane got no
 processor (other programs), or the machine got none (a virtual machine's host).
 """
@@ -14,7 +14,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from v2h_console.runtime.lateness import Late, Lateness
@@ -44,12 +44,13 @@ class Account:
 @dataclass(frozen=True, slots=True)
 class Sample:
     """At one moment: each thread by its number; how much of the machine's processors its host took; how many pages of this
-    program's memory had to be fetched from a disk."""
+    program's memory had to be fetched from a disk; what the core's garbage passes took."""
 
     at_ns: int
     threads: dict[int, Account] = field(default_factory=dict)
     stolen_ns: int = 0
     fetched: int = 0
+    collected_ns: int = 0
 
 
 class Kernel:
@@ -111,6 +112,7 @@ def _causes(usual: Sample, begin: Sample, end: Sample, lane: str) -> list[tuple[
         causes.append((had_ns - usually_ns, text))
 
     note("the host took", usual.stolen_ns, begin.stolen_ns, end.stolen_ns, " from this virtual machine")
+    note("garbage passes held it for", usual.collected_ns, begin.collected_ns, end.collected_ns)
     if end.fetched > begin.fetched:
         # Each stops its thread for as long as the disk takes.
         pages = f"{end.fetched - begin.fetched} pages of memory were fetched from a disk"
@@ -133,11 +135,13 @@ class HoldUps(threading.Thread):
         lane: str,
         say: Callable[[str], None],
         *,
+        collected_ns: Callable[[], int] = lambda: 0,
         sample: Callable[[], Sample] | None = None,
     ) -> None:
         super().__init__(name="hold-ups", daemon=True)
         self._lateness, self._lane, self._say = lateness, lane, say
         self._sample = Kernel().sample if sample is None else sample
+        self._collected_ns = collected_ns
         self._samples: deque[Sample] = deque(maxlen=_KEPT)
         self._worst_ns, self._worst_words = 0, ""
         self._tell_at_ns = 0
@@ -163,7 +167,7 @@ class HoldUps(threading.Thread):
 
     def look(self) -> None:
         """One sample, and what came late since the last."""
-        newest = self._sample()
+        newest = replace(self._sample(), collected_ns=self._collected_ns())
         self._samples.append(newest)
         late = self._lateness().take_worst()
         if late is not None and late.late_ns > self._worst_ns:

@@ -84,6 +84,7 @@ def serve(
         lambda: owner.lane.lateness,
         owner.lane.name,
         lambda text: owner.say("TICK_MISSED", "warning", text),
+        collected_ns=lambda: owner.lane.garbage.total_ns,
     )
     running.hold_ups.start()
     records.begin()
