@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import fields, replace
 from functools import cache
-from typing import Any, get_args
+from typing import Any, get_args, get_type_hints
 
 import msgspec
 import pytest
@@ -176,9 +176,7 @@ def anything(kind: type) -> st.SearchStrategy[Any]:
 
 
 def _enum_of(kind: type, name: str) -> type:
-    import v2h_drivers.capabilities as words
-
-    found = getattr(words, str(next(one.type for one in fields(kind) if one.name == name)))
+    found = get_type_hints(kind)[name]
     assert isinstance(found, type)
     return found
 
