@@ -141,6 +141,12 @@ def test_one_in_the_first_second_has_no_account_yet() -> None:
     assert said(at(1.0), at(2.7)) == late + "(nobody kept an account yet)."
 
 
+def test_a_moment_in_which_nothing_can_be_read_has_no_account(tmp_path: Path) -> None:
+    """No descriptor left, say: the thread that looks goes on."""
+    empty = Kernel(tmp_path / "gone").sample()
+    assert (empty.threads, empty.stolen_ns) == ({}, 0)
+
+
 def test_a_kernel_without_accounts_is_said(tmp_path: Path) -> None:
     task = tmp_path / "self/task/1"
     task.mkdir(parents=True)

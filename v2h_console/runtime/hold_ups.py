@@ -64,10 +64,15 @@ class Kernel:
         """As it is now."""
         names = {thread.native_id: thread.name for thread in threading.enumerate()}
         accounts: dict[int, Account] = {}
-        for folder in (self._proc / "self/task").glob("*"):
-            number = int(folder.name)
+        tasks = self._proc / "self/task"
+        try:
+            numbers = [int(name) for name in os.listdir(tasks)]
+        except OSError:
+            # No descriptor is left, or no /proc: this moment has no account, the next one may.
+            numbers = []
+        for number in numbers:
             try:
-                ran_ns, waited_ns, _ = (folder / "schedstat").read_text().split()
+                ran_ns, waited_ns, _ = (tasks / f"{number}/schedstat").read_text().split()
             except (OSError, ValueError):
                 # It ended meanwhile, or this kernel keeps no account.
                 continue
@@ -83,7 +88,7 @@ class Kernel:
 
 
 def words(late: Late, samples: tuple[Sample, ...], lane: str) -> str:
-    """What the samples say about it, one line: the newest sample is later than the tick, one at least is older."""
+    """What the samples say about it, one line: the newest sample is later than the tick."""
     said = f"A tick came {late.late_ns / _NS_PER_MS:.0f} ms late"
     began_ns = late.at_ns - late.late_ns
     older = [sample for sample in samples if sample.at_ns <= began_ns]

@@ -83,11 +83,13 @@ class Running:
         self.owner.let_go()
         if self.hold_ups is not None:
             self.hold_ups.stop()
-            self.hold_ups.join(2.0)
         self.server.join(2.0)
         if self.owner.lane.handed_over:
             # The next owner has a lit house and nobody polls: it waits for no disk of this one's.
             self.lock.release()
+        if self.hold_ups is not None:
+            # What it tells last is in the log.
+            self.hold_ups.join(2.0)
         self.owner.end_records()
         if self.records.end(2.0):
             self._end_audit()
